@@ -1,0 +1,104 @@
+"""Benchmark tasks for offline model-based optimization.
+
+    task = mbo_hub.load("tfbind8")
+    report = task.evaluate(designs)
+
+Everything public is named in `__all__` and imported when it is first used, so that the command line
+starts without loading numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mbo_hub.errors import (
+        ExportConflict,
+        IntegrityError,
+        InvalidDataset,
+        InvalidDesign,
+        InvalidFile,
+        MboHubError,
+        OracleUnavailable,
+        UnknownRevision,
+        UnknownTask,
+        UnsupportedFormat,
+    )
+    from mbo_hub.loader import load
+    from mbo_hub.offline import Affine, Normalization, Offline
+    from mbo_hub.oracles import Fingerprint, Oracle
+    from mbo_hub.reading import read_designs
+    from mbo_hub.scoring import Report, Summary, Verification
+    from mbo_hub.spaces import Box, Sequence
+    from mbo_hub.task import Task
+    from mbo_hub.validation import validate
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Affine": "offline",
+    "Box": "spaces",
+    "ExportConflict": "errors",
+    "Fingerprint": "oracles",
+    "IntegrityError": "errors",
+    "InvalidDataset": "errors",
+    "InvalidDesign": "errors",
+    "InvalidFile": "errors",
+    "MboHubError": "errors",
+    "Normalization": "offline",
+    "Offline": "offline",
+    "Oracle": "oracles",
+    "OracleUnavailable": "errors",
+    "Report": "scoring",
+    "Sequence": "spaces",
+    "Summary": "scoring",
+    "Task": "task",
+    "UnknownRevision": "errors",
+    "UnknownTask": "errors",
+    "UnsupportedFormat": "errors",
+    "Verification": "scoring",
+    "load": "loader",
+    "read_designs": "reading",
+    "validate": "validation",
+}
+
+__all__ = [
+    "Affine",
+    "Box",
+    "ExportConflict",
+    "Fingerprint",
+    "IntegrityError",
+    "InvalidDataset",
+    "InvalidDesign",
+    "InvalidFile",
+    "MboHubError",
+    "Normalization",
+    "Offline",
+    "Oracle",
+    "OracleUnavailable",
+    "Report",
+    "Sequence",
+    "Summary",
+    "Task",
+    "UnknownRevision",
+    "UnknownTask",
+    "UnsupportedFormat",
+    "Verification",
+    "__version__",
+    "load",
+    "read_designs",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'mbo_hub' has no attribute {name!r}")
+    value = getattr(import_module(f"mbo_hub.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

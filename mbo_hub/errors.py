@@ -1,0 +1,84 @@
+"""Everything that mbo_hub raises on purpose.
+
+::
+
+    MboHubError
+    ├── UnknownTask         (KeyError)           no task of that name
+    ├── UnknownRevision     (LookupError)        the task exists, that version of it is not here
+    ├── InvalidDesign       (ValueError)         a design that is not in the task's space
+    ├── InvalidFile         (ValueError)         a file of designs, or a receipt, that cannot be read
+    ├── InvalidDataset      (ValueError)         a dataset folder that breaks its own declaration
+    │   └── UnsupportedFormat                    … because a newer mbo_hub wrote it
+    ├── IntegrityError      (ValueError)         a file's sha256 is not the declared one
+    ├── OracleUnavailable   (RuntimeError)       the oracle exists but cannot run here
+    └── ExportConflict      (FileExistsError)    the target holds something else
+
+Every message says what was expected, what was found, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class MboHubError(Exception):
+    """Base of all errors that mbo_hub raises on purpose."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of its argument.
+        return str(self.args[0]) if self.args else ""
+
+
+class UnknownTask(MboHubError, KeyError):
+    """No task has that name."""
+
+
+class UnknownRevision(MboHubError, LookupError):
+    """The task exists, but not at the version that was asked for."""
+
+
+class InvalidDesign(MboHubError, ValueError):
+    """A design is not in the task's space.
+
+    Attributes:
+        row: index of the first offending design, or None when the array as a whole is wrong.
+        detail: what is wrong with it, without the row, to be put behind another name for the row.
+    """
+
+    def __init__(self, detail: str, row: int | None = None, more: int = 0) -> None:
+        self.detail = detail
+        self.row = row
+        subject = "" if row is None else f"design {row} "
+        others = f" ({more} more invalid design{'s' if more > 1 else ''})" if more else ""
+        super().__init__(f"{subject}{detail}{others}")
+
+
+class InvalidFile(MboHubError, ValueError):
+    """A file of designs, or a receipt, cannot be read as what it should be."""
+
+
+class InvalidDataset(MboHubError, ValueError):
+    """A dataset folder breaks its own declaration.
+
+    Attributes:
+        problems: everything that is wrong with it, one sentence each.
+    """
+
+    def __init__(self, where: str, problems: list[str]) -> None:
+        self.problems = problems
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"{where} is not a valid dataset folder:{listed}")
+
+
+class UnsupportedFormat(InvalidDataset):
+    """A dataset folder was written in a format newer than this mbo_hub reads."""
+
+
+class IntegrityError(MboHubError, ValueError):
+    """A file's sha256 is not the declared one."""
+
+
+class OracleUnavailable(MboHubError, RuntimeError):
+    """The oracle exists but cannot run here."""
+
+
+class ExportConflict(MboHubError, FileExistsError):
+    """The folder to be written holds something else, which is left as it is."""

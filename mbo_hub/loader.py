@@ -1,0 +1,124 @@
+"""`load`: the only place where split, normalization and oracle meet."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from hashlib import sha256
+
+import numpy as np
+
+from mbo_hub import archive, manifest, parquet
+from mbo_hub.archive import Folder
+from mbo_hub.errors import InvalidDataset
+from mbo_hub.manifest import Manifest, OnnxEntry, OracleEntry
+from mbo_hub.offline import Normalization, Offline
+from mbo_hub.oracles import Oracle
+from mbo_hub.task import Oracles, Rows, Task
+
+__all__ = ["load"]
+
+TRAIN, TEST = "data/train.parquet", "data/test.parquet"
+
+
+def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
+    """Load a task.
+
+    Reads the embedded copy or a folder; never touches the network. Every file is checked against
+    its sha256. Nothing that comes with a dataset is executed.
+
+    Args:
+        name: a task of the archive ('tfbind8' or 'mbo/tfbind8'), or the folder of any valid dataset
+            ('./my_dataset', or a Path).
+        revision: version wanted, 'v1.0.0' or '1.0.0'; None takes the one that is here.
+
+    Raises:
+        UnknownTask: no such task or folder.
+        UnknownRevision: the task is not here at that version.
+        InvalidDataset: the folder breaks its own declaration.
+        UnsupportedFormat: it was written for a newer mbo_hub.
+        IntegrityError: a file is not the declared one.
+
+    Example:
+        >>> task = load("tfbind8")
+        >>> task.x.shape, task.y.max().item()
+        ((32898, 8), 0.4392961...)
+    """
+    folder, pinned = archive.find(name, revision)
+    raw = folder.read("task.json", pinned)
+    declared = manifest.read(raw, str(folder.path))
+    if revision is not None and revision.removeprefix("v") != declared.version:
+        raise archive.UnknownRevision(
+            f"{name} holds version {declared.version}, not {revision.removeprefix('v')}"
+        )
+    x, y = read_split(folder, declared, TRAIN)
+    for array in (x, y):
+        array.flags.writeable = False
+    offline = Offline(
+        name=declared.name,
+        space=declared.space,
+        x=x,
+        y=y,
+        normalization=Normalization.of(declared.statistics),
+    )
+    openers = {
+        oracle: partial(open_oracle, folder, declared, entry)
+        for oracle, entry in declared.oracles.items()
+    }
+    return Task(
+        manifest=declared,
+        offline=offline,
+        oracles=Oracles(openers),
+        dataset_sha256=sha256(raw).hexdigest(),
+        _hidden=partial(read_split, folder, declared, TEST),
+    )
+
+
+def read_split(folder: Folder, declared: Manifest, file: str) -> Rows:
+    """Read one split of a dataset folder; a split without a file has no rows.
+
+    Raises:
+        InvalidDataset: not there, not readable, or not as many rows as declared.
+        IntegrityError: not the declared file.
+    """
+    space = declared.space
+    if file not in declared.files:
+        return np.empty((0, space.dim), space.dtype), np.empty(0, np.float32)
+    entry = declared.files[file]
+    x, y = parquet.read(folder.read(file, entry.sha256), space, str(folder.path / file))
+    if len(y) != entry.rows:
+        raise InvalidDataset(
+            str(folder.path), [f"{file} has {len(y)} rows, task.json says {entry.rows}"]
+        )
+    return x, y
+
+
+def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry) -> Oracle:
+    """Open an oracle that a dataset folder declares.
+
+    Raises:
+        InvalidDataset: its file is not here.
+        IntegrityError: its file is not the declared one.
+        OracleUnavailable: it cannot run here.
+    """
+    if isinstance(entry, OnnxEntry):
+        return _open_onnx(folder, declared, entry)
+    return _open_table(folder, declared, entry.exact)
+
+
+def _open_onnx(folder: Folder, declared: Manifest, entry: OnnxEntry) -> Oracle:
+    from mbo_hub.oracles.onnx import OnnxOracle
+
+    place = archive.find_oracle(folder, entry.repo)
+    model = place.read(entry.file, entry.sha256)
+    return OnnxOracle(declared.space, model, str(place.path / entry.file), exact=entry.exact)
+
+
+def _open_table(folder: Folder, declared: Manifest, exact: bool) -> Oracle:
+    from mbo_hub.oracles.table import TableOracle
+
+    x, y = (
+        np.concatenate(pair)
+        for pair in zip(*(read_split(folder, declared, s) for s in (TRAIN, TEST)), strict=True)
+    )
+    return TableOracle(declared.space, x, y, exact=exact)

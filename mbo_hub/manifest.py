@@ -1,0 +1,285 @@
+"""`task.json`: a task's declaration, statistics and file hashes, for readers in any language.
+
+The structures below are the format. `json_schema` derives the published JSON Schema from them,
+`read` and `to_json` are the only places that parse and write the file. A reader ignores fields it
+does not know, so fields may be added; a change that an old reader would misunderstand raises
+`FORMAT`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from mbo_hub.errors import InvalidDataset, UnsupportedFormat
+from mbo_hub.spaces import Box, Sequence
+
+__all__ = [
+    "FORMAT",
+    "HeldOut",
+    "Manifest",
+    "Objective",
+    "OnnxEntry",
+    "OracleEntry",
+    "Source",
+    "Split",
+    "Statistics",
+    "StoredFile",
+    "TableEntry",
+    "json_schema",
+    "read",
+    "schema_problems",
+]
+
+FORMAT = 1
+SCHEMA_ID = f"urn:mbo-hub:task.json:{FORMAT}"
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+# A file inside the folder: relative, forward slashes, no step upwards.
+FilePath = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]  # fmt: skip
+Repo = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Fraction = Annotated[float, msgspec.Meta(ge=-1, le=1)]
+Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
+
+
+class Objective(msgspec.Struct, frozen=True, kw_only=True):
+    """What is maximised."""
+
+    name: Text
+    unit: str = ""
+    description: Text
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the measurements come from, and under which terms."""
+
+    url: Text
+    sha256: Sha256 | None = None
+    license: Text
+    attribution: Text
+    citation: str = ""
+
+
+class Split(msgspec.Struct, frozen=True, kw_only=True):
+    """The rule that made some rows visible: y within these percentiles of the full data.
+
+    Attributes:
+        percentiles: lower and upper percentile of y over the full data (linear interpolation).
+        y_low: the value at the lower percentile; rows at it are visible.
+        y_high: the value at the upper percentile; rows at it are visible.
+    """
+
+    percentiles: tuple[Percentile, Percentile]
+    y_low: float
+    y_high: float
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of the data; y in raw units, float32 values written exactly.
+
+    Attributes:
+        rows: rows of the full data.
+        visible: rows of the train split.
+        y_min: smallest y of the full data; scores 0.
+        y_max: largest y of the full data; scores 1.
+        best_visible: D(best), the largest y of the train split.
+        x_mean: mean of each column of x over the train split, (d,).
+        x_std: population standard deviation likewise, (d,).
+        y_mean: mean of y over the train split.
+        y_std: population standard deviation of y over the train split.
+    """
+
+    rows: Count
+    visible: Count
+    y_min: float
+    y_max: float
+    best_visible: float
+    x_mean: tuple[float, ...]
+    x_std: tuple[float, ...]
+    y_mean: float
+    y_std: float
+
+
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of the dataset folder."""
+
+    sha256: Sha256
+    bytes: Count  # noqa: A003 -- the word in the file
+    rows: Count
+
+
+class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
+    """How an oracle does on rows it was not trained on.
+
+    Attributes:
+        rows: how many rows were held out.
+        rule: how they were chosen.
+        spearman: rank correlation with y over all of them.
+        spearman_top_decile: the same within the tenth of them with the largest y.
+        mean_absolute_error: in units of y.
+    """
+
+    rows: Count
+    rule: Text
+    spearman: Fraction
+    spearman_top_decile: Fraction
+    mean_absolute_error: float
+
+
+class TableEntry(msgspec.Struct, frozen=True, kw_only=True, tag="table", tag_field="kind"):
+    """The dataset holds the whole domain; the oracle looks designs up in it."""
+
+    exact: bool = True
+    tolerance: float = 0.0
+    description: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word in `task.json`."""
+        return "table"
+
+
+class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field="kind"):
+    """An ONNX graph from raw designs `x` to raw objective values.
+
+    Attributes:
+        file: path inside `repo`, or inside the dataset folder where `repo` is null.
+        sha256: of the file.
+        repo: the Hub model repository that holds the file.
+        exact: this oracle defines the objective.
+        tolerance: largest difference from stored y that an exact oracle may show.
+        held_out: how a learned oracle does on rows that it did not see.
+        trained_on: which rows it saw.
+        description: one sentence.
+    """
+
+    file: FilePath
+    sha256: Sha256
+    repo: Repo | None = None
+    exact: bool = False
+    tolerance: float = 0.0
+    held_out: HeldOut | None = None
+    trained_on: str = ""
+    description: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word in `task.json`."""
+        return "onnx"
+
+
+OracleEntry = TableEntry | OnnxEntry
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `task.json`.
+
+    Attributes:
+        format: version of this format.
+        name: the task's name, and its repository's.
+        version: of the data; git tag ``v<version>`` on the Hub.
+        title: for people.
+        summary: one sentence.
+        space: what a legal design is.
+        objective: what is maximised.
+        split: the rule of visibility, where there is one.
+        statistics: of the data.
+        source: origin and terms of the measurements.
+        oracles: by name; the first is the task's own.
+        text: the column that writes designs for people, where there is one.
+        files: the data files by path, `data/train.parquet` among them.
+    """
+
+    format: int
+    name: Name
+    version: Version
+    title: Text
+    summary: Text
+    space: Sequence | Box
+    objective: Objective
+    split: Split | None = None
+    statistics: Statistics
+    source: Source | None = None
+    oracles: dict[str, OracleEntry] = {}
+    text: str | None = None
+    files: dict[FilePath, StoredFile]
+
+    def to_json(self) -> bytes:
+        """Write `task.json`: indented, fields in the order of the format, newline at the end."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+def read(raw: bytes, where: str) -> Manifest:
+    """Parse `task.json`.
+
+    Args:
+        raw: content of the file.
+        where: what to call the folder in messages.
+
+    Raises:
+        UnsupportedFormat: written by a newer mbo_hub.
+        InvalidDataset: not JSON, or not of this format; the first violation, with its place.
+            `schema_problems` lists all of them.
+    """
+    try:
+        written = msgspec.json.decode(raw, type=_Format).format
+        if written > FORMAT:
+            advice = "upgrade with  pip install -U mbo-hub"
+            raise UnsupportedFormat(
+                where, [f"task.json has format {written}, this mbo_hub reads up to {FORMAT}; {advice}"]
+            )
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise InvalidDataset(where, [f"task.json: {error}"]) from None
+    dim = manifest.space.dim
+    given = {len(manifest.statistics.x_mean), len(manifest.statistics.x_std)}
+    if given != {dim}:
+        raise InvalidDataset(where, [f"task.json: x_mean and x_std have {given} values, not {dim}"])
+    if not manifest.statistics.y_min < manifest.statistics.y_max:
+        raise InvalidDataset(where, ["task.json: y_min is not below y_max, so nothing can be scored"])
+    if "data/train.parquet" not in manifest.files:
+        raise InvalidDataset(where, ["task.json: files has no data/train.parquet"])
+    return manifest
+
+
+def json_schema() -> dict[str, Any]:
+    """Derive the JSON Schema of `task.json` (2020-12) from the structures above."""
+    schema = msgspec.json.schema(Manifest)
+    schema["$defs"]["Manifest"]["properties"]["format"] = {"const": FORMAT}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        "title": "mbo-hub task.json",
+        **schema,
+    }
+
+
+def schema_problems(raw: bytes) -> list[str]:
+    """List every violation of the JSON Schema in the content of a `task.json`.
+
+    Args:
+        raw: content of the file.
+
+    Returns:
+        One sentence each, in the order of the file; empty where there is none.
+    """
+    from jsonschema import Draft202012Validator
+
+    try:
+        document = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        return [f"task.json: {error}"]
+    found = Draft202012Validator(json_schema()).iter_errors(document)
+    return [
+        f"task.json: {error.message} - at `{error.json_path}`"
+        for error in sorted(found, key=lambda error: [str(part) for part in error.absolute_path])
+    ]

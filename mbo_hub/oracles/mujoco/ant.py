@@ -1,0 +1,177 @@
+"""Ant: four legs of a walking robot; its return is how far they carry it in five seconds.
+
+A design is 60 numbers, 15 for each of four legs (`NAMES`): where the leg joins the torso and how it
+is turned there, the middle and half the width of the range of its three joints, and the lengths of
+its three capsules. Angles are in degrees, lengths in metres. The fixed controller sees the design
+and was trained over designs around `DEFAULT` (`scripts/train_ant_policy.py`).
+
+The return is the distance walked along x divided by 0.05 s, plus 1 for each of the 100 steps, minus
+the cost of the motors. An ant that stands still earns 100.
+
+Source: the morphing Ant of morphing-agents 1.5.1 (Trabucco, MIT), the simulator behind
+Design-Bench's AntMorphology-Exact-v0, on today's MuJoCo and without its contact cost, which was
+zero there. Returns are not comparable with those of Design-Bench.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from mbo_hub.oracles.mujoco import rollout
+from mbo_hub.oracles.mujoco.rollout import Control, State
+from mbo_hub.spaces import Box
+from mbo_hub.typing import Bool, Float64
+
+LEGS = 4
+HORIZON = 100  # control steps; Design-Bench
+SUBSTEPS = 5  # simulator steps in a control step; gym Ant-v2
+STEP_S = 0.05  # s, SUBSTEPS × the timestep of ant.xml
+CONTROL_COST = 0.5  # per unit of squared action; gym Ant-v2
+ALIVE_BONUS = 1.0  # per control step; gym Ant-v2
+
+# One leg: name, low, high, default. Bounds and defaults: morphing-agents, elements.py.
+_LEG = (
+    ("x", -0.1, 0.1, 0.0),  # m, where the leg joins the torso
+    ("y", -0.1, 0.1, 0.0),  # m
+    ("z", -0.1, 0.1, 0.0),  # m
+    ("a", -180.0, 180.0, 0.0),  # degrees, how the leg is turned there, about its own x,
+    ("b", -180.0, 180.0, 0.0),  # degrees, then y,
+    ("c", -180.0, 180.0, 0.0),  # degrees, then z; each leg has its own default
+    ("hip_center", -180.0, 180.0, 0.0),  # degrees, the joint's range is center ∓ range
+    ("hip_range", 5.0, 45.0, 5.0),  # degrees; the default is the lower bound
+    ("thigh_center", -180.0, 180.0, 0.0),  # degrees
+    ("thigh_range", 5.0, 45.0, 30.0),  # degrees
+    ("ankle_center", -180.0, 180.0, 50.0),  # degrees
+    ("ankle_range", 5.0, 45.0, 20.0),  # degrees
+    ("hip_size", 0.1, 0.4, 0.2),  # m, the capsule ends at (size, size, 0)
+    ("thigh_size", 0.1, 0.4, 0.2),  # m
+    ("ankle_size", 0.2, 0.8, 0.4),  # m
+)
+_TURNS = (0.0, 90.0, 180.0, -90.0)  # degrees, the default c of each leg
+
+
+NAMES = tuple(f"leg{leg}_{name}" for leg in range(LEGS) for name, *_ in _LEG)
+SPACE = Box(
+    size=len(NAMES),
+    low=tuple(low for _, low, _, _ in _LEG) * LEGS,
+    high=tuple(high for _, _, high, _ in _LEG) * LEGS,
+    names=NAMES,
+)
+LOW, HIGH = (bound.astype(np.float64) for bound in SPACE.bounds)
+DEFAULT = np.array(
+    [turn if name == "c" else default for turn in _TURNS for name, _, _, default in _LEG],
+    dtype=np.float32,
+).astype(np.float64)
+
+
+def normalize(design: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
+    """Map the bounds of a design to −1 and 1, as the controller sees it."""
+    return np.asarray(2.0 * (design - LOW) / (HIGH - LOW) - 1.0)
+
+
+def denormalize(normalized: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
+    """Map −1 and 1 to the bounds of a design; the inverse of `normalize`, rounded to float32."""
+    design = LOW + (normalized + 1.0) / 2.0 * (HIGH - LOW)
+    return design.astype(np.float32).astype(np.float64)
+
+
+class Ant:
+    """Makes models of ants: one specification, edited and compiled anew for each design."""
+
+    def __init__(self) -> None:
+        self._spec = mujoco.MjSpec.from_file(str(Path(__file__).with_name("ant.xml")))
+
+    def __call__(self, design: Float64[np.ndarray, " 60"]) -> Any:
+        """Compile the model of one legal design (about 1 ms)."""
+        for leg, numbers in enumerate(design.reshape(LEGS, len(_LEG)).tolist()):
+            self._edit(f"leg{leg}", *numbers)
+        return self._spec.compile()
+
+    def _edit(
+        self,
+        leg: str,
+        x: float,
+        y: float,
+        z: float,
+        a: float,
+        b: float,
+        c: float,
+        hip_center: float,
+        hip_range: float,
+        thigh_center: float,
+        thigh_range: float,
+        ankle_center: float,
+        ankle_range: float,
+        hip_size: float,
+        thigh_size: float,
+        ankle_size: float,
+    ) -> None:
+        spec = self._spec
+        spec.body(leg).pos = [x, y, z]
+        spec.body(leg).alt.euler = [a, b, c]
+        spec.body(f"{leg}_thigh").pos = [hip_size, hip_size, 0.0]
+        spec.body(f"{leg}_ankle").pos = [thigh_size, thigh_size, 0.0]
+        for part, center, width, size in (
+            ("hip", hip_center, hip_range, hip_size),
+            ("thigh", thigh_center, thigh_range, thigh_size),
+            ("ankle", ankle_center, ankle_range, ankle_size),
+        ):
+            spec.joint(f"{leg}_{part}").range = [center - width, center + width]
+            spec.geom(f"{leg}_{part}").fromto = [0.0, 0.0, 0.0, size, size, 0.0]
+
+
+def position(state: State) -> Float64[np.ndarray, " n"]:
+    """Where the torso is along the direction to walk in, m."""
+    return state.qpos[:, 0]
+
+
+def effort(state: State) -> Float64[np.ndarray, " n"]:
+    """Sum of the squared actions that led to this state; motors saturate at ±1."""
+    action = np.clip(state.action, -1.0, 1.0)
+    return np.asarray(np.einsum("na,na->n", action, action, optimize=False))
+
+
+def observe(state: State) -> Float64[np.ndarray, "n 95"]:
+    """What the controller sees: pose without x and y (17), velocities (18), the design (60)."""
+    return np.concatenate([state.qpos[:, 2:], state.qvel, normalize(state.design)], axis=1)
+
+
+def reward(before: State, after: State) -> Float64[np.ndarray, " n"]:
+    """Reward of one control step: speed along x, the alive bonus, minus the control cost."""
+    speed = (position(after) - position(before)) / STEP_S
+    return np.asarray(speed + ALIVE_BONUS - CONTROL_COST * effort(after))
+
+
+def ended(state: State) -> Bool[np.ndarray, " n"]:
+    """An ant may fall as it likes: no state ends its episode."""
+    return np.zeros(len(state.qpos), dtype=bool)
+
+
+CONTROL = Control(horizon=HORIZON, substeps=SUBSTEPS, reward=reward, ended=ended)
+
+
+def returns(
+    designs: Any, policy: Callable[[np.ndarray], np.ndarray], *, threads: int = 1
+) -> Float64[np.ndarray, " n"]:
+    """Let each design walk from rest for five seconds, and return what it earned.
+
+    Args:
+        designs: the designs in raw units, (n, 60); they are rounded to float32, and never clipped.
+        policy: maps observations (n, 95) to actions (n, 12): the hip, thigh and ankle of each leg.
+        threads: simulator threads; the result does not depend on it.
+
+    Returns:
+        The return of each design, (n,) float64.
+
+    Raises:
+        InvalidDesign: a design is not in `SPACE`; also a ValueError.
+    """
+    legal = SPACE.validate(designs).astype(np.float64)
+    return rollout.returns(
+        CONTROL, Ant(), legal, lambda state: policy(observe(state)), threads=threads
+    )

@@ -1,0 +1,137 @@
+"""The pandera schema of a dataset's splits, derived from its manifest.
+
+Pandera's polars back end checks a frame lazily: every violation is found before it reports.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mbo_hub.manifest import Manifest, Split
+from mbo_hub.spaces import Box, Sequence
+from mbo_hub.typing import Float32, Num
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
+    import polars as pl
+
+__all__ = ["frame_schema", "problems", "split_schema"]
+
+FINITE = (-float(np.finfo(np.float32).max), float(np.finfo(np.float32).max))
+MOST = 20  # violations of one check that are listed
+
+
+def frame_schema(
+    space: Sequence | Box,
+    *,
+    text: str | None = None,
+    y_between: tuple[float, float] = FINITE,
+) -> pa.DataFrameSchema:
+    """Describe a frame of designs and objective values.
+
+    Args:
+        space: of the task; x is checked by it.
+        text: the column that writes designs for people; must say the same as x.
+        y_between: smallest and largest legal y.
+    """
+    import pandera.polars as pa
+    import polars as pl
+
+    def designs_are_legal(data: pa.PolarsData) -> pl.LazyFrame:
+        column = data.lazyframe.select(data.key).collect().to_series()
+        return pl.LazyFrame({data.key: space.legal(_matrix(column, space))})
+
+    def text_says_x(data: pa.PolarsData) -> pl.LazyFrame:
+        frame = data.lazyframe.select("x", text).collect()
+        x = _matrix(frame["x"], space)
+        legal = space.legal(x)
+        same = ~legal  # illegal designs are reported once, by the check above
+        same[legal] = np.array(space.decode(x[legal]), object) == frame[text].to_numpy()[legal]
+        return pl.LazyFrame({"same": same})
+
+    low, high = y_between
+    inner = {"i": pl.Int8, "f": pl.Float32}[space.dtype.kind]
+    columns = {
+        "x": pa.Column(
+            pl.Array(inner, space.dim),
+            pa.Check(designs_are_legal, name="design is legal"),
+        ),
+        "y": pa.Column(
+            pl.Float32,
+            pa.Check.in_range(low, high),  # NaN counts as empty, infinities lie outside
+        ),
+    }
+    checks = []
+    if text is not None:
+        columns[text] = pa.Column(pl.String)
+        checks.append(pa.Check(text_says_x, name=f"{text} says the same as x"))
+    return pa.DataFrameSchema(columns, checks=checks, strict=False)
+
+
+def split_schema(manifest: Manifest, split: str) -> pa.DataFrameSchema:
+    """Describe one split of a task: 'train' (visible) or 'test' (hidden)."""
+    statistics = manifest.statistics
+    low, high = statistics.y_min, statistics.y_max
+    rule = manifest.split
+    if rule is not None and split == "train":
+        low, high = rule.y_low, rule.y_high
+    return frame_schema(manifest.space, text=manifest.text, y_between=(low, high))
+
+
+def problems(frame: pl.DataFrame, schema: pa.DataFrameSchema, where: str) -> list[str]:
+    """Validate a frame lazily and write down every violation.
+
+    Args:
+        frame: one split.
+        schema: from `split_schema` or `frame_schema`.
+        where: what to call the frame.
+
+    Returns:
+        One sentence each: frame, row, column, check and value; at most 20 of one check, and then
+        how many more there are.
+    """
+    from pandera.errors import SchemaErrors
+
+    try:
+        schema.validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        return _sentences(errors.failure_cases, where)
+    return []
+
+
+def _sentences(cases: pl.DataFrame, where: str) -> list[str]:
+    sentences = []
+    listed: dict[tuple[Any, Any], int] = {}
+    for case in cases.iter_rows(named=True):
+        key = (case["column"], case["check"])
+        listed[key] = listed.get(key, 0) + 1
+        if listed[key] > MOST:
+            continue
+        row = "" if case["index"] is None else f"row {case['index']}: "
+        column = "" if case["column"] is None else f"column {case['column']}: "
+        value = str(case["failure_case"])
+        shown = value if len(value) <= 80 else value[:77] + "…"
+        sentences.append(f"{where}: {row}{column}{case['check']}: {shown}")
+    for (column, check), count in listed.items():
+        if count > MOST:
+            sentences.append(f"{where}: column {column}: {check}: {count - MOST} more rows")
+    return sentences
+
+
+def _matrix(column: pl.Series, space: Sequence | Box) -> Num[np.ndarray, "n d"]:
+    """An Array column as (n, d); empty cells become NaN, which no space accepts."""
+    full = column.is_not_null().to_numpy()
+    values = column.drop_nulls().explode().to_numpy().reshape(-1, space.dim)
+    if full.all():
+        return values
+    matrix = np.full((len(column), space.dim), np.nan)
+    matrix[full] = values
+    return matrix
+
+
+def rule_of(percentiles: tuple[float, float], y: Float32[np.ndarray, " n"]) -> Split:
+    """Measure the cuts of a percentile rule on the full data (linear interpolation, float64)."""
+    low, high = np.percentile(y.astype(np.float64), percentiles).tolist()
+    return Split(percentiles=percentiles, y_low=low, y_high=high)

@@ -1,0 +1,453 @@
+"""Score designs: `evaluate` makes a `Report`, which is its own receipt.
+
+A saved report holds everything needed to compute it again elsewhere: the dataset's version and
+sha256, the oracle's fingerprint, library versions, the budget, the sha256 of the designs, and every
+score. `Report.read` refuses one that was edited; `compare` says how two reports differ.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from mbo_hub import __version__
+from mbo_hub.atomic import write_file
+from mbo_hub.errors import InvalidDesign, InvalidFile
+from mbo_hub.manifest import Manifest
+from mbo_hub.offline import Offline
+from mbo_hub.oracles import Fingerprint, Oracle
+from mbo_hub.spaces import Sequence, Space
+from mbo_hub.typing import Float64, Num
+
+__all__ = ["Report", "Summary", "Verification", "compare", "evaluate"]
+
+RECEIPT_FORMAT = 1
+BUDGET = 128  # designs; the field's usual evaluation budget (Trabucco et al., 2022)
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Percentiles and mean over the valid designs; None where there is none."""
+
+    best: float | None
+    p90: float | None
+    p80: float | None
+    median: float | None
+    mean: float | None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """How a set of designs does on a task.
+
+    Attributes:
+        format: of the saved form.
+        task: name of the task.
+        title: the same for people.
+        version: of the dataset.
+        dataset_sha256: of its task.json, which names the sha256 of every data file.
+        oracle: name of the oracle that scored.
+        exact: whether that oracle defines the objective.
+        fingerprint: of the oracle.
+        libraries: version of each library that took part.
+        budget: how many designs count.
+        given: how many were given; only the first `budget` are scored.
+        designs_sha256: of the scored designs as given, as little-endian float64.
+        projected: how many designs were replaced by the nearest legal one; None: not asked for.
+        y: raw objective of each scored design, None for an invalid one.
+        raw: summary of y in the objective's unit.
+        normalized: the same as scores, (y − y_min) / (y_max − y_min) over the full data.
+        unit: of the objective.
+        best_visible: D(best), raw.
+        best_visible_normalized: D(best) as a score.
+        improvement: best − D(best), raw.
+        improvement_normalized: the same as scores.
+        invalid: fraction of the scored designs that are not legal.
+        duplicate: fraction that repeat an earlier one.
+        visible: fraction that equal a visible design.
+        diversity: mean distance between two valid designs; None below two.
+        novelty: mean distance from a valid design to the nearest visible one.
+        metric: the distance of these two.
+    """
+
+    format: int
+    task: str
+    title: str
+    version: str
+    dataset_sha256: str
+    oracle: str
+    exact: bool
+    fingerprint: Fingerprint
+    libraries: dict[str, str]
+    budget: int
+    given: int
+    designs_sha256: str
+    projected: int | None
+    y: tuple[float | None, ...]
+    raw: Summary
+    normalized: Summary
+    unit: str
+    best_visible: float
+    best_visible_normalized: float
+    improvement: float | None
+    improvement_normalized: float | None
+    invalid: float
+    duplicate: float
+    visible: float
+    diversity: float | None
+    novelty: float | None
+    metric: str
+
+    def __str__(self) -> str:
+        return _render(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the receipt as JSON: first a temporary file beside it, then a rename.
+
+        Args:
+            path: where to; an existing file is replaced.
+
+        Raises:
+            InvalidFile: the place cannot be written.
+        """
+        target = Path(path)
+        document = self.to_dict()
+        document["digest"] = _digest(document)
+        text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+        try:
+            write_file(target, text)
+        except OSError as error:
+            raise InvalidFile(f"{target}: cannot be written: {error.strerror}") from None
+        return target
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Report:
+        """Read a saved receipt.
+
+        Raises:
+            InvalidFile: not there, not a receipt, of a newer format, or edited since it was saved.
+        """
+        name = os.fspath(path)
+        try:
+            document = msgspec.json.decode(Path(path).read_bytes())
+            if isinstance(document, dict) and document.get("format", 0) > RECEIPT_FORMAT:
+                raise InvalidFile(
+                    f"{name}: receipt format {document['format']}, this mbo_hub reads up to "
+                    f"{RECEIPT_FORMAT}; upgrade with  pip install -U mbo-hub"
+                )
+            digest = document.pop("digest")
+            report = msgspec.convert(document, cls)
+        except OSError as error:
+            raise InvalidFile(f"{name}: cannot be read: {error.strerror}") from None
+        except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidFile(f"{name}: not a receipt of mbo_hub: {error}") from None
+        if digest != _digest(document):
+            raise InvalidFile(
+                f"{name}: the receipt was edited after it was saved (its digest is "
+                f"{str(digest)[:12]}…, its content gives {_digest(document)[:12]}…); score the "
+                "designs again"
+            )
+        return report
+
+
+def _digest(document: dict[str, Any]) -> str:
+    """Hash what a receipt says, whatever the order and layout it is written in."""
+    return sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
+
+
+def evaluate(
+    designs: Any,
+    *,
+    offline: Offline,
+    manifest: Manifest,
+    dataset_sha256: str,
+    oracle: Oracle,
+    oracle_name: str,
+    budget: int = BUDGET,
+    project: bool = False,
+) -> Report:
+    """Score the first `budget` designs and describe them; `Task.evaluate` is the usual way in.
+
+    Args:
+        designs: (n, d) numbers; rows may be illegal.
+        offline: the visible data.
+        manifest: names, version and the range of y over the full data.
+        dataset_sha256: of task.json.
+        oracle: what scores.
+        oracle_name: its name in the manifest.
+        budget: how many designs count.
+        project: first replace illegal designs by the nearest legal ones.
+
+    Raises:
+        InvalidDesign: no designs at all, or an array of the wrong shape.
+        OracleUnavailable: the oracle cannot run here.
+    """
+    if budget < 1:
+        raise ValueError(f"budget is at least 1, got {budget}")
+    space = offline.space
+    array = space.as_array(designs)
+    if not len(array):
+        raise InvalidDesign("there are no designs to score (0 rows)")
+    given = array[:budget]
+    legal = space.legal(given)
+    usable, projected = given, None
+    if project:
+        usable, fixed = _project(space, given, legal)
+        projected, legal = int(np.count_nonzero(fixed)), legal | fixed
+    valid = space.validate(usable[legal])
+    y = np.full(len(given), np.nan)
+    y[legal] = oracle(valid)
+
+    statistics = manifest.statistics
+    raw = _summary(y[legal])
+    normalized = _summary(_normalize(y[legal], manifest))
+    best_visible = _normalize(np.array([statistics.best_visible]), manifest)[0].item()
+    scale = offline.normalization.x.std
+    distinct = len(np.unique(valid, axis=0))
+    nearest = _nearest(space, valid, offline.x, scale)
+    return Report(
+        format=RECEIPT_FORMAT,
+        task=manifest.name,
+        title=manifest.title,
+        version=manifest.version,
+        dataset_sha256=dataset_sha256,
+        oracle=oracle_name,
+        exact=oracle.exact,
+        fingerprint=oracle.fingerprint,
+        libraries={
+            "mbo_hub": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        budget=budget,
+        given=len(array),
+        designs_sha256=_designs_sha256(given),
+        projected=projected,
+        y=tuple(None if math.isnan(v) else v for v in y.tolist()),
+        raw=raw,
+        normalized=normalized,
+        unit=manifest.objective.unit,
+        best_visible=statistics.best_visible,
+        best_visible_normalized=best_visible,
+        improvement=None if raw.best is None else raw.best - statistics.best_visible,
+        improvement_normalized=(
+            None if normalized.best is None else normalized.best - best_visible
+        ),
+        invalid=1 - len(valid) / len(given),
+        duplicate=(len(valid) - distinct) / len(given),
+        visible=float(np.count_nonzero(nearest == 0)) / len(given),
+        diversity=_diversity(space, valid, scale),
+        novelty=float(nearest.mean()) if len(valid) else None,
+        metric="Hamming distance" if isinstance(space, Sequence) else "distance in units of the visible std",
+    )
+
+
+def _project(
+    space: Space, given: Num[np.ndarray, "n d"], legal: Num[np.ndarray, " n"]
+) -> tuple[Num[np.ndarray, "n d"], Num[np.ndarray, " n"]]:
+    """Replace illegal rows that have a nearest legal design; tell which ones were replaced."""
+    fixed = np.zeros(len(given), bool)
+    out = given.copy()
+    for row in np.flatnonzero(~legal):
+        try:
+            out[row] = space.project(given[row : row + 1])[0]
+        except InvalidDesign:  # NaN: it has no nearest legal design and stays invalid
+            continue
+        fixed[row] = True
+    return out, fixed
+
+
+def normalize(y: Any, manifest: Manifest) -> Float64[np.ndarray, "*n"]:
+    """Turn raw objective values into scores; `Task.score` is the usual way in."""
+    return _normalize(np.asarray(y, np.float64), manifest)
+
+
+def _normalize(y: Float64[np.ndarray, "*n"], manifest: Manifest) -> Float64[np.ndarray, "*n"]:
+    low, high = manifest.statistics.y_min, manifest.statistics.y_max
+    return np.asarray((y - low) / (high - low))
+
+
+def _summary(y: Float64[np.ndarray, " n"]) -> Summary:
+    if not len(y):
+        return Summary(best=None, p90=None, p80=None, median=None, mean=None)
+    p80, p90 = np.percentile(y, [80, 90]).tolist()
+    return Summary(
+        best=y.max().item(), p90=p90, p80=p80, median=np.median(y).item(), mean=y.mean().item()
+    )
+
+
+def _nearest(
+    space: Space,
+    designs: Num[np.ndarray, "n d"],
+    visible: Num[np.ndarray, "m d"],
+    scale: Float64[np.ndarray, " d"],
+) -> Float64[np.ndarray, " n"]:
+    """Distance from each design to the nearest visible one, a few rows at a time."""
+    step = max(1, 2**22 // max(1, len(visible)))
+    parts = [
+        space.distance(designs[i : i + step], visible, scale).min(axis=1)
+        for i in range(0, len(designs), step)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _diversity(
+    space: Space, designs: Num[np.ndarray, "n d"], scale: Float64[np.ndarray, " d"]
+) -> float | None:
+    n = len(designs)
+    if n < 2:
+        return None
+    return float(space.distance(designs, designs, scale).sum() / (n * (n - 1)))
+
+
+def _designs_sha256(designs: Num[np.ndarray, "n d"]) -> str:
+    """Hash designs so that equal numbers give equal hashes, whatever their dtype."""
+    exact = np.ascontiguousarray(designs, "<f8")
+    exact = np.where(np.isnan(exact), np.nan, exact) + 0.0  # one NaN, one zero
+    return sha256(exact.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What became of computing a report again.
+
+    Attributes:
+        differences: what is not as the receipt says; empty when it holds.
+        notes: what differs here without changing a score, such as library versions.
+    """
+
+    differences: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the receipt holds."""
+        return not self.differences
+
+    def __str__(self) -> str:
+        verdict = "The receipt holds." if self.ok else "The receipt does not hold:"
+        lines = [verdict, *(f"  - {d}" for d in self.differences)]
+        return "\n".join([*lines, *(f"  (note: {n})" for n in self.notes)])
+
+
+def compare(receipt: Report, again: Report, tolerance: float) -> Verification:
+    """Say how a report computed again differs from the receipt.
+
+    Args:
+        receipt: as read.
+        again: computed here, from the same designs, budget and oracle.
+        tolerance: largest difference of one design's y that is no difference.
+    """
+    differences: list[str] = []
+    same = [
+        ("dataset version", "version"),
+        ("sha256 of the dataset", "dataset_sha256"),
+        ("oracle", "oracle"),
+        ("number of designs", "given"),
+        ("sha256 of the designs", "designs_sha256"),
+        ("projected designs", "projected"),
+    ]
+    for what, field in same:
+        said, found = getattr(receipt, field), getattr(again, field)
+        if said != found:
+            differences.append(f"{what}: the receipt says {said}, here it is {found}")
+    if receipt.fingerprint.sha256 != again.fingerprint.sha256:
+        differences.append(
+            f"sha256 of the oracle: the receipt says {receipt.fingerprint.sha256}, "
+            f"here it is {again.fingerprint.sha256}"
+        )
+    differences += _score_differences(receipt, again, tolerance)
+    notes = []
+    if receipt.fingerprint.runtime != again.fingerprint.runtime:
+        notes.append(f"scored with {receipt.fingerprint.runtime}, here {again.fingerprint.runtime}")
+    for library, version in receipt.libraries.items():
+        here = again.libraries.get(library)
+        if here != version:
+            notes.append(f"{library} {version}, here {here}")
+    return Verification(tuple(differences), tuple(notes))
+
+
+def _score_differences(receipt: Report, again: Report, tolerance: float) -> list[str]:
+    said, found = (np.array(r.y, np.float64) for r in (receipt, again))
+    if len(said) != len(found):
+        return [f"scores: the receipt has {len(said)}, here there are {len(found)}"]
+    apart = np.abs(said - found) > tolerance
+    apart |= np.isnan(said) != np.isnan(found)
+    different = []
+    if apart.any():
+        row = int(np.flatnonzero(apart)[0])
+        different.append(
+            f"score of {np.count_nonzero(apart)} designs, first design {row}: the receipt says "
+            f"{receipt.y[row]}, here it is {again.y[row]}"
+        )
+    derived = ("raw", "normalized", "improvement", "improvement_normalized", "best_visible",
+               "invalid", "duplicate", "visible", "diversity", "novelty")  # fmt: skip
+    for field in derived:
+        if not _close(getattr(receipt, field), getattr(again, field), tolerance):
+            different.append(
+                f"{field}: the receipt says {getattr(receipt, field)}, here it is "
+                f"{getattr(again, field)}"
+            )
+    return different
+
+
+def _close(a: Any, b: Any, tolerance: float) -> bool:
+    """Compare derived figures; sums may differ in their last bits between machines."""
+    if isinstance(a, Summary):
+        pairs = [(getattr(a, f), getattr(b, f)) for f in a.__struct_fields__]
+        return all(_close(left, right, tolerance) for left, right in pairs)
+    if a is None or b is None:
+        return a is b
+    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9 + 10 * tolerance)
+
+
+def _render(report: Report) -> str:
+    def number(value: float | None, sign: str = "") -> str:
+        return "–" if value is None else f"{value:{sign}.4f}"
+
+    scored = len(report.y)
+    quality = "exact" if report.exact else "not exact"
+    head = (
+        f"{report.title} v{report.version}: {scored} of {report.given} designs scored "
+        f"(budget {report.budget}) by oracle '{report.oracle}' ({report.fingerprint.kind}, {quality})"
+    )
+    rows = [
+        ("best (100th percentile)", report.raw.best, report.normalized.best, ""),
+        ("90th percentile", report.raw.p90, report.normalized.p90, ""),
+        ("80th percentile", report.raw.p80, report.normalized.p80, ""),
+        ("median", report.raw.median, report.normalized.median, ""),
+        ("mean", report.raw.mean, report.normalized.mean, ""),
+        ("D(best), best visible", report.best_visible, report.best_visible_normalized, ""),
+        ("improvement of the best", report.improvement, report.improvement_normalized, "+"),
+    ]
+    unit = f"raw ({report.unit})" if report.unit else "raw"
+    table = [f"{'':26}{unit:>14}{'normalized':>14}"]
+    table += [f"{name:26}{number(raw, s):>14}{number(norm, s):>14}" for name, raw, norm, s in rows]
+    fractions = (
+        f"invalid {report.invalid:.1%}, duplicate {report.duplicate:.1%}, "
+        f"already visible {report.visible:.1%}"
+    )
+    if report.projected is not None:
+        fractions += f", projected onto the space {report.projected}"
+    distances = (
+        f"diversity {number(report.diversity)} (mean between two designs), novelty "
+        f"{number(report.novelty)} (mean to the nearest visible one); {report.metric}"
+    )
+    origin = (
+        f"dataset {report.dataset_sha256[:12]}, oracle {report.fingerprint.sha256[:12]}, designs "
+        f"{report.designs_sha256[:12]}; {report.fingerprint.runtime}"
+    )
+    return "\n".join([head, "", *table, "", fractions, distances, origin])
+
+

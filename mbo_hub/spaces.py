@@ -1,0 +1,547 @@
+"""What a legal design is: `Sequence` of tokens or `Box` of real numbers.
+
+A space is a frozen value that also is its own JSON form (`task.json` stores it as it stands).
+Designs are arrays of shape (n, d). A space accepts any integer or floating dtype, checks every
+value, and hands out its own dtype: int8 tokens for `Sequence`, float32 for `Box`. Nothing is ever
+clipped or repaired except by `project`, which is asked for by name.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from collections.abc import Sequence as Rows
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from mbo_hub.errors import InvalidDesign
+from mbo_hub.typing import Bool, Float, Float32, Float64, Int8, Num
+
+__all__ = ["Box", "Sequence", "Space"]
+
+Seed = int | np.random.Generator | None
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Space(msgspec.Struct, frozen=True, tag_field="kind"):
+    """Interface of `Sequence` and `Box`."""
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Number of columns of a design array."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that designs are stored and handed out in."""
+
+    @abstractmethod
+    def _legal_values(self, designs: Num[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
+        """True where a value is legal at its place."""
+
+    @abstractmethod
+    def _explain(self, row: Num[np.ndarray, " d"], at: int) -> str:
+        """What is wrong with position `at` of an illegal row."""
+
+    @abstractmethod
+    def _nearest(self, designs: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "n d"]:
+        """The nearest legal design of each row; rows without one come back illegal."""
+
+    @abstractmethod
+    def decode(self, designs: Any) -> list[Any]:
+        """Write designs the way a person would."""
+
+    @abstractmethod
+    def sample(self, n: int, rng: Seed = None) -> Num[np.ndarray, "n d"]:
+        """Draw legal designs."""
+
+    @abstractmethod
+    def distance(
+        self,
+        a: Num[np.ndarray, "m d"],
+        b: Num[np.ndarray, "n d"],
+        scale: Float[np.ndarray, " d"],
+    ) -> Float64[np.ndarray, "m n"]:
+        """Distance of each design of `a` to each design of `b`."""
+
+    def as_array(self, designs: Any) -> Num[np.ndarray, "n d"]:
+        """Read designs as a numeric array of the right width, without judging its values.
+
+        Args:
+            designs: anything numpy can read as an (n, d) array of numbers.
+
+        Raises:
+            InvalidDesign: not numbers, ragged, or not of shape (n, d).
+        """
+        try:
+            array = np.asarray(designs)
+        except ValueError:
+            widths = [len(row) if hasattr(row, "__len__") else 0 for row in designs]
+            row = next((i for i, width in enumerate(widths) if width != self.dim), 0)
+            raise InvalidDesign(f"has {widths[row]} values; this task's designs have {self.dim}",
+                                row) from None  # fmt: skip
+        if array.dtype.kind not in "iuf":
+            hint = "; turn text into designs with space.encode(...)" if array.dtype.kind in "UOS" else ""
+            raise InvalidDesign(f"designs are numbers, not {array.dtype}{hint}")
+        if array.ndim != 2 or array.shape[1] != self.dim:
+            one = f"; write [design] for a single one of shape (1, {self.dim})" if array.ndim == 1 else ""
+            raise InvalidDesign(f"designs have shape (n, {self.dim}) here, got {array.shape}{one}")
+        return array
+
+    def legal(self, designs: Any) -> Bool[np.ndarray, " n"]:
+        """Tell which designs are legal.
+
+        Args:
+            designs: (n, d) numbers.
+
+        Raises:
+            InvalidDesign: the array as a whole is not of shape (n, d) or not of numbers.
+        """
+        legal: Bool[np.ndarray, " n"] = self._legal_values(self.as_array(designs)).all(axis=1)
+        return legal
+
+    def validate(self, designs: Any) -> Num[np.ndarray, "n d"]:
+        """Check designs and return them in the space's own dtype.
+
+        Args:
+            designs: (n, d) numbers; n may be 0.
+
+        Returns:
+            The same designs, (n, d), as int8 (`Sequence`) or float32 (`Box`).
+
+        Raises:
+            InvalidDesign: names the first illegal design, the position, and what is legal there.
+        """
+        array = self.as_array(designs)
+        legal = self._legal_values(array)
+        if not legal.all():
+            bad = np.flatnonzero(~legal.all(axis=1))
+            row = int(bad[0])
+            at = int(np.flatnonzero(~legal[row])[0])
+            raise InvalidDesign(self._explain(array[row], at), row, more=len(bad) - 1)
+        return array.astype(self.dtype, copy=False)
+
+    def project(self, designs: Any) -> Num[np.ndarray, "n d"]:
+        """Replace each design by the nearest legal one.
+
+        Tokens are rounded and clipped to the alphabet, and everything from the first padding on
+        becomes padding; real numbers are clipped to the bounds.
+
+        Args:
+            designs: (n, d) numbers.
+
+        Returns:
+            Legal designs, (n, d), in the space's own dtype. Legal rows come back unchanged.
+
+        Raises:
+            InvalidDesign: a row has no nearest legal design (NaN, or nothing but padding).
+        """
+        return self.validate(self._nearest(self.as_array(designs)))
+
+
+class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
+    """Designs that are `length` tokens, each one of `alphabet`; letters are case-sensitive.
+
+    Args:
+        length: number of tokens, d.
+        alphabet: the tokens in order: token i is written ``alphabet[i]``; one or more letters each.
+        padding: the token that fills shorter designs at the end, itself one of `alphabet`;
+            without it every design has exactly `length` tokens.
+
+    Example:
+        >>> dna = Sequence(length=4, alphabet=tuple("ACGT"))
+        >>> dna.encode(["ACGT", "TTAA"])
+        array([[0, 1, 2, 3],
+               [3, 3, 0, 0]], dtype=int8)
+        >>> dna.decode([[0, 1, 2, 3]])
+        ['ACGT']
+    """
+
+    length: _Positive
+    alphabet: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...]
+    padding: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.alphabet) <= 127:
+            raise ValueError(f"alphabet has {len(self.alphabet)} tokens; 2 to 127 are possible")
+        if len(set(self.alphabet)) < len(self.alphabet):
+            raise ValueError("alphabet names a token twice")
+        if self.padding is not None and self.padding not in self.alphabet:
+            raise ValueError(f"padding {self.padding!r} is not a token of the alphabet")
+
+    @property
+    def dim(self) -> int:
+        """Number of columns of a design array: `length`."""
+        return self.length
+
+    @property
+    def dtype(self) -> np.dtype[np.int8]:
+        """Tokens are int8."""
+        return np.dtype(np.int8)
+
+    @property
+    def cardinality(self) -> int:
+        """Number of legal designs, exact."""
+        if self.padding is None:
+            return len(self.alphabet) ** self.length
+        return sum((len(self.alphabet) - 1) ** n for n in range(1, self.length + 1))
+
+    @property
+    def _pad(self) -> int:
+        """The padding token, or -1, which no token equals."""
+        return -1 if self.padding is None else self.alphabet.index(self.padding)
+
+    def _legal_values(self, designs: Num[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
+        legal = (designs >= 0) & (designs < len(self.alphabet))  # False for NaN
+        if designs.dtype.kind == "f":
+            legal &= designs == np.floor(designs)
+        if self.padding is not None:
+            pad = designs == self._pad
+            legal[:, 1:] &= ~pad[:, :-1] | pad[:, 1:]  # only padding follows padding
+            legal[:, 0] &= ~pad[:, 0]  # an empty design is none
+        return legal
+
+    def _explain(self, row: Num[np.ndarray, " d"], at: int) -> str:
+        value = row[at].item()
+        k = len(self.alphabet)
+        if isinstance(value, float) and not value.is_integer():
+            return f"has {value} at position {at}; tokens are whole numbers from 0 to {k - 1}"
+        if 0 <= value < k:  # in the alphabet, so padding is the matter
+            if at == 0:
+                return "is nothing but padding; a design has at least one token"
+            return f"has token {int(value)} at position {at}, after padding; padding only ends a design"
+        return f"has token {int(value)} at position {at}; this task's tokens are 0 to {k - 1}"
+
+    def _nearest(self, designs: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "n d"]:
+        nearest = np.clip(np.rint(designs), 0, len(self.alphabet) - 1)  # NaN stays NaN
+        if self.padding is not None:
+            nearest[np.logical_or.accumulate(nearest == self._pad, axis=1)] = self._pad
+        return nearest
+
+    def encode(self, texts: Rows[str]) -> Int8[np.ndarray, "n d"]:
+        """Turn written designs into tokens.
+
+        Tokens of several letters are read longest first, as SMILES are.
+
+        Args:
+            texts: n strings.
+
+        Returns:
+            Tokens, (n, d) int8.
+
+        Raises:
+            InvalidDesign: names the first string that has a letter outside the alphabet (case
+                matters) or the wrong number of tokens.
+        """
+        if isinstance(texts, str):
+            raise InvalidDesign("encode takes a list of strings, not one string; write [text]")
+        tokens = np.empty((len(texts), self.length), np.int8)
+        if self.padding is None and all(len(token) == 1 for token in self.alphabet):
+            index = {ord(token): i for i, token in enumerate(self.alphabet)}
+            lengths = {len(text) for text in texts if isinstance(text, str)}
+            if lengths <= {self.length} and all(isinstance(text, str) for text in texts):
+                points = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
+                lookup = np.full(max(index) + 2, -1, np.int8)
+                lookup[list(index)] = list(index.values())
+                tokens = lookup[np.minimum(points, len(lookup) - 1)].reshape(tokens.shape)
+                if (tokens >= 0).all():
+                    return tokens
+        longest_first = sorted(set(self.alphabet) - {self.padding}, key=len, reverse=True)
+        pattern = re.compile("|".join(map(re.escape, longest_first)))
+        number = {token: i for i, token in enumerate(self.alphabet)}
+        for row, text in enumerate(texts):
+            tokens[row] = self._encode_one(text, row, pattern, number)
+        return tokens
+
+    def _encode_one(
+        self, text: object, row: int, pattern: re.Pattern[str], number: Mapping[str, int]
+    ) -> list[int]:
+        if not isinstance(text, str):
+            raise InvalidDesign(f"is {text!r}, not a string", row)
+        found: list[int] = []
+        at = 0
+        while at < len(text):
+            match = pattern.match(text, at)
+            if match is None:
+                raise InvalidDesign(self._explain_letter(text, at), row)
+            found.append(number[match.group()])
+            at = match.end()
+        if len(found) == self.length:
+            return found
+        if self.padding is None or not 1 <= len(found) <= self.length:
+            wanted = f"{self.length}" if self.padding is None else f"1 to {self.length}"
+            unit = "letter" if all(len(token) == 1 for token in self.alphabet) else "token"
+            plural = "" if len(found) == 1 else "s"
+            raise InvalidDesign(
+                f"({text!r}) has {len(found)} {unit}{plural}; this task's designs have {wanted}", row
+            )
+        return found + [self._pad] * (self.length - len(found))
+
+    def _explain_letter(self, text: str, at: int) -> str:
+        letter = text[at]
+        detail = f"has letter {letter!r} at position {at}; this task uses {self._written_alphabet()}"
+        other_case = [t for t in (letter.upper(), letter.lower()) if t in self.alphabet]
+        if other_case:
+            detail += f" (case matters: write {other_case[0]!r})"
+        return detail
+
+    def _written_alphabet(self) -> str:
+        tokens = [token for token in self.alphabet if token != self.padding]
+        return "".join(tokens) if all(len(token) == 1 for token in tokens) else " ".join(tokens)
+
+    def decode(self, designs: Any) -> list[str]:
+        """Write tokens as strings, without padding.
+
+        Args:
+            designs: (n, d) legal tokens.
+
+        Raises:
+            InvalidDesign: a design is not legal.
+        """
+        alphabet = np.array([t if t != self.padding else "" for t in self.alphabet], dtype=object)
+        return ["".join(row) for row in alphabet[self.validate(designs)]]
+
+    def sample(self, n: int, rng: Seed = None) -> Int8[np.ndarray, "n d"]:
+        """Draw designs whose tokens are independent and uniform; lengths too, where they vary.
+
+        Args:
+            n: how many.
+            rng: a seed or a `numpy.random.Generator`; None draws differently each time.
+        """
+        generator = np.random.default_rng(rng)
+        if self.padding is None:
+            return generator.integers(len(self.alphabet), size=(n, self.length), dtype=np.int8)
+        letters = np.flatnonzero(np.arange(len(self.alphabet)) != self._pad).astype(np.int8)
+        tokens = generator.choice(letters, size=(n, self.length))
+        lengths = generator.integers(1, self.length, size=(n, 1), endpoint=True)
+        tokens[np.arange(self.length) >= lengths] = self._pad
+        return tokens
+
+    def one_hot(self, designs: Any) -> Float32[np.ndarray, "n d k"]:
+        """One-hot encode tokens: 1 at the token, 0 elsewhere; k = len(alphabet)."""
+        encoded: Float32[np.ndarray, "n d k"] = np.eye(len(self.alphabet), dtype=np.float32)[
+            self.validate(designs)
+        ]
+        return encoded
+
+    def from_one_hot(self, one_hot: Float[np.ndarray, "n d k"]) -> Int8[np.ndarray, "n d"]:
+        """Return the tokens of one-hot designs; the largest entry wins, the first of equals.
+
+        With a padded alphabet the result may need `project`.
+
+        Raises:
+            InvalidDesign: wrong shape, or NaN.
+        """
+        array = np.asarray(one_hot)
+        shape = (self.length, len(self.alphabet))
+        if array.ndim != 3 or array.shape[1:] != shape:
+            raise InvalidDesign(f"expected shape (n, {shape[0]}, {shape[1]}), got {array.shape}")
+        unknown = np.flatnonzero(np.isnan(array).any(axis=(1, 2)))
+        if len(unknown):
+            raise InvalidDesign("has NaN among its entries", int(unknown[0]), len(unknown) - 1)
+        return array.argmax(axis=2).astype(np.int8)
+
+    def logits(self, designs: Any, confidence: float = 0.6) -> Float32[np.ndarray, "n d k"]:
+        """Write tokens as log-probabilities, so that gradient methods can move them.
+
+        Each token keeps `confidence` of the probability, the rest is spread evenly over all k
+        tokens (Design-Bench's soft interpolation, which uses 0.6 too).
+
+        Args:
+            designs: (n, d) legal tokens.
+            confidence: in (0, 1).
+
+        Raises:
+            InvalidDesign: a design is not legal.
+            ValueError: confidence outside (0, 1).
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence is a number between 0 and 1, got {confidence}")
+        soft = confidence * self.one_hot(designs) + (1 - confidence) / len(self.alphabet)
+        return np.log(soft, dtype=np.float32)
+
+    def from_logits(self, logits: Float[np.ndarray, "n d k"]) -> Int8[np.ndarray, "n d"]:
+        """Return the most probable token at each position; see `from_one_hot`."""
+        return self.from_one_hot(logits)
+
+    def distance(
+        self,
+        a: Num[np.ndarray, "m d"],
+        b: Num[np.ndarray, "n d"],
+        scale: Float[np.ndarray, " d"],
+    ) -> Float64[np.ndarray, "m n"]:
+        """Count the positions at which designs differ (Hamming); `scale` is not used."""
+        out = np.empty((len(a), len(b)))
+        for i, row in enumerate(a):
+            out[i] = np.count_nonzero(b != row, axis=1)
+        return out
+
+
+_Bound = float | None | tuple[float | None, ...]
+
+
+class Box(Space, frozen=True, tag="box", kw_only=True):
+    """Designs that are `size` real numbers, each between a lower and an upper bound, both legal.
+
+    Args:
+        size: number of values, d.
+        low: lower bound: one for all values or one each; None is unbounded.
+        high: upper bound, likewise.
+        names: what each value is called; default x0, x1, ….
+
+    Example:
+        >>> box = Box(size=2, low=0.0, high=(1.0, None), names=("Cu", "O"))
+        >>> box.validate([[0.5, 7]])
+        array([[0.5, 7. ]], dtype=float32)
+        >>> box.validate([[1.5, 7]])
+        Traceback (most recent call last):
+        mbo_hub.errors.InvalidDesign: design 0 has 1.5 for Cu; it lies between 0.0 and 1.0
+    """
+
+    size: _Positive
+    low: _Bound = None
+    high: _Bound = None
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for side in (self.low, self.high):
+            if isinstance(side, tuple) and len(side) != self.size:
+                raise ValueError(f"{len(side)} bounds for {self.size} values")
+        if self.names and len(self.names) != self.size:
+            raise ValueError(f"{len(self.names)} names for {self.size} values")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("two values have the same name")
+        low, high = self.bounds
+        if np.isnan(low).any() or np.isnan(high).any() or (low > high).any():
+            raise ValueError("a lower bound lies above the upper one")
+
+    @property
+    def dim(self) -> int:
+        """Number of columns of a design array: `size`."""
+        return self.size
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """Values are float32."""
+        return np.dtype(np.float32)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each value is called."""
+        return self.names or tuple(f"x{i}" for i in range(self.size))
+
+    @property
+    def bounds(self) -> tuple[Float32[np.ndarray, " d"], Float32[np.ndarray, " d"]]:
+        """Lower and upper bounds, (d,) each, as the float32 values that designs are held to."""
+
+        def filled(side: _Bound, unbounded: float) -> Float32[np.ndarray, " d"]:
+            each = side if isinstance(side, tuple) else (side,) * self.size
+            return np.array([unbounded if v is None else v for v in each], np.float32)
+
+        return filled(self.low, -np.inf), filled(self.high, np.inf)
+
+    def _legal_values(self, designs: Num[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
+        low, high = self.bounds
+        # Judged as the float32 value that will be scored, so that a float64 bound is legal too.
+        with np.errstate(over="ignore"):  # beyond float32: becomes infinite, and is refused
+            values = designs.astype(np.float32, copy=False)
+        return np.isfinite(values) & (values >= low) & (values <= high)
+
+    def _explain(self, row: Num[np.ndarray, " d"], at: int) -> str:
+        low, high = (side[at].item() for side in self.bounds)
+        value, name = row[at].item(), self.columns[at]
+        with np.errstate(over="ignore"):
+            if not np.isfinite(np.float32(value)):
+                return f"has {value} for {name}; values are finite float32 numbers"
+        if high == np.inf:
+            return f"has {value} for {name}; it is at least {low:.9g}"
+        if low == -np.inf:
+            return f"has {value} for {name}; it is at most {high:.9g}"
+        return f"has {value} for {name}; it lies between {low!r} and {high!r}"
+
+    def _nearest(self, designs: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "n d"]:
+        low, high = self.bounds
+        finite = np.finfo(np.float32)
+        return np.clip(designs, np.maximum(low, finite.min), np.minimum(high, finite.max))
+
+    def encode(
+        self, rows: Rows[Rows[float]] | Rows[Mapping[str, float]]
+    ) -> Float32[np.ndarray, "n d"]:
+        """Turn rows of numbers, or mappings from name to number, into designs.
+
+        Args:
+            rows: n rows of d numbers, or n mappings with one number for each name.
+
+        Returns:
+            Designs, (n, d) float32.
+
+        Raises:
+            InvalidDesign: a value is missing, unknown, or out of bounds.
+        """
+        table: list[Rows[float]] = []
+        for number, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                table.append(row)
+                continue
+            missing = [name for name in self.columns if name not in row]
+            unknown = [str(name) for name in row if name not in self.columns]
+            if missing or unknown:
+                what = f"has no value for {missing[0]}" if missing else f"names an unknown {unknown[0]}"
+                raise InvalidDesign(what, number)
+            table.append([row[name] for name in self.columns])
+        return self.validate(table if table else np.empty((0, self.size), np.float32))
+
+    def decode(self, designs: Any) -> list[dict[str, float]]:
+        """Write designs as mappings from name to value.
+
+        Args:
+            designs: (n, d) legal designs.
+
+        Raises:
+            InvalidDesign: a design is not legal.
+        """
+        return [dict(zip(self.columns, row, strict=True)) for row in self.validate(designs).tolist()]
+
+    def sample(self, n: int, rng: Seed = None) -> Float32[np.ndarray, "n d"]:
+        """Draw designs, each value on its own.
+
+        Uniform between two bounds, bound ± exponential where there is one, standard normal where
+        there is none (the rule of Gymnasium's Box).
+
+        Args:
+            n: how many.
+            rng: a seed or a `numpy.random.Generator`; None draws differently each time.
+        """
+        generator = np.random.default_rng(rng)
+        low, high = (side.astype(np.float64) for side in self.bounds)
+        below, above = np.isfinite(low), np.isfinite(high)
+        base = np.where(below, low, np.where(above, high, 0.0))
+        shape = (n, self.size)
+        normal = generator.standard_normal(shape)
+        exponential = generator.standard_exponential(shape)
+        width = np.where(below & above, high - base, 0.0)
+        uniform = generator.random(shape) * width
+        step = np.where(below & above, uniform, np.where(below, exponential, -exponential))
+        drawn = np.where(below | above, base + step, normal)
+        # Rounding to float32 may step over a bound by one unit in the last place.
+        return np.clip(drawn.astype(np.float32), *self.bounds)
+
+    def distance(
+        self,
+        a: Num[np.ndarray, "m d"],
+        b: Num[np.ndarray, "n d"],
+        scale: Float[np.ndarray, " d"],
+    ) -> Float64[np.ndarray, "m n"]:
+        """Euclidean distance after dividing each value by its `scale`."""
+        left, right = (np.asarray(side, np.float64) / scale for side in (a, b))
+        squares = (left**2).sum(1)[:, None] + (right**2).sum(1) - 2 * left @ right.T
+        distances = np.sqrt(np.maximum(squares, 0))
+        # The expansion above cancels; equal designs are exactly 0 apart.
+        close = np.argwhere(distances < 1e-3 * np.sqrt(1 + (left**2).sum(1))[:, None])
+        for i, j in close:
+            distances[i, j] = np.linalg.norm(left[i] - right[j])
+        return distances

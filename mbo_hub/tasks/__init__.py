@@ -1,0 +1,10 @@
+"""The registry: one module for each of the archive's own tasks."""
+
+from __future__ import annotations
+
+from mbo_hub.spec import TaskSpec
+from mbo_hub.tasks import tfbind8
+
+__all__ = ["TASKS"]
+
+TASKS: dict[str, TaskSpec] = {module.TASK.name: module.TASK for module in (tfbind8,)}

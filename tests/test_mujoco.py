@@ -1,0 +1,232 @@
+"""The simulators: the same bits each time, no illegal designs, and the robots they claim to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+mujoco = pytest.importorskip("mujoco")
+
+from mbo_hub.oracles.mujoco import ant, hopper, rollout  # noqa: E402
+
+ANTS = 12
+HOPPERS = 12
+GOLDEN_ANT = -390.825687723739  # mujoco 4.0.0, x86-64; the policy is weak and hardly chaotic
+
+
+def tiny_network() -> rollout.Network:
+    """An untrained policy that moves every motor, made without a random number generator."""
+    inputs, hidden, outputs = 95, 8, 12
+    return rollout.Network(
+        mean=np.zeros(inputs),
+        scale=np.ones(inputs),
+        weights=(
+            np.cos(np.arange(inputs * hidden)).reshape(inputs, hidden) / 8.0,
+            np.sin(np.arange(hidden * outputs)).reshape(hidden, outputs),
+        ),
+        biases=(np.linspace(-0.5, 0.5, hidden), np.linspace(-0.3, 0.3, outputs)),
+    )
+
+
+def ant_designs(count: int = ANTS) -> Any:
+    noise = 0.05 * np.random.default_rng(0).standard_normal((count, 60))
+    noise[0] = 0.0
+    return ant.denormalize(np.clip(ant.normalize(ant.DEFAULT) + noise, -1.0, 1.0))
+
+
+def hopper_designs(count: int = HOPPERS) -> Any:
+    designs = 0.3 * np.random.default_rng(1).standard_normal((count, 5126))
+    return designs.astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=["ant", "hopper"])
+def simulator(request: pytest.FixtureRequest) -> Any:
+    """Designs and how to score them."""
+    if request.param == "ant":
+        network = tiny_network()
+        return ant_designs(), lambda x, **options: ant.returns(x, network, **options)
+    return hopper_designs(), hopper.returns
+
+
+def test_return_depends_on_nothing_but_the_design(simulator: Any) -> None:
+    designs, returns = simulator
+    expected = returns(designs)
+    assert expected.dtype == np.float64
+    assert len(np.unique(expected)) == len(designs)
+    assert np.array_equal(returns(designs), expected)
+    assert np.array_equal(returns(designs, threads=2), expected)
+    assert np.array_equal(returns(designs[::-1])[::-1], expected)
+    for size in (1, 7):
+        parts = [returns(designs[i : i + size]) for i in range(0, len(designs), size)]
+        assert np.array_equal(np.concatenate(parts), expected), f"batches of {size}"
+
+
+def test_chunks_do_not_show(simulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    designs, returns = simulator
+    expected = returns(designs)
+    monkeypatch.setattr(rollout, "CHUNK", 5)
+    assert np.array_equal(returns(designs), expected)
+
+
+def test_no_designs_no_returns(simulator: Any) -> None:
+    designs, returns = simulator
+    assert returns(designs[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("illegal", [np.nan, np.inf, -np.inf])
+def test_what_is_not_a_number_is_refused(simulator: Any, illegal: float) -> None:
+    designs, returns = simulator
+    designs = designs.copy()
+    designs[3, 17] = illegal
+    with pytest.raises(ValueError, match="design 3 has"):
+        returns(designs)
+
+
+def test_wrong_shapes_are_refused(simulator: Any) -> None:
+    designs, returns = simulator
+    for wrong in (designs[0], designs[:, :-1], designs[None]):
+        with pytest.raises(ValueError, match="shape"):
+            returns(wrong)
+
+
+@pytest.mark.parametrize("side", ["low", "high"])
+def test_ants_beyond_the_bounds_are_refused_and_on_them_accepted(side: str) -> None:
+    bound, outwards = (ant.LOW, -1.0) if side == "low" else (ant.HIGH, 1.0)
+    assert ant.returns(bound[None], tiny_network()).shape == (1,)
+    for column in (0, 7, 14, 59):
+        design = bound.copy()
+        design[column] += outwards * 1e-3
+        with pytest.raises(ValueError, match=ant.NAMES[column]):
+            ant.returns(design[None], tiny_network())
+
+
+def test_designs_are_rounded_to_float32() -> None:
+    design = ant_designs(2)[1:]
+    nudged = design + 1e-12
+    assert np.array_equal(ant.returns(nudged, tiny_network()), ant.returns(design, tiny_network()))
+
+
+def test_default_ant_is_the_one_of_its_file() -> None:
+    path = Path(ant.__file__).with_name("ant.xml")
+    drawn, edited = mujoco.MjModel.from_xml_path(str(path)), ant.Ant()(ant.DEFAULT)
+    for field in ("body_pos", "body_quat", "body_mass", "jnt_range", "geom_size", "geom_pos"):
+        assert np.allclose(getattr(drawn, field), getattr(edited, field), atol=1e-7), field
+
+
+def test_normalized_bounds_are_one() -> None:
+    assert np.array_equal(ant.normalize(ant.LOW[None]), -np.ones((1, 60)))
+    assert np.array_equal(ant.normalize(ant.HIGH[None]), np.ones((1, 60)))
+    designs = ant_designs()
+    assert np.array_equal(ant.denormalize(ant.normalize(designs)), designs)
+
+
+@pytest.mark.parametrize("leg", range(4))
+@pytest.mark.parametrize("part", ["hip", "thigh", "ankle"])
+def test_ranges_of_joints(leg: int, part: str) -> None:
+    design = ant.DEFAULT.copy()
+    design[ant.NAMES.index(f"leg{leg}_{part}_center")] = 12.0
+    design[ant.NAMES.index(f"leg{leg}_{part}_range")] = 40.0
+    before, after = ant.Ant()(ant.DEFAULT), ant.Ant()(design)
+    joint = after.joint(f"leg{leg}_{part}").id
+    assert np.allclose(np.rad2deg(after.jnt_range[joint]), [-28.0, 52.0])
+    others = np.arange(after.njnt) != joint
+    assert np.array_equal(before.jnt_range[others], after.jnt_range[others])
+
+
+@pytest.mark.parametrize("column", range(60), ids=ant.NAMES)
+def test_every_number_changes_the_model(column: int) -> None:
+    design = ant.DEFAULT.copy()
+    design[column] += 1.0 if ant.HIGH[column] > 1.0 else 0.01
+    if design[column] > ant.HIGH[column]:
+        design[column] -= 2.0
+    before, after = ant.Ant()(ant.DEFAULT), ant.Ant()(design)
+    fields = ("body_pos", "body_quat", "jnt_range", "geom_size")
+    changed = [f for f in fields if not np.array_equal(getattr(before, f), getattr(after, f))]
+    assert changed
+
+
+def test_a_model_does_not_remember_the_one_before() -> None:
+    build, designs = ant.Ant(), ant_designs(3)
+    build(designs[2])
+    again, fresh = build(designs[1]), ant.Ant()(designs[1])
+    for field in ("body_pos", "body_quat", "body_mass", "body_inertia", "jnt_range", "geom_size"):
+        assert np.array_equal(getattr(again, field), getattr(fresh, field)), field
+
+
+def test_an_ant_that_rests_earns_its_bonus() -> None:
+    result = ant.returns(ant.DEFAULT[None], lambda seen: np.zeros((len(seen), 12)))
+    assert result == pytest.approx(100.0, abs=5.0)
+
+
+def test_golden_ant() -> None:
+    result = ant.returns(ant.DEFAULT[None], tiny_network())
+    assert result == pytest.approx(GOLDEN_ANT, abs=1e-4)
+
+
+def test_motors_charge_what_they_apply() -> None:
+    strong = ant.returns(ant.DEFAULT[None], lambda seen: np.full((len(seen), 12), 7.0))
+    full = ant.returns(ant.DEFAULT[None], lambda seen: np.ones((len(seen), 12)))
+    assert np.array_equal(strong, full)
+
+
+def test_hopper_is_gymnasiums() -> None:
+    gymnasium = pytest.importorskip("gymnasium")
+    pytest.importorskip("imageio")  # gymnasium's MuJoCo robots import it
+    robot = gymnasium.make("Hopper-v5", reset_noise_scale=0.0)
+    designs = hopper_designs()
+    arrays = hopper.unpack(designs.astype(np.float64))
+    ours = hopper.returns(designs)
+    for row in range(len(designs)):
+        seen, _ = robot.reset()
+        theirs, fell, late = 0.0, False, False
+        while not (fell or late):
+            for layer in range(3):
+                seen = np.tanh(seen) if layer else seen
+                seen = seen @ arrays[f"W{layer}"][row] + arrays[f"b{layer}"][row]
+            seen, reward, fell, late, _ = robot.step(seen)
+            theirs += float(reward)
+        # Hopper-v5 keeps the bonus of the step in which the hopper falls; Hopper-v2 gave it.
+        assert ours[row] == pytest.approx(theirs + fell, abs=1e-8)
+    robot.close()
+
+
+def test_hoppers_leave_the_batch_as_they_fall() -> None:
+    designs = hopper_designs().astype(np.float64)
+    episodes = rollout.Episodes(hopper.CONTROL, hopper.build(), designs)
+    lengths = np.zeros(len(designs), dtype=int)
+    while len(episodes.live):
+        lengths[episodes.live] += 1
+        live = episodes.live
+        _, ended = episodes.step(hopper.act(episodes.state))
+        assert np.array_equal(episodes.live, live[~ended])
+        assert np.array_equal(episodes.state.design, designs[episodes.live])
+    assert len(set(lengths)) > 3
+
+
+def test_a_hopper_that_does_nothing_falls() -> None:
+    result = hopper.returns(hopper.DEFAULT[None])
+    assert 0.0 < result[0] < 200.0
+
+
+def test_divergence_ends_an_episode_without_a_reward(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # MuJoCo logs such warnings to a file in the working directory
+    episodes = rollout.Episodes(ant.CONTROL, ant.Ant()(ant.DEFAULT), ant_designs(2))
+    episodes._qvel[1] = 1e12
+    reward, ended = episodes.step(np.zeros((2, 12)))
+    assert ended.tolist() == [False, True]
+    assert reward[0] != 0.0
+    assert reward[1] == 0.0
+    assert episodes.live.tolist() == [0]
+
+
+def test_networks_are_read_as_they_were_written(tmp_path: Path) -> None:
+    network = tiny_network()
+    network.save(tmp_path / "network.npz")
+    seen = np.random.default_rng(0).standard_normal((5, 95))
+    again = rollout.Network.load(tmp_path / "network.npz")
+    assert np.array_equal(again(seen), network(seen))
