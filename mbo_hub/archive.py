@@ -250,3 +250,42 @@ def summaries() -> list[dict[str, Any]]:
         msgspec.json.decode(embedded(name).read("task.json", pin["sha256"]))
         for name, pin in pins().items()
     ]
+
+
+def copies(*, check: bool) -> list[dict[str, Any]]:
+    """Describe the copies of datasets that load without a network.
+
+    Args:
+        check: hash every file of each.
+
+    Returns:
+        Name, version, path, bytes and state ('embedded', 'intact' once checked, 'damaged: …').
+    """
+    found = []
+    for name, pin in pins().items():
+        folder = embedded(name)
+        places = (folder.path, _root("oracles_onnx") / name)
+        found.append(
+            {
+                "name": name,
+                "version": pin["version"],
+                "path": str(folder.path),
+                "bytes": sum(len(raw) for place in places for raw in _files(place).values()),
+                "state": _state(folder, pin["sha256"]) if check else "embedded",
+            }
+        )
+    return found
+
+
+def _state(folder: Folder, pin: str) -> str:
+    """Check a dataset folder and its oracles against the hashes that lead from the pin."""
+    try:
+        declared = msgspec.json.decode(folder.read("task.json", pin))
+        for file, entry in declared["files"].items():
+            folder.read(file, entry["sha256"])
+        for oracle in declared["oracles"].values():
+            if "sha256" in oracle:
+                find_oracle(folder, oracle["repo"]).read(oracle["file"], oracle["sha256"])
+    except (IntegrityError, InvalidDataset) as error:
+        return f"damaged: {error}"
+    return "intact"

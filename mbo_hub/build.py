@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from mbo_hub import cards, parquet, schema
+from mbo_hub import cards, parquet, schema, statistics
 from mbo_hub.archive import ORG
 from mbo_hub.atomic import write_file
 from mbo_hub.errors import IntegrityError, InvalidDataset
@@ -29,12 +29,10 @@ from mbo_hub.manifest import (
     Manifest,
     OnnxEntry,
     OracleEntry,
-    Statistics,
     StoredFile,
     TableEntry,
     json_schema,
 )
-from mbo_hub.offline import Affine
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.spec import Table, TaskSpec, Wheel
 from mbo_hub.surrogates import golden_designs, make
@@ -42,9 +40,16 @@ from mbo_hub.typing import Float32, Num
 
 if TYPE_CHECKING:
     import polars as pl
-    import pyarrow as pa
 
-__all__ = ["documents", "fetch", "outdated", "write_data", "write_documents", "write_oracles"]
+__all__ = [
+    "documents",
+    "fetch",
+    "outdated",
+    "outdated_data",
+    "write_data",
+    "write_documents",
+    "write_oracles",
+]
 
 ROOT = Path(__file__).parent.parent  # of a checkout: building from an installed wheel is not meant
 
@@ -110,37 +115,35 @@ def write_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
     Raises:
         InvalidDataset: the frame breaks its schema; all violations, and nothing was written.
     """
+    return _write_changed(_data(spec, raw, root))
+
+
+def outdated_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
+    """Name the parquet files that are not what a build from the raw file gives now."""
+    return [path for path, new in _data(spec, raw, root).items() if not _is_current(path, new)]
+
+
+def _data(spec: TaskSpec, raw: bytes, root: Path) -> dict[Path, bytes]:
     import polars as pl
 
     frame = spec.build(raw)
     found = schema.problems(frame, schema.frame_schema(spec.space, text=spec.text), spec.name)
     if found:
         raise InvalidDataset(spec.name, found)
-    rule = schema.rule_of(spec.visible, frame["y"].to_numpy())
+    rule = statistics.rule_of(spec.visible, frame["y"].to_numpy())
     visible = pl.col("y").is_between(rule.y_low, rule.y_high)
     splits = {TRAIN: frame.filter(visible), TEST: frame.filter(~visible)}
     folder = dataset_folder(spec.name, root)
-    written = {file: _parquet_bytes(split) for file, split in splits.items() if len(split)}
-    return _write_changed({folder / file: raw for file, raw in written.items()})
+    return {folder / file: _parquet_bytes(split) for file, split in splits.items() if len(split)}
 
 
 def _parquet_bytes(frame: pl.DataFrame) -> bytes:
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    parquet.write(_arrow(frame), sink)
+    parquet.write(frame.to_arrow(), sink)
     raw: bytes = sink.getvalue().to_pybytes()
     return raw
-
-
-def _arrow(frame: pl.DataFrame) -> pa.Table:
-    """The frame with the plain Arrow types that every reader knows."""
-    import pyarrow as pa
-
-    table = frame.to_arrow()
-    plain = {pa.large_string(): pa.string(), pa.string_view(): pa.string()}
-    fields = [pa.field(f.name, plain.get(f.type, f.type)) for f in table.schema]
-    return table.cast(pa.schema(fields))
 
 
 def _write_changed(files: Mapping[Path, bytes]) -> list[Path]:
@@ -209,18 +212,6 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
 def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
     """Derive a task's manifest from its declaration, its parquet files and its oracles."""
     x, y, visible = _all_rows(spec, root)
-    x_scale, y_scale = x[:visible].astype(np.float64), y[:visible].astype(np.float64)
-    statistics = Statistics(
-        rows=len(y),
-        visible=visible,
-        y_min=float(y.min()),
-        y_max=float(y.max()),
-        best_visible=float(y[:visible].max()),
-        x_mean=tuple(x_scale.mean(axis=0).tolist()),
-        x_std=tuple(x_scale.std(axis=0).tolist()),
-        y_mean=float(y_scale.mean()),
-        y_std=float(y_scale.std()),
-    )
     folder = dataset_folder(spec.name, root)
     files = {}
     for file, rows in ((TRAIN, visible), (TEST, len(y) - visible)):
@@ -235,8 +226,8 @@ def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
         summary=spec.summary,
         space=spec.space,
         objective=spec.objective,
-        split=schema.rule_of(spec.visible, y),
-        statistics=statistics,
+        split=statistics.rule_of(spec.visible, y),
+        statistics=statistics.measure(x[:visible], y[:visible], y[visible:]),
         source=spec.source,
         oracles={name: _entry(spec, name, root) for name in spec.oracles},
         text=spec.text,

@@ -1,4 +1,4 @@
-"""README.md of a dataset and of its oracles, the plot beside it, and the README's table of tasks."""
+"""Cards of datasets and oracles, the plot beside them, and the README's table of tasks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,12 @@ def _environment() -> Environment:
 
 def _size_category(rows: int) -> str:
     """The Hub's word for a number of rows."""
-    limits = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    limits = (
+        (1_000, "n<1K"),
+        (10_000, "1K<n<10K"),
+        (100_000, "10K<n<100K"),
+        (1_000_000, "100K<n<1M"),
+    )
     return next((word for limit, word in limits if rows < limit), "1M<n<10M")
 
 
@@ -135,7 +140,7 @@ def histogram(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    edges = np.linspace(float(y.min()), float(y.max()), 61)
+    edges = np.linspace(float(y.min()), float(y.max()), 61).tolist()
     figure = Figure(figsize=(6.4, 3.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -10,7 +10,7 @@ import numpy as np
 
 from mbo_hub import archive, manifest, parquet
 from mbo_hub.archive import Folder
-from mbo_hub.errors import InvalidDataset
+from mbo_hub.errors import InvalidDataset, UnknownRevision
 from mbo_hub.manifest import Manifest, OnnxEntry, OracleEntry
 from mbo_hub.offline import Normalization, Offline
 from mbo_hub.oracles import Oracle
@@ -48,7 +48,7 @@ def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
     raw = folder.read("task.json", pinned)
     declared = manifest.read(raw, str(folder.path))
     if revision is not None and revision.removeprefix("v") != declared.version:
-        raise archive.UnknownRevision(
+        raise UnknownRevision(
             f"{name} holds version {declared.version}, not {revision.removeprefix('v')}"
         )
     x, y = read_split(folder, declared, TRAIN)

@@ -40,8 +40,9 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 # A file inside the folder: relative, forward slashes, no step upwards.
-FilePath = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]  # fmt: skip
-Repo = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+_PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+FilePath = Annotated[str, msgspec.Meta(pattern=rf"^{_PART}(/{_PART})*$")]
+Repo = Annotated[str, msgspec.Meta(pattern=rf"^{_PART}/{_PART}$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
@@ -109,7 +110,7 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file of the dataset folder."""
 
     sha256: Sha256
-    bytes: Count  # noqa: A003 -- the word in the file
+    bytes: Count
     rows: Count
 
 
@@ -235,7 +236,8 @@ def read(raw: bytes, where: str) -> Manifest:
         if written > FORMAT:
             advice = "upgrade with  pip install -U mbo-hub"
             raise UnsupportedFormat(
-                where, [f"task.json has format {written}, this mbo_hub reads up to {FORMAT}; {advice}"]
+                where,
+                [f"task.json has format {written}, this mbo_hub reads up to {FORMAT}; {advice}"],
             )
         manifest = msgspec.json.decode(raw, type=Manifest)
     except msgspec.MsgspecError as error:
@@ -245,7 +247,9 @@ def read(raw: bytes, where: str) -> Manifest:
     if given != {dim}:
         raise InvalidDataset(where, [f"task.json: x_mean and x_std have {given} values, not {dim}"])
     if not manifest.statistics.y_min < manifest.statistics.y_max:
-        raise InvalidDataset(where, ["task.json: y_min is not below y_max, so nothing can be scored"])
+        raise InvalidDataset(
+            where, ["task.json: y_min is not below y_max, so nothing can be scored"]
+        )
     if "data/train.parquet" not in manifest.files:
         raise InvalidDataset(where, ["task.json: files has no data/train.parquet"])
     return manifest

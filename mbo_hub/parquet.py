@@ -27,9 +27,10 @@ def write(table: pa.Table, sink: Any) -> None:
     """Write a table of designs.
 
     Args:
-        table: columns `x` and `y`, and any other.
+        table: columns `x` and `y`, and any other; types are reduced to those every reader knows.
         sink: a path or an Arrow output stream.
     """
+    table = table.cast(pa.schema([pa.field(f.name, _plain(f.type)) for f in table.schema]))
     leaves = {name: name for name in table.column_names} | {"x": "x.list.element"}
     floating = {leaves[f.name] for f in table.schema if _is_floating(f.type)}
     pq.write_table(
@@ -42,6 +43,15 @@ def write(table: pa.Table, sink: Any) -> None:
         use_byte_stream_split=sorted(floating),
         store_schema=True,
     )
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The Arrow type that every reader knows, with the one name for a list's child."""
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(pa.field("element", kind.value_type), kind.list_size)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    return kind
 
 
 def _is_floating(kind: pa.DataType) -> bool:
@@ -88,9 +98,7 @@ def read(
 def _same(found: pa.DataType, wanted: pa.DataType) -> bool:
     """Compare types, whatever the list's child is called."""
     if pa.types.is_fixed_size_list(found) and pa.types.is_fixed_size_list(wanted):
-        return bool(
-            found.list_size == wanted.list_size and found.value_type == wanted.value_type
-        )
+        return bool(found.list_size == wanted.list_size and found.value_type == wanted.value_type)
     return bool(found == wanted)
 
 

@@ -147,7 +147,9 @@ def _text(raw: bytes, name: str, manifest: Manifest, column: str | None) -> _Fou
     except UnicodeDecodeError as error:
         raise InvalidFile(f"{name}: not UTF-8 text (byte {error.start})") from None
     lines = list(csv.reader(io.StringIO(text, newline="")))
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if any(c.strip() for c in line)]
+    numbered = [
+        (number, line) for number, line in enumerate(lines, 1) if any(c.strip() for c in line)
+    ]
     header = [cell.strip() for cell in numbered[0][1]] if numbered else []
     is_csv = name.lower().endswith(".csv") or column is not None
     if is_csv or _is_header(header, manifest):
@@ -203,7 +205,9 @@ def _table(
             )
     if isinstance(chosen, list):
         at = [header.index(value) for value in chosen]
-        return _Found(_numbers([[line[i] for i in at] for _, line in numbered], places, name), places)
+        return _Found(
+            _numbers([[line[i] for i in at] for _, line in numbered], places, name), places
+        )
     cells = [line[header.index(chosen)].strip() for _, line in numbered]
     if chosen == "x" or not isinstance(manifest.space, Sequence):
         split = [cell.strip("[]() ").replace(",", " ").split() for cell in cells]

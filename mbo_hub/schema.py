@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mbo_hub.manifest import Manifest, Split
+from mbo_hub.manifest import Manifest
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Float32, Num
+from mbo_hub.typing import Num
 
 if TYPE_CHECKING:
     import pandera.polars as pa
     import polars as pl
 
-__all__ = ["frame_schema", "problems", "split_schema"]
+__all__ = ["frame_schema", "matrix", "problems", "split_schema"]
 
 FINITE = (-float(np.finfo(np.float32).max), float(np.finfo(np.float32).max))
 MOST = 20  # violations of one check that are listed
@@ -41,14 +41,14 @@ def frame_schema(
 
     def designs_are_legal(data: pa.PolarsData) -> pl.LazyFrame:
         column = data.lazyframe.select(data.key).collect().to_series()
-        return pl.LazyFrame({data.key: space.legal(_matrix(column, space))})
+        return pl.LazyFrame({data.key: space.legal(matrix(column, space))})
 
     def text_says_x(data: pa.PolarsData) -> pl.LazyFrame:
-        frame = data.lazyframe.select("x", text).collect()
-        x = _matrix(frame["x"], space)
+        frame = data.lazyframe.select("x", str(text)).collect()
+        x = matrix(frame["x"], space)
         legal = space.legal(x)
         same = ~legal  # illegal designs are reported once, by the check above
-        same[legal] = np.array(space.decode(x[legal]), object) == frame[text].to_numpy()[legal]
+        same[legal] = np.array(space.decode(x[legal]), object) == frame[str(text)].to_numpy()[legal]
         return pl.LazyFrame({"same": same})
 
     low, high = y_between
@@ -66,6 +66,7 @@ def frame_schema(
     checks = []
     if text is not None:
         columns[text] = pa.Column(pl.String)
+    if text is not None and isinstance(space, Sequence):
         checks.append(pa.Check(text_says_x, name=f"{text} says the same as x"))
     return pa.DataFrameSchema(columns, checks=checks, strict=False)
 
@@ -120,7 +121,7 @@ def _sentences(cases: pl.DataFrame, where: str) -> list[str]:
     return sentences
 
 
-def _matrix(column: pl.Series, space: Sequence | Box) -> Num[np.ndarray, "n d"]:
+def matrix(column: pl.Series, space: Sequence | Box) -> Num[np.ndarray, "n d"]:
     """An Array column as (n, d); empty cells become NaN, which no space accepts."""
     full = column.is_not_null().to_numpy()
     values = column.drop_nulls().explode().to_numpy().reshape(-1, space.dim)
@@ -129,9 +130,3 @@ def _matrix(column: pl.Series, space: Sequence | Box) -> Num[np.ndarray, "n d"]:
     matrix = np.full((len(column), space.dim), np.nan)
     matrix[full] = values
     return matrix
-
-
-def rule_of(percentiles: tuple[float, float], y: Float32[np.ndarray, " n"]) -> Split:
-    """Measure the cuts of a percentile rule on the full data (linear interpolation, float64)."""
-    low, high = np.percentile(y.astype(np.float64), percentiles).tolist()
-    return Split(percentiles=percentiles, y_low=low, y_high=high)

@@ -25,7 +25,7 @@ from mbo_hub.manifest import Manifest
 from mbo_hub.offline import Offline
 from mbo_hub.oracles import Fingerprint, Oracle
 from mbo_hub.spaces import Sequence, Space
-from mbo_hub.typing import Float64, Num
+from mbo_hub.typing import Bool, Float64, Num
 
 __all__ = ["Report", "Summary", "Verification", "compare", "evaluate"]
 
@@ -211,8 +211,8 @@ def evaluate(
 
     statistics = manifest.statistics
     raw = _summary(y[legal])
-    normalized = _summary(_normalize(y[legal], manifest))
-    best_visible = _normalize(np.array([statistics.best_visible]), manifest)[0].item()
+    normalized = _summary(normalize(y[legal], manifest))
+    best_visible = normalize(statistics.best_visible, manifest).item()
     scale = offline.normalization.x.std
     distinct = len(np.unique(valid, axis=0))
     nearest = _nearest(space, valid, offline.x, scale)
@@ -249,16 +249,18 @@ def evaluate(
         visible=float(np.count_nonzero(nearest == 0)) / len(given),
         diversity=_diversity(space, valid, scale),
         novelty=float(nearest.mean()) if len(valid) else None,
-        metric="Hamming distance" if isinstance(space, Sequence) else "distance in units of the visible std",
+        metric="Hamming distance"
+        if isinstance(space, Sequence)
+        else "distance in units of the visible std",
     )
 
 
 def _project(
-    space: Space, given: Num[np.ndarray, "n d"], legal: Num[np.ndarray, " n"]
-) -> tuple[Num[np.ndarray, "n d"], Num[np.ndarray, " n"]]:
+    space: Space, given: Num[np.ndarray, "n d"], legal: Bool[np.ndarray, " n"]
+) -> tuple[Num[np.ndarray, "n d"], Bool[np.ndarray, " n"]]:
     """Replace illegal rows that have a nearest legal design; tell which ones were replaced."""
     fixed = np.zeros(len(given), bool)
-    out = given.copy()
+    out = given.astype(np.float64)  # holds any token and any float32
     for row in np.flatnonzero(~legal):
         try:
             out[row] = space.project(given[row : row + 1])[0]
@@ -270,12 +272,8 @@ def _project(
 
 def normalize(y: Any, manifest: Manifest) -> Float64[np.ndarray, "*n"]:
     """Turn raw objective values into scores; `Task.score` is the usual way in."""
-    return _normalize(np.asarray(y, np.float64), manifest)
-
-
-def _normalize(y: Float64[np.ndarray, "*n"], manifest: Manifest) -> Float64[np.ndarray, "*n"]:
     low, high = manifest.statistics.y_min, manifest.statistics.y_max
-    return np.asarray((y - low) / (high - low))
+    return np.asarray((np.asarray(y, np.float64) - low) / (high - low))
 
 
 def _summary(y: Float64[np.ndarray, " n"]) -> Summary:
@@ -378,6 +376,20 @@ def compare(receipt: Report, again: Report, tolerance: float) -> Verification:
     return Verification(tuple(differences), tuple(notes))
 
 
+DERIVED = (
+    "raw",
+    "normalized",
+    "best_visible",
+    "improvement",
+    "improvement_normalized",
+    "invalid",
+    "duplicate",
+    "visible",
+    "diversity",
+    "novelty",
+)
+
+
 def _score_differences(receipt: Report, again: Report, tolerance: float) -> list[str]:
     said, found = (np.array(r.y, np.float64) for r in (receipt, again))
     if len(said) != len(found):
@@ -391,14 +403,11 @@ def _score_differences(receipt: Report, again: Report, tolerance: float) -> list
             f"score of {np.count_nonzero(apart)} designs, first design {row}: the receipt says "
             f"{receipt.y[row]}, here it is {again.y[row]}"
         )
-    derived = ("raw", "normalized", "improvement", "improvement_normalized", "best_visible",
-               "invalid", "duplicate", "visible", "diversity", "novelty")  # fmt: skip
-    for field in derived:
-        if not _close(getattr(receipt, field), getattr(again, field), tolerance):
-            different.append(
-                f"{field}: the receipt says {getattr(receipt, field)}, here it is "
-                f"{getattr(again, field)}"
-            )
+    different += [
+        f"{field}: the receipt says {getattr(receipt, field)}, here it is {getattr(again, field)}"
+        for field in DERIVED
+        if not _close(getattr(receipt, field), getattr(again, field), tolerance)
+    ]
     return different
 
 
@@ -417,10 +426,11 @@ def _render(report: Report) -> str:
         return "–" if value is None else f"{value:{sign}.4f}"
 
     scored = len(report.y)
-    quality = "exact" if report.exact else "not exact"
+    quality = "exact" if report.exact else "not exact: these are predictions"
     head = (
         f"{report.title} v{report.version}: {scored} of {report.given} designs scored "
-        f"(budget {report.budget}) by oracle '{report.oracle}' ({report.fingerprint.kind}, {quality})"
+        f"(budget {report.budget}) by oracle '{report.oracle}' "
+        f"({report.fingerprint.kind}, {quality})"
     )
     rows = [
         ("best (100th percentile)", report.raw.best, report.normalized.best, ""),
@@ -449,5 +459,3 @@ def _render(report: Report) -> str:
         f"{report.designs_sha256[:12]}; {report.fingerprint.runtime}"
     )
     return "\n".join([head, "", *table, "", fractions, distances, origin])
-
-

@@ -85,10 +85,18 @@ class Space(msgspec.Struct, frozen=True, tag_field="kind"):
             raise InvalidDesign(f"has {widths[row]} values; this task's designs have {self.dim}",
                                 row) from None  # fmt: skip
         if array.dtype.kind not in "iuf":
-            hint = "; turn text into designs with space.encode(...)" if array.dtype.kind in "UOS" else ""
+            hint = (
+                "; turn text into designs with space.encode(...)"
+                if array.dtype.kind in "UOS"
+                else ""
+            )
             raise InvalidDesign(f"designs are numbers, not {array.dtype}{hint}")
         if array.ndim != 2 or array.shape[1] != self.dim:
-            one = f"; write [design] for a single one of shape (1, {self.dim})" if array.ndim == 1 else ""
+            one = (
+                f"; write [design] for a single one of shape (1, {self.dim})"
+                if array.ndim == 1
+                else ""
+            )
             raise InvalidDesign(f"designs have shape (n, {self.dim}) here, got {array.shape}{one}")
         return array
 
@@ -101,8 +109,7 @@ class Space(msgspec.Struct, frozen=True, tag_field="kind"):
         Raises:
             InvalidDesign: the array as a whole is not of shape (n, d) or not of numbers.
         """
-        legal: Bool[np.ndarray, " n"] = self._legal_values(self.as_array(designs)).all(axis=1)
-        return legal
+        return np.asarray(self._legal_values(self.as_array(designs)).all(axis=1))
 
     def validate(self, designs: Any) -> Num[np.ndarray, "n d"]:
         """Check designs and return them in the space's own dtype.
@@ -213,7 +220,9 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
         if 0 <= value < k:  # in the alphabet, so padding is the matter
             if at == 0:
                 return "is nothing but padding; a design has at least one token"
-            return f"has token {int(value)} at position {at}, after padding; padding only ends a design"
+            return (
+                f"has token {int(value)} at position {at}, after padding, which only ends a design"
+            )
         return f"has token {int(value)} at position {at}; this task's tokens are 0 to {k - 1}"
 
     def _nearest(self, designs: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "n d"]:
@@ -222,7 +231,7 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
             nearest[np.logical_or.accumulate(nearest == self._pad, axis=1)] = self._pad
         return nearest
 
-    def encode(self, texts: Rows[str]) -> Int8[np.ndarray, "n d"]:
+    def encode(self, texts: Rows[Any]) -> Int8[np.ndarray, "n d"]:
         """Turn written designs into tokens.
 
         Tokens of several letters are read longest first, as SMILES are.
@@ -277,13 +286,16 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
             unit = "letter" if all(len(token) == 1 for token in self.alphabet) else "token"
             plural = "" if len(found) == 1 else "s"
             raise InvalidDesign(
-                f"({text!r}) has {len(found)} {unit}{plural}; this task's designs have {wanted}", row
+                f"({text!r}) has {len(found)} {unit}{plural}; this task's designs have {wanted}",
+                row,
             )
         return found + [self._pad] * (self.length - len(found))
 
     def _explain_letter(self, text: str, at: int) -> str:
         letter = text[at]
-        detail = f"has letter {letter!r} at position {at}; this task uses {self._written_alphabet()}"
+        detail = (
+            f"has letter {letter!r} at position {at}; this task uses {self._written_alphabet()}"
+        )
         other_case = [t for t in (letter.upper(), letter.lower()) if t in self.alphabet]
         if other_case:
             detail += f" (case matters: write {other_case[0]!r})"
@@ -468,9 +480,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         finite = np.finfo(np.float32)
         return np.clip(designs, np.maximum(low, finite.min), np.minimum(high, finite.max))
 
-    def encode(
-        self, rows: Rows[Rows[float]] | Rows[Mapping[str, float]]
-    ) -> Float32[np.ndarray, "n d"]:
+    def encode(self, rows: Rows[Any]) -> Float32[np.ndarray, "n d"]:
         """Turn rows of numbers, or mappings from name to number, into designs.
 
         Args:
@@ -482,7 +492,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         Raises:
             InvalidDesign: a value is missing, unknown, or out of bounds.
         """
-        table: list[Rows[float]] = []
+        table: list[Any] = []
         for number, row in enumerate(rows):
             if not isinstance(row, Mapping):
                 table.append(row)
@@ -490,7 +500,11 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
             missing = [name for name in self.columns if name not in row]
             unknown = [str(name) for name in row if name not in self.columns]
             if missing or unknown:
-                what = f"has no value for {missing[0]}" if missing else f"names an unknown {unknown[0]}"
+                what = (
+                    f"has no value for {missing[0]}"
+                    if missing
+                    else f"names an unknown {unknown[0]}"
+                )
                 raise InvalidDesign(what, number)
             table.append([row[name] for name in self.columns])
         return self.validate(table if table else np.empty((0, self.size), np.float32))
@@ -504,7 +518,9 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         Raises:
             InvalidDesign: a design is not legal.
         """
-        return [dict(zip(self.columns, row, strict=True)) for row in self.validate(designs).tolist()]
+        return [
+            dict(zip(self.columns, row, strict=True)) for row in self.validate(designs).tolist()
+        ]
 
     def sample(self, n: int, rng: Seed = None) -> Float32[np.ndarray, "n d"]:
         """Draw designs, each value on its own.

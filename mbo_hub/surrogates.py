@@ -225,7 +225,9 @@ def _flatten(trees: list[Any]) -> dict[str, Any]:
         is_leaf = left < 0
         inner = np.flatnonzero(~is_leaf)
         if not len(inner):
-            raise OracleUnavailable("a tree of the forest is a single leaf; there is nothing to learn")
+            raise OracleUnavailable(
+                "a tree of the forest is a single leaf; there is nothing to learn"
+            )
         number = np.empty(len(left), np.int64)  # of a node among nodes, of a leaf among leaves
         number[inner] = nodes + np.arange(len(inner))
         number[is_leaf] = leaves + np.arange(np.count_nonzero(is_leaf))
@@ -238,10 +240,12 @@ def _flatten(trees: list[Any]) -> dict[str, Any]:
         collected["weights"].append(tree.value[is_leaf, 0, 0] / len(trees))
         roots.append(nodes)
         nodes += len(inner)
-        leaves += np.count_nonzero(is_leaf)
+        leaves += int(np.count_nonzero(is_leaf))
     joined = {name: np.concatenate(parts) for name, parts in collected.items()}
     whole = {
-        name: joined.pop(name).astype(np.int64) for name in list(joined) if name.startswith("nodes_")
+        name: joined.pop(name).astype(np.int64)
+        for name in list(joined)
+        if name.startswith("nodes_")
     }
     return whole | {
         "tree_roots": np.array(roots, np.int64),
@@ -302,8 +306,8 @@ def _make_forest(
         **_metrics(y[distinct], predicted[distinct]),
     )
     trained_on = (
-        f"{np.count_nonzero(~held):,} of {len(x):,} rows, visible and hidden ones; the held-out rows "
-        "are not among them"
+        f"{np.count_nonzero(~held):,} of {len(x):,} rows, visible and hidden ones; the held-out "
+        "rows are not among them"
     )
     extra = {
         "mbo.held_out": msgspec.json.encode(held_out).decode(),
@@ -314,7 +318,9 @@ def _make_forest(
     return made
 
 
-def _metrics(y: Float32[np.ndarray, " n"], predicted: Float64[np.ndarray, " n"]) -> dict[str, float]:
+def _metrics(
+    y: Float32[np.ndarray, " n"], predicted: Float64[np.ndarray, " n"]
+) -> dict[str, float]:
     from scipy.stats import spearmanr
 
     top = y >= np.quantile(y, 0.9)
@@ -336,10 +342,14 @@ def _check_parity(
     oracle = OnnxOracle(spec.space, made.model, "the new model", exact=False)
     apart = float(np.abs(oracle(x) - wanted).max())
     if not apart <= tolerance:
-        raise OracleUnavailable(f"the exported model differs by {apart:g}; allowed is {tolerance:g}")
+        raise OracleUnavailable(
+            f"the exported model differs by {apart:g}; allowed is {tolerance:g}"
+        )
 
 
-def golden_designs(space: Sequence | Box, visible: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "m d"]:
+def golden_designs(
+    space: Sequence | Box, visible: Num[np.ndarray, "n d"]
+) -> Num[np.ndarray, "m d"]:
     """Choose the designs whose values are published: half visible, half drawn from the space."""
     half = GOLDEN // 2
     spread = np.linspace(0, len(visible) - 1, half).round().astype(int)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mbo_hub import scoring
-from mbo_hub.errors import OracleUnavailable
+from mbo_hub.errors import InvalidFile, OracleUnavailable
 from mbo_hub.manifest import Manifest
 from mbo_hub.offline import Normalization, Offline
 from mbo_hub.oracles import Oracle
@@ -23,7 +23,13 @@ __all__ = ["Oracles", "Task"]
 Rows = tuple[Num[np.ndarray, "n d"], Float32[np.ndarray, " n"]]
 
 
-class Oracles(Mapping[str, Oracle]):
+if TYPE_CHECKING:
+    _Oracles = Mapping[str, Oracle]
+else:
+    _Oracles = Mapping  # a checker of the items' types would open them
+
+
+class Oracles(_Oracles):
     """A task's oracles by name, each opened when it is first asked for.
 
     Args:
@@ -191,7 +197,7 @@ class Task:
         """
         said = receipt if isinstance(receipt, Report) else Report.read(receipt)
         if said.task != self.name:
-            raise scoring.InvalidFile(f"the receipt is about task {said.task!r}, not {self.name!r}")
+            raise InvalidFile(f"the receipt is about task {said.task!r}, not {self.name!r}")
         again = self.evaluate(
             designs,
             budget=said.budget,

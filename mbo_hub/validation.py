@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mbo_hub import loader, manifest, schema
+from mbo_hub import loader, manifest, schema, statistics
 from mbo_hub.archive import Folder
-from mbo_hub.errors import MboHubError, UnsupportedFormat
+from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
 from mbo_hub.manifest import Manifest
 from mbo_hub.typing import Float32, Num
 
@@ -46,7 +46,7 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
         declared = manifest.read(raw, name)
     except UnsupportedFormat as error:
         return error.problems
-    except manifest.InvalidDataset as error:
+    except InvalidDataset as error:
         return manifest.schema_problems(raw) or error.problems
     found = manifest.schema_problems(raw)
     frames = {}
@@ -62,9 +62,7 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     return found
 
 
-def _read(
-    folder: Folder, declared: Manifest, file: str
-) -> tuple[pl.DataFrame | None, list[str]]:
+def _read(folder: Folder, declared: Manifest, file: str) -> tuple[pl.DataFrame | None, list[str]]:
     """Read one data file and check its bytes and its rows."""
     import polars as pl
 
@@ -73,7 +71,7 @@ def _read(
     try:
         raw = folder.read(file, None)
         folder.read(file, entry.sha256)
-    except manifest.InvalidDataset:
+    except InvalidDataset:
         return None, [f"{file}: named in task.json but not there"]
     except MboHubError:
         found.append(f"{file}: its sha256 is not the one in task.json")
@@ -121,42 +119,27 @@ def _card(folder: Folder, declared: Manifest) -> list[str]:
 def _arrays(
     frame: pl.DataFrame, declared: Manifest
 ) -> tuple[Num[np.ndarray, "n d"], Float32[np.ndarray, " n"]]:
-    x = frame["x"].explode().to_numpy().reshape(-1, declared.space.dim)
-    return x, frame["y"].to_numpy()
+    return schema.matrix(frame["x"], declared.space), frame["y"].to_numpy()
 
 
 def _statistics(declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
     """Measure every figure of task.json again."""
-    said = declared.statistics
-    x, visible = _arrays(frames[loader.TRAIN], declared)
-    y = np.concatenate([_arrays(frame, declared)[1] for frame in frames.values()])
-    exact = x.astype(np.float64)
-    measured: dict[str, float | tuple[float, ...]] = {
-        "rows": len(y),
-        "visible": len(visible),
-        "y_min": float(y.min()),
-        "y_max": float(y.max()),
-        "best_visible": float(visible.max()),
-        "x_mean": tuple(exact.mean(axis=0).tolist()),
-        "x_std": tuple(exact.std(axis=0).tolist()),
-        "y_mean": float(visible.astype(np.float64).mean()),
-        "y_std": float(visible.astype(np.float64).std()),
-    }
-    found = [
-        f"task.json: statistics.{figure} is {_short(getattr(said, figure))}, the data give "
-        f"{_short(value)}"
-        for figure, value in measured.items()
-        if not np.allclose(getattr(said, figure), value, rtol=1e-6, atol=1e-9)
+    hidden = [_arrays(frame, declared)[1] for file, frame in frames.items() if file != loader.TRAIN]
+    x, y = _arrays(frames[loader.TRAIN], declared)
+    hidden_y = np.concatenate(hidden) if hidden else np.empty(0, np.float32)
+    pairs: list[tuple[str, Any, Any]] = [
+        ("statistics", declared.statistics, statistics.measure(x, y, hidden_y))
     ]
     if declared.split is not None:
-        rule = schema.rule_of(declared.split.percentiles, y)
-        for side in ("y_low", "y_high"):
-            if not np.isclose(getattr(declared.split, side), getattr(rule, side), rtol=1e-6):
-                found.append(
-                    f"task.json: split.{side} is {getattr(declared.split, side)}, the percentile "
-                    f"of the data is {getattr(rule, side)}"
-                )
-    return found
+        rule = statistics.rule_of(declared.split.percentiles, np.concatenate([y, hidden_y]))
+        pairs.append(("split", declared.split, rule))
+    return [
+        f"task.json: {part}.{figure} is {_short(said)}, the data give {_short(found)}"
+        for part, declared_part, measured in pairs
+        for figure in measured.__struct_fields__
+        for said, found in [(getattr(declared_part, figure), getattr(measured, figure))]
+        if not np.allclose(said, found, rtol=1e-6, atol=1e-9)
+    ]
 
 
 def _short(value: object) -> str:
@@ -164,9 +147,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _oracles(
-    folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]
-) -> list[str]:
+def _oracles(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
     """Open each oracle and try it on visible designs."""
     x, y = _arrays(frames[loader.TRAIN], declared)
     some = np.linspace(0, len(x) - 1, min(len(x), 200)).round().astype(int)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
@@ -28,28 +27,29 @@ def main() -> None:
         "--check", action="store_true", help="write nothing; fail if the data would change"
     )
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         for name in arguments.tasks:
-            spec = TASKS[name]
-            raw = build.fetch(spec.raw, arguments.raw_dir)
-            if arguments.check:
-                changed = build.outdated_data(spec, raw)
-                if changed:
-                    sys.exit(f"{name}: a build from the raw file gives another {', '.join(changed)}")
-                print(f"{name}: the data are what the raw file gives, byte for byte")
-            else:
-                report(name, build.write_data(spec, raw))
+            build_one(name, arguments.raw_dir, check=arguments.check)
         if not arguments.check:
-            report("documents", build.write_documents(TASKS))
+            for path in build.write_documents(TASKS):
+                print(f"wrote {path.relative_to(build.ROOT)}")
     except MboHubError as error:
         sys.exit(str(error))
 
 
-def report(what: str, changed: list[Path]) -> None:
-    """Say which files were written."""
-    named = ", ".join(str(path.relative_to(build.ROOT)) for path in changed)
-    print(f"{what}: {'wrote ' + named if changed else 'nothing changed'}")
+def build_one(name: str, raw_dir: Path, *, check: bool) -> None:
+    """Build one task, or check that a build would change nothing."""
+    spec = TASKS[name]
+    raw = build.fetch(spec.raw, raw_dir)
+    if not check:
+        for path in build.write_data(spec, raw):
+            print(f"wrote {path.relative_to(build.ROOT)}")
+        return
+    changed = build.outdated_data(spec, raw)
+    if changed:
+        named = ", ".join(str(path.relative_to(build.ROOT)) for path in changed)
+        sys.exit(f"{name}: the raw file gives another {named}")
+    print(f"{name}: the data are what the raw file gives, byte for byte")
 
 
 if __name__ == "__main__":

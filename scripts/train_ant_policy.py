@@ -37,7 +37,6 @@ log = logging.getLogger("train_ant_policy")
 
 OBSERVATION = 95  # 17 positions, 18 velocities, 60 numbers of the design
 ACTION = 12
-MOTION = OBSERVATION - len(ant.NAMES)
 
 EVALUATION_DESIGNS = 128
 EVALUATION_SEED = 123
@@ -70,7 +69,7 @@ class Settings:
     """
 
     seed: int = 0
-    steps: int = 16_000_000
+    steps: int = 20_000_000
     init: str = ""
     hidden: int = 256
     designs: int = 256
@@ -79,8 +78,8 @@ class Settings:
     minibatch: int = 3200
     rate: float = 3e-4
     last_rate: float = 5e-5
-    noise: float = 0.4
-    last_noise: float = 0.15
+    noise: float = 0.3
+    last_noise: float = 0.12
     clip: float = 0.2
     max_kl: float = 0.02
     discount: float = 0.99
@@ -286,8 +285,8 @@ class Trainer:
         ceiling = math.log(settings.noise) + self.progress * math.log(
             settings.last_noise / settings.noise
         )
-        kl, passes = 0.0, 0
-        for passes in range(1, settings.epochs + 1):  # noqa: B007 — reported below
+        kl = 0.0
+        for _ in range(settings.epochs):
             order = torch.from_numpy(self.random.permutation(len(rows)))
             divergences = []
             for batch in order.split(settings.minibatch):  # type: ignore[no-untyped-call]
@@ -320,7 +319,6 @@ class Trainer:
             "train_return": float(data.reward.sum(axis=0).mean()),
             "value_explained": 1.0 - float(left),
             "kl": kl,
-            "passes": passes,
             "noise": float(self.log_noise.detach().exp().mean()),
             "rate": rate,
         }

@@ -333,7 +333,7 @@ class Run:
                 break
 
 
-class Interrupted(Exception):  # noqa: N818 — not an error
+class Interrupted(Exception):
     """A signal asked to stop."""
 
 

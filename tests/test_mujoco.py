@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,16 @@ def test_hoppers_leave_the_batch_as_they_fall() -> None:
         assert np.array_equal(episodes.live, live[~ended])
         assert np.array_equal(episodes.state.design, designs[episodes.live])
     assert len(set(lengths)) > 3
+
+
+def test_episodes_start_where_the_control_says() -> None:
+    higher = np.arange(19) == 2
+    control = replace(ant.CONTROL, start=lambda state: state.qpos + 0.5 * higher)
+    build = ant.Ant()
+    usual = rollout.Episodes(ant.CONTROL, build(ant.DEFAULT), ant_designs(2)).state
+    lifted = rollout.Episodes(control, build(ant.DEFAULT), ant_designs(2)).state
+    assert np.array_equal(lifted.qpos, usual.qpos + 0.5 * higher)
+    assert not lifted.qvel.any()
 
 
 def test_a_hopper_that_does_nothing_falls() -> None:

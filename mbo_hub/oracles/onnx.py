@@ -67,9 +67,7 @@ class OnnxOracle:
         options.log_severity_level = 3
         # External data would let a file name others on this disk; a model given as bytes has none.
         try:
-            session = ort.InferenceSession(
-                self._model, options, providers=["CPUExecutionProvider"]
-            )
+            session = ort.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
         except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented,
                 state.InvalidArgument, state.RuntimeException) as error:  # fmt: skip
             first = str(error).strip().splitlines()[0]

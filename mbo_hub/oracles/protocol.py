@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str
 
 
+@runtime_checkable
 class Oracle(Protocol):
     """A function from designs to objective values.
 

@@ -92,15 +92,15 @@ TASK = TaskSpec(
             "@article{barrera2016survey,\n"
             "  title   = {Survey of variation in human transcription factors reveals prevalent "
             "{DNA} binding changes},\n"
-            "  author  = {Barrera, Luis A. and Vedenko, Anastasia and Kurland, Jesse V. and others},"
-            "\n  journal = {Science},\n  volume  = {351},\n  number  = {6280},\n"
+            "  author  = {Barrera, Luis A. and Vedenko, Anastasia and Kurland, Jesse V. and "
+            "others},\n  journal = {Science},\n  volume  = {351},\n  number  = {6280},\n"
             "  pages   = {1450--1454},\n  year    = {2016},\n"
             "  doi     = {10.1126/science.aad2257}\n}"
         ),
     ),
     build=build,
     text="sequence",
-    visible=(0, 50),
+    visible=(0.0, 50.0),
     groups=strands,
     oracles={
         "exact": Table(),
@@ -114,8 +114,8 @@ TASK = TaskSpec(
     },
     known=(
         "Every double strand stands in the table twice, as the sequence and as its reverse "
-        "complement, with the same value: 65,792 rows, 65,536 distinct sequences. The 256 sequences "
-        "that are their own reverse complement therefore have two equal rows.",
+        "complement, with the same value: 65,792 rows, 65,536 distinct sequences. The 256 "
+        "sequences that are their own reverse complement therefore have two equal rows.",
         "The visible half is the weak half, so the best visible design binds only moderately.",
         "Microarray replicates differ: this is one replicate (R1), without an error bar.",
     ),

@@ -69,12 +69,12 @@ DEFAULT = np.array(
 ).astype(np.float64)
 
 
-def normalize(design: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
+def normalize(design: Float64[np.ndarray, "... 60"]) -> Float64[np.ndarray, "... 60"]:
     """Map the bounds of a design to −1 and 1, as the controller sees it."""
     return np.asarray(2.0 * (design - LOW) / (HIGH - LOW) - 1.0)
 
 
-def denormalize(normalized: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
+def denormalize(normalized: Float64[np.ndarray, "... 60"]) -> Float64[np.ndarray, "... 60"]:
     """Map −1 and 1 to the bounds of a design; the inverse of `normalize`, rounded to float32."""
     design = LOW + (normalized + 1.0) / 2.0 * (HIGH - LOW)
     return design.astype(np.float32).astype(np.float64)
@@ -163,7 +163,7 @@ def returns(
     Args:
         designs: the designs in raw units, (n, 60); they are rounded to float32, and never clipped.
         policy: maps observations (n, 95) to actions (n, 12): the hip, thigh and ankle of each leg.
-        threads: simulator threads; the result does not depend on it.
+        threads: how many threads share the designs; the result does not depend on it.
 
     Returns:
         The return of each design, (n,) float64.

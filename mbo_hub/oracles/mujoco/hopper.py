@@ -126,7 +126,7 @@ def returns(designs: Any, *, threads: int = 1) -> Float64[np.ndarray, " n"]:
 
     Args:
         designs: the controllers, (n, 5126); they are rounded to float32.
-        threads: simulator threads; the result does not depend on it.
+        threads: how many threads share the designs; the result does not depend on it.
 
     Returns:
         The return of each design, (n,) float64.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Lock
 from typing import Any
 
 import mujoco
@@ -13,7 +16,9 @@ from mujoco.batch import Batch
 
 from mbo_hub.typing import Bool, Float64, Int64
 
-CHUNK = 128  # designs simulated at a time; bounds the memory (an Ant model takes 150 kB)
+log = logging.getLogger(__name__)
+
+CHUNK = 64  # designs that a thread simulates at a time; an Ant model takes 150 kB
 
 # After any of these MuJoCo resets the simulation, so its state means nothing any more.
 DIVERGED = [
@@ -54,6 +59,7 @@ class Control:
         reward: reward of each row's step, from the states before and after it.
         ended: which rows may not go on from this state.
         command: motor commands for an action taken in a state.
+        start: positions that an episode starts from, given those of the model's file.
     """
 
     horizon: int
@@ -61,6 +67,7 @@ class Control:
     reward: Callable[[State, State], np.ndarray]
     ended: Callable[[State], np.ndarray]
     command: Callable[[State, np.ndarray], np.ndarray] = lambda state, action: action
+    start: Callable[[State], np.ndarray] = lambda state: state.qpos
 
 
 class Episodes:
@@ -70,23 +77,37 @@ class Episodes:
         control: the control task.
         models: one model for each design, or one model for all of them.
         design: the designs, (n, d) float64.
-        threads: simulator threads; the result does not depend on it.
+        offsets: what to add to the positions that an episode starts from; nothing without it.
+
+    Attributes:
+        live: which rows of `design` still run.
+        state: the state of those rows.
+        diverged: which rows of `design` the simulator could not follow to their end.
     """
 
     def __init__(
-        self, control: Control, models: Any, design: Float64[np.ndarray, "n d"], *, threads: int = 1
+        self,
+        control: Control,
+        models: Any,
+        design: Float64[np.ndarray, "n d"],
+        offsets: Float64[np.ndarray, "n nq"] | None = None,
     ) -> None:
         several = not isinstance(models, mujoco.MjModel)
         self.control = control
         self.live: Int64[np.ndarray, " n"] = np.arange(len(design))
-        self._batch = Batch(models[0] if several else models, len(design), nthread=threads)
+        self.diverged: Bool[np.ndarray, " n"] = np.zeros(len(design), dtype=bool)
+        self._batch = Batch(models[0] if several else models, len(design), nthread=1)
         if several:
             self._batch.set_models(models)
         self._batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE)
         self._qpos = self._batch.bind("qpos")
         self._qvel = self._batch.bind("qvel")
         self._ctrl = self._batch.bind("ctrl")
-        self.state = self._observe(design, np.zeros(self._ctrl.shape))
+        rest = np.zeros(self._ctrl.shape)
+        self._qpos[:] = control.start(self._observe(design, rest))
+        if offsets is not None:
+            self._qpos[:] += offsets
+        self.state = self._observe(design, rest)
 
     def step(
         self, action: Float64[np.ndarray, "n a"]
@@ -106,6 +127,7 @@ class Episodes:
         self._batch.step(ids=live, nstep=self.control.substeps)
         after = self._observe(before.design, action)
         diverged = (self._batch.warning[live][:, DIVERGED, COUNT] > 0).any(axis=1)
+        self.diverged[live] = diverged
         reward = np.where(diverged, 0.0, self.control.reward(before, after))
         ended = diverged | self.control.ended(after)
         if ended.any():
@@ -127,12 +149,15 @@ def returns(
     design: Float64[np.ndarray, "n d"],
     policy: Policy,
     *,
+    offsets: Float64[np.ndarray, "k nq"] | None = None,
     threads: int = 1,
-) -> Float64[np.ndarray, " n"]:
-    """Sum the rewards of one episode of each design.
+    progress: Callable[[float], object] = lambda designs: None,
+) -> Float64[np.ndarray, "n k"]:
+    """Sum the rewards of one episode of each design, or of several that start a little apart.
 
     Deterministic: an episode has no random state and its sum is taken in order of time, so equal
     designs give equal bits whatever the other designs, their number and the number of threads.
+    An exception, Ctrl-C among them, stops all threads at their next control step.
 
     Args:
         control: the control task.
@@ -140,23 +165,65 @@ def returns(
         design: the designs, (n, d) float64.
         policy: maps a `State` to actions, each row for itself. NumPy's `@` does not qualify: it
             sums in another order for another number of rows.
-        threads: simulator threads.
+        offsets: what to add to the positions that the k episodes of a design start from; without
+            it there is one episode, k = 1.
+        threads: how many threads share the designs. Simulator and NumPy let go of Python's
+            lock, so two threads on two cores take half the time.
+        progress: called now and then with how many more designs are done, in fractions of one.
 
     Returns:
-        The return of each design, (n,) float64.
+        The return of each episode, (n, k) float64; NaN where MuJoCo could not compile the design's
+        model or follow its motion.
     """
-    total = np.zeros(len(design))
-    for start in range(0, len(design), CHUNK):
-        rows = design[start : start + CHUNK]
-        models = [build(row) for row in rows] if callable(build) else build
-        episodes = Episodes(control, models, rows, threads=threads)
-        for _ in range(control.horizon):
-            if not len(episodes.live):
-                break
+    starts = 1 if offsets is None else len(offsets)
+    total = np.zeros((len(design), starts))
+    share = 1.0 / (starts * control.horizon)  # of a design, in one step of one of its episodes
+    talking, building = Lock(), Lock()  # `build` edits one specification
+    stopping = Event()
+
+    def run(begin: int) -> None:
+        rows = np.arange(begin, min(begin + size, total.size))
+        owners, numbers = np.divmod(rows, starts)
+        models: Any = build
+        if callable(build):
+            with building:
+                made = {owner: _compile(build, design[owner]) for owner in set(owners.tolist())}
+            compiled = np.array([made[owner] is not None for owner in owners.tolist()], dtype=bool)
+            total.ravel()[rows[~compiled]] = np.nan
+            rows, owners, numbers = rows[compiled], owners[compiled], numbers[compiled]
+            models = [made[owner] for owner in owners.tolist()]
+        if not len(rows):
+            return
+        shift = None if offsets is None else offsets[numbers]
+        episodes = Episodes(control, models, design[owners], shift)
+        earned = np.zeros(len(rows))
+        for step in range(control.horizon):
             live = episodes.live
-            reward, _ = episodes.step(policy(episodes.state))
-            total[start + live] += reward
+            if not len(live) or stopping.is_set():
+                break
+            reward, ended = episodes.step(policy(episodes.state))
+            earned[live] += reward
+            with talking:
+                left = np.count_nonzero(ended) * (control.horizon - step - 1)
+                progress(share * (len(live) + left))
+        total.ravel()[rows] = np.where(episodes.diverged, np.nan, earned)
+
+    size = min(CHUNK, max(1, -(-total.size // threads)))
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            list(pool.map(run, range(0, total.size, size)))
+        finally:
+            stopping.set()
     return total
+
+
+def _compile(build: Callable[[np.ndarray], Any], design: Float64[np.ndarray, " d"]) -> Any:
+    """Make the model of a design; None if MuJoCo refuses it."""
+    try:
+        return build(design)
+    except ValueError as error:  # what MjSpec.compile raises
+        log.warning("MuJoCo cannot compile a design, which has no return: %s", error)
+        return None
 
 
 @dataclass(frozen=True)
@@ -168,16 +235,19 @@ class Network:
         scale: multiplied with the difference, (i,).
         weights: of each layer, (inputs, outputs).
         biases: of each layer, (outputs,).
+        limit: standardized observations are clipped to this.
     """
 
     mean: Float64[np.ndarray, " i"]
     scale: Float64[np.ndarray, " i"]
     weights: tuple[Float64[np.ndarray, "_ _"], ...]
     biases: tuple[Float64[np.ndarray, " _"], ...]
+    limit: float = 10.0
 
     def __call__(self, observation: Float64[np.ndarray, "n i"]) -> Float64[np.ndarray, "n a"]:
         """Evaluate the network, each row for itself."""
-        hidden: np.ndarray = np.clip((observation - self.mean) * self.scale, -10.0, 10.0)
+        standard = (observation - self.mean) * self.scale
+        hidden: np.ndarray = np.clip(standard, -self.limit, self.limit)
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if layer:
                 hidden = np.tanh(hidden)
@@ -190,20 +260,25 @@ class Network:
         """Read the network that `save` wrote.
 
         Args:
-            path: a `.npz` file with the arrays mean, scale, W0, b0, W1, b1, …
+            path: a `.npz` file with the arrays mean, scale, W0, b0, W1, b1, … and, if it is not 10,
+                limit.
         """
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
+            # C order, since einsum sums in an order that depends on the layout.
+            arrays = {name: np.ascontiguousarray(file[name], np.float64) for name in file.files}
         layers = range(sum(name.startswith("W") for name in arrays))
         return cls(
             mean=arrays["mean"],
             scale=arrays["scale"],
             weights=tuple(arrays[f"W{i}"] for i in layers),
             biases=tuple(arrays[f"b{i}"] for i in layers),
+            limit=arrays["limit"].item() if "limit" in arrays else cls.limit,
         )
 
     def save(self, path: Path | str) -> None:
         """Write the network as a `.npz` file."""
         layers = {f"W{i}": weight for i, weight in enumerate(self.weights)}
         layers |= {f"b{i}": bias for i, bias in enumerate(self.biases)}
+        if self.limit != type(self).limit:
+            layers["limit"] = np.array(self.limit)
         np.savez(path, allow_pickle=False, mean=self.mean, scale=self.scale, **layers)

@@ -1,0 +1,276 @@
+"""The `mbo` command: each verb calls one function of the library.
+
+Data go to standard output, errors to standard error with exit code 1 and no traceback. Libraries
+are imported by the verb that needs them, so that `mbo --help` and `mbo list` start at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mbo_hub import __version__
+from mbo_hub.errors import MboHubError
+
+if TYPE_CHECKING:
+    from mbo_hub.task import Task
+
+__all__ = ["main"]
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+class _Group(click.Group):
+    """Turns the errors of the library, and of the file system, into one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MboHubError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            click.echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+        return ctx.exit(1)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example:  mbo list",
+)
+@click.version_option(__version__, prog_name="mbo")
+def main() -> None:
+    """Benchmark tasks for offline model-based optimization: load, score, verify.
+
+    A TASK is a name that `mbo list` shows, or the folder of any valid dataset, written ./like/this.
+    """
+
+
+@main.command("list", epilog="Example:  mbo list")
+@as_json
+def list_tasks(as_json: bool) -> None:
+    """List the tasks that are embedded here."""
+    from mbo_hub import archive
+
+    tasks = [
+        {
+            "name": task["name"],
+            "version": task["version"],
+            "title": task["title"],
+            "visible": task["statistics"]["visible"],
+            "rows": task["statistics"]["rows"],
+            "dim": len(task["statistics"]["x_mean"]),
+            "best_visible": task["statistics"]["best_visible"],
+            "oracles": {
+                name: {"kind": oracle["kind"], "exact": oracle["exact"]}
+                for name, oracle in task["oracles"].items()
+            },
+        }
+        for task in archive.summaries()
+    ]
+    if as_json:
+        click.echo(json.dumps(tasks, indent=2))
+        return
+    rows = [
+        (
+            task["name"],
+            f"v{task['version']}",
+            task["title"],
+            f"{task['visible']:,} / {task['rows']:,}",
+            str(task["dim"]),
+            f"{task['best_visible']:.4g}",
+            ", ".join(
+                f"{name} ({oracle['kind']}, {'exact' if oracle['exact'] else 'not exact'})"
+                for name, oracle in task["oracles"].items()
+            ),
+        )
+        for task in tasks
+    ]
+    _print_table(("TASK", "VERSION", "TITLE", "VISIBLE / ALL", "DIM", "D(BEST)", "ORACLES"), rows)
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    for row in (header, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+@main.command(epilog="Example:  mbo info tfbind8")
+@click.argument("task")
+@as_json
+def info(task: str, as_json: bool) -> None:
+    """Describe TASK: designs, objective, data, oracles, terms. --json prints its task.json."""
+    declared = _load(task).manifest
+    if as_json:
+        click.echo(declared.to_json().decode(), nl=False)
+        return
+    s, space = declared.statistics, declared.space
+    lines = [
+        ("task", f"{declared.name} v{declared.version}: {declared.title}"),
+        ("", declared.summary),
+        ("design", _describe(space)),
+        ("objective", f"{declared.objective.name}: {declared.objective.description}"),
+        ("unit", declared.objective.unit or "none"),
+        (
+            "data",
+            f"{s.visible:,} visible of {s.rows:,} rows; y from {s.y_min:.6g} to {s.y_max:.6g}",
+        ),
+        ("D(best)", f"{s.best_visible:.8g}, score {_score(declared):.4f}"),
+    ]
+    for name, oracle in declared.oracles.items():
+        held = getattr(oracle, "held_out", None)
+        trust = "exact" if oracle.exact else "not exact"
+        if held is not None:
+            trust += f", held-out Spearman {held.spearman:.3f}"
+            trust += f", in the top decile {held.spearman_top_decile:.3f}"
+        lines.append(("oracle", f"{name} ({oracle.kind}, {trust})"))
+    if declared.source is not None:
+        lines.append(("terms", f"{declared.source.license}; {declared.source.attribution}"))
+    for label, text in lines:
+        click.echo(f"{label:10} {text}")
+
+
+def _score(declared: Any) -> float:
+    s = declared.statistics
+    return float((s.best_visible - s.y_min) / (s.y_max - s.y_min))
+
+
+def _describe(space: Any) -> str:
+    from mbo_hub.spaces import Sequence
+
+    if not isinstance(space, Sequence):
+        return f"{space.size} real numbers"
+    tokens = [token for token in space.alphabet if token != space.padding]
+    shown = "".join(tokens) if all(len(t) == 1 for t in tokens) else " ".join(tokens)
+    length = f"{space.length}" if space.padding is None else f"1 to {space.length}"
+    return f"sequence of {length} tokens out of {len(tokens)} ({shown})"
+
+
+@main.command(epilog="Example:  mbo export ./mbo tfbind8")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("tasks", nargs=-1)
+def export(directory: Path, tasks: tuple[str, ...]) -> None:
+    """Write TASKS (default: all) into DIRECTORY, laid out as on the Hub.
+
+    `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory.
+    """
+    from mbo_hub import archive
+
+    for place, is_new in archive.export(tasks or tuple(archive.pins()), directory):
+        click.echo(f"{place}{'' if is_new else '  (there already, the same)'}")
+
+
+column_option = click.option("--column", help="Column of a CSV or parquet file to read.")
+
+
+@main.command(epilog="Example:  printf 'GCTAATTA\\nACGTACGT\\n' | mbo score tfbind8 -")
+@click.argument("task")
+@click.argument("file")
+@click.option("--budget", type=click.IntRange(min=1), default=128, show_default=True,
+              help="How many designs count, from the first.")  # fmt: skip
+@click.option("--oracle", help="Another oracle than the task's own; `mbo info` names them.")
+@click.option("--project", is_flag=True, help="Replace illegal designs by the nearest legal ones.")
+@click.option(
+    "--invalid",
+    type=click.Choice(["refuse", "count"]),
+    default="refuse",
+    show_default=True,
+    help="Stop at an illegal design, or count it as invalid.",
+)
+@column_option
+@click.option("--receipt", type=click.Path(path_type=Path), help="Save the receipt to this file.")
+@as_json
+def score(
+    task: str,
+    file: str,
+    budget: int,
+    oracle: str | None,
+    project: bool,
+    invalid: str,
+    column: str | None,
+    receipt: Path | None,
+    as_json: bool,
+) -> None:
+    """Score the designs of FILE on TASK and print the report.
+
+    FILE is CSV, text with one design a line, .npy, .parquet, or - for standard input.
+    """
+    from mbo_hub.reading import read_designs
+
+    loaded = _load(task)
+    strict = invalid == "refuse" and not project
+    designs = read_designs(file, loaded.manifest, column=column, strict=strict)
+    report = loaded.evaluate(designs, budget=budget, project=project, oracle=oracle)
+    if receipt is not None:
+        report.save(receipt)
+    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+
+
+@main.command(epilog="Example:  mbo verify receipt.json designs.txt")
+@click.argument("receipt", type=click.Path(path_type=Path))
+@click.argument("file")
+@click.option("--task", help="Where to load the task from, if not the archive.")
+@column_option
+def verify(receipt: Path, file: str, task: str | None, column: str | None) -> None:
+    """Compute RECEIPT again from the designs of FILE; exit code 1 when it does not hold."""
+    from mbo_hub.reading import read_designs
+    from mbo_hub.scoring import Report
+
+    said = Report.read(receipt)
+    loaded = _load(task or said.task, None if task else said.version)
+    designs = read_designs(file, loaded.manifest, column=column, strict=False)
+    verification = loaded.verify(said, designs)
+    click.echo(str(verification))
+    if not verification.ok:
+        sys.exit(1)
+
+
+@main.command(epilog="Example:  mbo validate ./mbo/tfbind8")
+@click.argument("directory", type=click.Path(path_type=Path))
+def validate(directory: Path) -> None:
+    """Tell everything that is wrong with the dataset folder DIRECTORY; exit code 1 if anything."""
+    from mbo_hub.validation import validate as find_problems
+
+    problems = find_problems(directory)
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        click.echo(f"{directory}: {len(problems)} problems", err=True)
+        sys.exit(1)
+    click.echo(f"{directory}: valid")
+
+
+@main.command(epilog="Example:  mbo cache --verify")
+@click.option(
+    "--verify", "check", is_flag=True, help="Hash every file; exit code 1 if one changed."
+)
+@as_json
+def cache(check: bool, as_json: bool) -> None:
+    """List the copies of datasets that load without a network: version, size, place."""
+    from mbo_hub import archive
+
+    copies = archive.copies(check=check)
+    if as_json:
+        click.echo(json.dumps(copies, indent=2))
+    else:
+        rows = [
+            (c["name"], f"v{c['version']}", f"{c['bytes'] / 1e6:.1f} MB", c["state"], c["path"])
+            for c in copies
+        ]
+        _print_table(("TASK", "VERSION", "SIZE", "STATE", "PLACE"), rows)
+    if any(c["state"].startswith("damaged") for c in copies):
+        sys.exit(1)
+
+
+def _load(task: str, revision: str | None = None) -> Task:
+    from mbo_hub.loader import load
+
+    return load(task, revision)

@@ -1,0 +1,41 @@
+"""Measure the figures of a dataset: for its builder, and again for whoever validates it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mbo_hub.manifest import Split, Statistics
+from mbo_hub.typing import Float32, Num
+
+__all__ = ["measure", "rule_of"]
+
+
+def measure(
+    x: Num[np.ndarray, "n d"], y: Float32[np.ndarray, " n"], hidden_y: Float32[np.ndarray, " m"]
+) -> Statistics:
+    """Measure a dataset.
+
+    Args:
+        x: visible designs.
+        y: their values.
+        hidden_y: values of the hidden designs; may be empty.
+    """
+    full = np.concatenate([y, hidden_y])
+    exact_x, exact_y = x.astype(np.float64), y.astype(np.float64)
+    return Statistics(
+        rows=len(full),
+        visible=len(y),
+        y_min=float(full.min()),
+        y_max=float(full.max()),
+        best_visible=float(y.max()),
+        x_mean=tuple(exact_x.mean(axis=0).tolist()),
+        x_std=tuple(exact_x.std(axis=0).tolist()),
+        y_mean=float(exact_y.mean()),
+        y_std=float(exact_y.std()),
+    )
+
+
+def rule_of(percentiles: tuple[float, float], y: Float32[np.ndarray, " n"]) -> Split:
+    """Measure the cuts of a percentile rule on the full data (linear interpolation, float64)."""
+    low, high = np.percentile(y.astype(np.float64), percentiles).tolist()
+    return Split(percentiles=percentiles, y_low=low, y_high=high)

