@@ -6,7 +6,6 @@ very bytes that it checked. The folders look here as they do on the Hub.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -148,6 +147,8 @@ def _unknown(name: str, org: str, task: str) -> str:
             f"{name!r} is not embedded in mbo_hub, which does not download by itself yet; "
             f"download it ({_download(name)}) and load the folder"
         )
+    import difflib
+
     near = difflib.get_close_matches(task.lower().replace("-", ""), pins(), n=1, cutoff=0.5)
     suggestion = f"; did you mean {near[0]!r}?" if near else ";"
     return f"no task named {name!r}{suggestion}  (`mbo list` shows all)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +39,8 @@ def new_folder(target: Path) -> Iterator[Path]:
     Raises:
         OSError: the place cannot be written, or is taken; nothing of the new folder stays.
     """
+    import shutil
+
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(target)
     temporary.mkdir()

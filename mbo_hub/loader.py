@@ -11,7 +11,7 @@ import numpy as np
 from mbo_hub import archive, manifest, parquet
 from mbo_hub.archive import Folder
 from mbo_hub.errors import InvalidDataset, UnknownRevision
-from mbo_hub.manifest import Manifest, OnnxEntry, OracleEntry
+from mbo_hub.manifest import Manifest, OnnxEntry, OracleEntry, TableEntry
 from mbo_hub.offline import Normalization, Offline
 from mbo_hub.oracles import Oracle
 from mbo_hub.task import Oracles, Rows, Task
@@ -62,7 +62,7 @@ def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
         normalization=Normalization.of(declared.statistics),
     )
     openers = {
-        oracle: partial(open_oracle, folder, declared, entry)
+        oracle: partial(open_oracle, folder, declared, entry, (x, y))
         for oracle, entry in declared.oracles.items()
     }
     return Task(
@@ -93,8 +93,14 @@ def read_split(folder: Folder, declared: Manifest, file: str) -> Rows:
     return x, y
 
 
-def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry) -> Oracle:
+def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry, visible: Rows) -> Oracle:
     """Open an oracle that a dataset folder declares.
+
+    Args:
+        folder: of the dataset.
+        declared: its task.json.
+        entry: the oracle's part of it.
+        visible: the train split, which is read already.
 
     Raises:
         InvalidDataset: its file is not here.
@@ -103,7 +109,7 @@ def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry) -> Oracl
     """
     if isinstance(entry, OnnxEntry):
         return _open_onnx(folder, declared, entry)
-    return _open_table(folder, declared, entry.exact)
+    return _open_table(folder, declared, entry, visible)
 
 
 def _open_onnx(folder: Folder, declared: Manifest, entry: OnnxEntry) -> Oracle:
@@ -114,11 +120,9 @@ def _open_onnx(folder: Folder, declared: Manifest, entry: OnnxEntry) -> Oracle:
     return OnnxOracle(declared.space, model, str(place.path / entry.file), exact=entry.exact)
 
 
-def _open_table(folder: Folder, declared: Manifest, exact: bool) -> Oracle:
+def _open_table(folder: Folder, declared: Manifest, entry: TableEntry, visible: Rows) -> Oracle:
     from mbo_hub.oracles.table import TableOracle
 
-    x, y = (
-        np.concatenate(pair)
-        for pair in zip(*(read_split(folder, declared, s) for s in (TRAIN, TEST)), strict=True)
-    )
-    return TableOracle(declared.space, x, y, exact=exact)
+    hidden = read_split(folder, declared, TEST)
+    x, y = (np.concatenate(pair) for pair in zip(visible, hidden, strict=True))
+    return TableOracle(declared.space, x, y, exact=entry.exact)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-import platform
+import sys
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -228,7 +228,7 @@ def evaluate(
         libraries={
             "mbo_hub": __version__,
             "numpy": np.__version__,
-            "python": platform.python_version(),
+            "python": ".".join(map(str, sys.version_info[:3])),
         },
         budget=budget,
         given=len(array),

@@ -12,7 +12,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from collections.abc import Sequence as Rows
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
@@ -22,7 +22,10 @@ from mbo_hub.typing import Bool, Float, Float32, Float64, Int8, Num
 
 __all__ = ["Box", "Sequence", "Space"]
 
-Seed = int | np.random.Generator | None
+if TYPE_CHECKING:
+    Seed = int | np.random.Generator | None
+else:
+    Seed = object  # numpy loads its random numbers when they are first used: 17 ms
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 

@@ -154,7 +154,7 @@ def _oracles(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]
     found = []
     for name, entry in declared.oracles.items():
         try:
-            oracle = loader.open_oracle(folder, declared, entry)
+            oracle = loader.open_oracle(folder, declared, entry, (x, y))
             scored = oracle(x[some])
             single = np.concatenate([oracle(x[i : i + 1]) for i in some[:5]])
         except MboHubError as error:

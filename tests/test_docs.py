@@ -1,0 +1,117 @@
+"""What the documents promise is run: README, cards, docstrings."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+import mbo_hub
+from mbo_hub import archive, cli
+from mbo_hub.tasks import TASKS
+
+README = (ROOT / "README.md").read_text("utf-8")
+MODULES = [m.name for m in pkgutil.walk_packages(mbo_hub.__path__, "mbo_hub.")]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def environment(home: Path) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "HF_HOME": str(home)}
+
+
+def run(code: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=environment(cwd), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def beside_the_folders(tmp_path: Path) -> Path:
+    """A working directory with ./mbo, as `mbo export` leaves it, and the repository's folders."""
+    archive.export(TASKS, tmp_path / "mbo")
+    for folder in ("oracles_onnx", "dataset_cards"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    for name in TASKS:
+        (tmp_path / f"{name}-oracle").symlink_to(tmp_path / "mbo" / f"{name}-oracle")
+    return tmp_path
+
+
+def test_readme_python_runs_from_top_to_bottom(beside_the_folders: Path) -> None:
+    code = blocks(README, "python")
+    assert len(code) >= 4
+    out = run("\n".join(code), beside_the_folders)
+    assert out.count("TF Bind 8 v1.0.0: 128 of 128 designs scored") == 2
+    assert (beside_the_folders / "receipt.json").is_file()
+
+
+def test_readme_commands_run_in_order_and_name_every_verb(tmp_path: Path) -> None:
+    (code,) = [b for b in blocks(README, "bash") if "mbo list" in b]
+    done = subprocess.run(
+        ["bash", "-ec", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "The receipt holds." in done.stdout
+    named = set(re.findall(r"^mbo ([a-z]+)", code, re.MULTILINE))
+    assert named == set(cli.main.commands)
+
+
+def test_readme_starts_with_two_commands_that_exist() -> None:
+    first = blocks(README, "bash")[0]
+    for script in re.findall(r"^(scripts/\w+)", first, re.MULTILINE):
+        assert os.access(ROOT / script, os.X_OK), script
+    assert README.index("scripts/demo") < README.index("scripts/test") < 200
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_the_code_on_cards_runs(name: str, beside_the_folders: Path) -> None:
+    """In the folder that holds the oracle folder, as a reader of the card would."""
+    card = (ROOT / "dataset_cards" / name / "README.md").read_text("utf-8")
+    oracle = (ROOT / "oracles_onnx" / name / "README.md").read_text("utf-8")
+    out = run("\n".join(blocks(card, "python")), beside_the_folders)
+    assert TASKS[name].title in out
+    run("\n".join(blocks(oracle, "python")), beside_the_folders / "mbo" / f"{name}-oracle")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_docstring_examples_hold(module: str) -> None:
+    if module.endswith("cli"):
+        pytest.skip("its examples are commands, run in test_cli.py")
+    if ".mujoco" in module:
+        pytest.importorskip("mujoco")
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    assert doctest.testmod(importlib.import_module(module), optionflags=flags).failed == 0
+
+
+def test_contributing_fits_a_screen_and_names_the_modules_in_order() -> None:
+    from test_layout import ORDER
+
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 60
+    named = [n.strip("/") for row in re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+             for n in re.findall(r"`([a-z]+/?)`", row)]  # fmt: skip
+    assert named == list(ORDER)
+    steps = re.findall(r"^\d\. ", text, re.MULTILINE)
+    assert len(steps) <= 5
+
+
+def test_notice_names_every_task() -> None:
+    notice = (ROOT / "NOTICE").read_text("utf-8")
+    for spec in TASKS.values():
+        assert spec.title in notice
+        assert f"dataset_cards/{spec.name}" in notice

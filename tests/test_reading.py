@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mbo_hub import Box, InvalidFile, Task, read_designs
+from mbo_hub.manifest import Manifest
+
+TEXTS = ["ACGTACGT", "GCTAATTA"]
+WANTED = [[0, 1, 2, 3, 0, 1, 2, 3], [2, 1, 3, 0, 0, 3, 3, 0]]
+
+
+@pytest.fixture
+def manifest(tfbind8: Task) -> Manifest:
+    return tfbind8.manifest
+
+
+@pytest.fixture
+def box(manifest: Manifest) -> Manifest:
+    space = Box(size=3, low=0.0, high=1.0, names=("Cu", "O", "H"))
+    return msgspec.structs.replace(manifest, space=space, text=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("d.txt", "ACGTACGT\nGCTAATTA\n"),
+        ("d.txt", "\n  ACGTACGT  \n\nGCTAATTA"),
+        ("d.txt", "sequence\nACGTACGT\nGCTAATTA\n"),
+        ("d", "ACGTACGT\r\nGCTAATTA\r\n"),
+        ("d.txt", "0,1,2,3,0,1,2,3\n2,1,3,0,0,3,3,0\n"),
+        ("d.csv", "sequence\nACGTACGT\nGCTAATTA\n"),
+        ("d.csv", "\ufeffsequence,y\r\nACGTACGT,0.1\r\nGCTAATTA,\r\n"),
+        ("d.CSV", "id, sequence \n1, ACGTACGT \n2, GCTAATTA\n"),
+        ("d.csv", '"x"\n"[0, 1, 2, 3, 0, 1, 2, 3]"\n"2 1 3 0 0 3 3 0"\n'),
+        ("d.csv", "x7,x0,x1,x2,x3,x4,x5,x6\n3,0,1,2,3,0,1,2\n0,2,1,3,0,0,3,3\n"),
+    ],
+)
+def test_text_in_its_many_shapes(
+    tmp_path: Path, manifest: Manifest, name: str, content: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode())
+    assert read_designs(path, manifest).tolist() == WANTED
+
+
+def test_arrays_and_parquet(tmp_path: Path, manifest: Manifest) -> None:
+    x = np.array(WANTED, np.int8)
+    arrays = {"int.npy": x, "float.npy": x.astype(float), "text.npy": np.array(TEXTS)}
+    for name, array in arrays.items():
+        np.save(tmp_path / name, array)
+    frames = {
+        "text.parquet": pl.DataFrame({"sequence": TEXTS}),
+        "x.parquet": pl.DataFrame({"x": pl.Series(x, dtype=pl.Array(pl.Int8, 8))}),
+        "lists.parquet": pl.DataFrame({"x": x.tolist()}),
+        "wide.parquet": pl.DataFrame({f"x{i}": x[:, i] for i in range(8)}),
+    }
+    for name, frame in frames.items():
+        frame.write_parquet(tmp_path / name)
+    for name in [*arrays, *frames]:
+        assert read_designs(tmp_path / name, manifest).tolist() == WANTED, name
+
+
+def test_standard_input(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.TextIOWrapper(io.BytesIO(b"ACGTACGT\nGCTAATTA\n"))
+    monkeypatch.setattr(sys, "stdin", raw)
+    assert read_designs("-", manifest).tolist() == WANTED
+
+
+def test_another_column(tmp_path: Path, manifest: Manifest) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("sequence,mutant\nAAAAAAAA,ACGTACGT\nAAAAAAAA,GCTAATTA\n")
+    assert read_designs(path, manifest, column="mutant").tolist() == WANTED
+    with pytest.raises(InvalidFile, match=r"no column 'other'; it has 'sequence', 'mutant'"):
+        read_designs(path, manifest, column="other")
+
+
+def test_real_numbers(tmp_path: Path, box: Manifest) -> None:
+    for name, content in {
+        "d.csv": "O,Cu,H\n0.5,0.25,0\n1,0,0.125\n",
+        "d.txt": "0.25 , 0.5 , 0\n0,1,0.125\n",
+        "x.csv": 'x\n"0.25 0.5 0"\n"[0, 1, 0.125]"\n',
+    }.items():
+        (tmp_path / name).write_text(content)
+        found = read_designs(tmp_path / name, box)
+        assert found.dtype == np.float32
+        assert found.tolist() == [[0.25, 0.5, 0], [0, 1, 0.125]], name
+    (tmp_path / "d.csv").write_text("Cu,O,H\n0,0,0\n0,1.5,0\n")
+    with pytest.raises(InvalidFile, match=r"d\.csv, line 3: the design has 1\.5 for O; it lies"):
+        read_designs(tmp_path / "d.csv", box)
+    (tmp_path / "words.txt").write_text("Cu0.5O0.5\n")
+    with pytest.raises(InvalidFile, match=r"line 1: 'Cu0\.5O0\.5' is not a number"):
+        read_designs(tmp_path / "words.txt", box)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("d.txt", b"ACGTACGT\n\nACGNACGT\n", "d.txt, line 3: the design has letter 'N' at position 3; this task uses ACGT"),
+        ("d.txt", b"ACGTACGT\nACGT\n", "d.txt, line 2: the design ('ACGT') has 4 letters; this task's designs have 8"),
+        ("d.txt", b"acgtACGT\n", "case matters: write 'A'"),
+        ("d.csv", b"sequence\nACGTACGT\nACGTACGTA\n", "d.csv, line 3: the design"),
+        ("d.csv", b"sequence\n", "it holds no designs (0 rows)"),
+        ("d.csv", b"seq\nACGTACGT\n", "no column 'sequence' or 'x', nor x0 … x7; it has 'seq'. Name the column with --column"),
+        ("d.csv", b"sequence,y\nACGTACGT\n", "d.csv, line 2: 1 cells; the first line names 2"),
+        ("d.txt", b"", "the file is empty"),
+        ("d.txt", b" \n\n", "the file is empty"),
+        ("d.txt", b"0,1,2,3,0,1,2,4\n", "line 1: the design has token 4"),
+        ("d.txt", b"0,1,2,3,0,1,2,-1\n", "line 1: the design has token -1"),
+        ("d.txt", b"0,1,2,3,0,1,2,nan\n", "line 1: the design has nan at position 7"),
+        ("d.txt", b"0,1,2,3,0,1,2\n", "designs have shape (n, 8) here, got (1, 7)"),
+        ("d.txt", b"0,1,2,3,0,1,2,3\n0,1\n", "line 2: the design has 2 values; this task's designs have 8"),
+        ("d.txt", b"0,1,2,3,0,1,2,A\n", "line 1: 'A' is not a number"),
+        ("d.txt", b"\xff\xfe\x00", "not UTF-8 text (byte 0)"),
+        ("d.npy", b"not numpy", "not a .npy file"),
+        ("d.npy", b"", "the file is empty"),
+        ("d.parquet", b"PAR1 but no more PAR1", "not a readable parquet file"),
+    ],
+)  # fmt: skip
+def test_bad_files_name_the_row_and_the_way_out(
+    tmp_path: Path, manifest: Manifest, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidFile) as caught:
+        read_designs(tmp_path / name, manifest)
+    assert message in str(caught.value)
+
+
+def test_bad_arrays(tmp_path: Path, manifest: Manifest) -> None:
+    path = tmp_path / "d.npy"
+    for array, message in [
+        (np.array([[0.0] * 8, [np.nan] * 8]), "row 1: the design has nan at position 0"),
+        (np.array([[0] * 8, [0] * 7 + [4]]), "row 1: the design has token 4 at position 7"),
+        (np.zeros((2, 7)), "designs have shape"),
+        (np.zeros((0, 8)), "it holds no designs"),
+        (np.array([object()]), "allow_pickle=False"),
+    ]:
+        np.save(path, array, allow_pickle=True)
+        with pytest.raises(InvalidFile) as caught:
+            read_designs(path, manifest)
+        assert message in str(caught.value)
+    np.savez(tmp_path / "z.npz", x=np.zeros((1, 8)))
+    (tmp_path / "z.npz").rename(path)
+    with pytest.raises(InvalidFile, match=r"an \.npz archive"):
+        read_designs(path, manifest)
+    pl.DataFrame({"sequence": ["ACGTACGT", None]}).write_parquet(tmp_path / "d.parquet")
+    with pytest.raises(InvalidFile, match="row 1: column sequence is empty"):
+        read_designs(tmp_path / "d.parquet", manifest)
+    with pytest.raises(InvalidFile, match="cannot be read: No such file"):
+        read_designs(tmp_path / "missing.csv", manifest)
+
+
+def test_not_strict_keeps_bad_rows_for_counting(tmp_path: Path, tfbind8: Task) -> None:
+    path = tmp_path / "d.txt"
+    path.write_text("ACGTACGT\nACGN\nGCTAATTA\n")
+    designs = read_designs(path, tfbind8.manifest, strict=False)
+    assert tfbind8.space.legal(designs).tolist() == [True, False, True]
+    assert tfbind8.evaluate(designs).invalid == pytest.approx(1 / 3)
+
+
+@given(st.lists(st.text("ACGT", min_size=8, max_size=8), min_size=1), st.sampled_from("\n\r"),
+       st.booleans())  # fmt: skip
+def test_any_csv_of_legal_designs_is_read(
+    tfbind8: Task, texts: list[str], newline: str, quoted: bool
+) -> None:
+    import tempfile
+
+    sink = io.StringIO()
+    writer = csv.writer(
+        sink,
+        quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL,
+        lineterminator="\r\n" if newline == "\r" else "\n",
+    )
+    writer.writerows([["sequence"], *[[t] for t in texts]])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "d.csv"
+        path.write_bytes(sink.getvalue().encode())
+        found = read_designs(path, tfbind8.manifest)
+    assert tfbind8.space.decode(found) == texts
+
+
+@given(st.binary(max_size=200), st.sampled_from(["d.csv", "d.txt", "d.npy", "d.parquet"]))
+def test_any_bytes_are_read_or_refused_with_a_message(
+    tfbind8: Task, content: bytes, name: str
+) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        try:
+            designs = read_designs(path, tfbind8.manifest)
+        except InvalidFile as error:
+            refusal = str(error)
+        else:
+            assert tfbind8.space.legal(designs).all()
+            return
+    assert name in refusal

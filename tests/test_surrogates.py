@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx.reference
+import pytest
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+
+from mbo_hub import Box, OracleUnavailable, Sequence, Task
+from mbo_hub.oracles.onnx import OnnxOracle
+from mbo_hub.oracles.table import TableOracle
+from mbo_hub.surrogates import _finish, _round_down, forest_graph, table_graph
+from mbo_hub.tasks import TASKS
+
+SPEC = TASKS["tfbind8"]
+RNG = np.random.default_rng(0)
+
+
+def export(space: Sequence | Box, forest: object) -> OnnxOracle:
+    return OnnxOracle(space, _finish(forest_graph(space, forest), SPEC, {}), "test", exact=False)
+
+
+@pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesRegressor])
+@pytest.mark.parametrize("leaves", [None, 2, 17])
+def test_forests_on_real_numbers_agree_with_scikit_learn(kind: type, leaves: int | None) -> None:
+    """Values on a coarse grid hit thresholds exactly; a threshold rounded up would misroute them."""
+    space = Box(size=4)
+    x = (RNG.integers(0, 50, (3000, 4)) / 10).astype(np.float32)
+    y = x[:, 0] * 3 - np.abs(x[:, 1] - 2) + RNG.normal(size=3000) * 0.1 + 1000
+    forest = kind(7, max_leaf_nodes=leaves, random_state=0).fit(x, y)
+    assert np.allclose(export(space, forest)(x), forest.predict(x), rtol=1e-6, atol=0)
+
+
+def test_thresholds_are_rounded_down() -> None:
+    exact = np.array([0.1, 0.5, -0.1, 1 / 3, 1e-300, 74.00000001])
+    rounded = _round_down(exact)
+    assert rounded.dtype == np.float32
+    assert (rounded <= exact).all()
+    assert (np.nextafter(rounded, np.float32(np.inf)) > exact).all()
+
+
+def test_forests_on_tokens_agree_with_scikit_learn_and_the_reference() -> None:
+    space = Sequence(length=5, alphabet=tuple("abc"))
+    x = space.sample(800, rng=0)
+    y = RNG.normal(size=800)
+    forest = RandomForestRegressor(5, random_state=0).fit(space.one_hot(x).reshape(800, -1), y)
+    predicted = forest.predict(space.one_hot(x).reshape(800, -1))
+    assert np.allclose(export(space, forest)(x), predicted, atol=1e-5)
+    raw = _finish(forest_graph(space, forest), SPEC, {})
+    reference = onnx.reference.ReferenceEvaluator(onnx.load_from_string(raw))
+    (again,) = reference.run(None, {"x": x[:20].astype(np.int64)})
+    assert np.allclose(again, predicted[:20], atol=5e-5)
+
+
+def test_a_single_leaf_is_nothing_to_export() -> None:
+    forest = RandomForestRegressor(2, random_state=0).fit(np.zeros((9, 4)), np.ones(9))
+    with pytest.raises(OracleUnavailable, match="single leaf"):
+        forest_graph(Box(size=4), forest)
+
+
+def test_exporting_twice_gives_the_same_bytes(tfbind8: Task) -> None:
+    table = tfbind8.oracles["exact"]
+    assert isinstance(table, TableOracle)
+    one, two = (_finish(table_graph(table), SPEC, {"b": "1", "a": "2"}) for _ in range(2))
+    assert one == two
+
+
+def test_a_table_finds_contradictions_and_gaps() -> None:
+    space = Sequence(length=2, alphabet=tuple("ab"))
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.int8)
+    y = np.arange(4, dtype=np.float32)
+    assert TableOracle(space, x, y)([[1, 0]]).tolist() == [2]
+    with pytest.raises(OracleUnavailable, match="lacks 1 of 4 designs"):
+        TableOracle(space, x[:3], y[:3])
+    with pytest.raises(OracleUnavailable, match="two values for the design of row 0"):
+        TableOracle(space, np.vstack([x, x[:1]]), np.append(y, np.float32(9)))
+    for other in (Box(size=2), Sequence(length=2, alphabet=("a", "_"), padding="_")):
+        with pytest.raises(OracleUnavailable, match="needs a Sequence space without padding"):
+            TableOracle(other, other.sample(2, rng=0), y[:2])
+    with pytest.raises(OracleUnavailable, match="is too large"):
+        TableOracle(Sequence(length=14, alphabet=tuple("ACGT")), np.zeros((1, 14), np.int8), y[:1])

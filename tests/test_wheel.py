@@ -1,0 +1,42 @@
+"""The installed package, away from the checkout: data, oracles and command are in the wheel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from conftest import ROOT
+
+
+def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "site")
+    assert {
+        "mbo_hub/dataset_cards/tfbind8/data/train.parquet",
+        "mbo_hub/oracles_onnx/tfbind8/model.onnx",
+        "mbo_hub/task.schema.json",
+        "mbo_hub/pins.json",
+        "mbo_hub/py.typed",
+    } <= set(names)
+    code = (
+        "import mbo_hub, pathlib; from mbo_hub import archive\n"
+        "assert 'site' in mbo_hub.__file__, mbo_hub.__file__\n"
+        "task = mbo_hub.load('tfbind8')\n"
+        "for name in task.oracles: task.evaluate(task.x[:9], oracle=name)\n"
+        "assert 'site' in archive.copies(check=True)[0]['path']\n"
+        "assert archive.copies(check=True)[0]['state'] == 'intact'\n"
+        "archive.export(['tfbind8'], pathlib.Path('mbo'))\n"
+        "assert mbo_hub.validate('mbo/tfbind8') == []\n"
+    )
+    # The wheel's files come first on the path, before the checkout that is installed for editing.
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
