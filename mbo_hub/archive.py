@@ -1,4 +1,4 @@
-"""Where a dataset or oracle folder is: an explicit folder, or the copy embedded in the package.
+"""Where a dataset or oracle folder is: explicit folder, embedded copy, cache, or Hub.
 
 Every file that is read goes through `Folder.read`, which checks its sha256 first and hands out the
 very bytes that it checked. The folders look here as they do on the Hub.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,34 +21,42 @@ from mbo_hub.errors import (
     ExportConflict,
     IntegrityError,
     InvalidDataset,
-    UnknownRevision,
     UnknownTask,
 )
 
-__all__ = ["ORG", "Folder", "embedded", "export", "find", "find_oracle", "pins"]
+__all__ = [
+    "ORG",
+    "Folder",
+    "Repository",
+    "embedded",
+    "embedded_oracle",
+    "export",
+    "find",
+    "find_oracle",
+    "pins",
+]
 
+REINSTALL = "reinstall with  pip install --force-reinstall mbo-hub"
 ORG = "mbo"  # the Hub organisation of the archive's own tasks
 PACKAGE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
 class Folder:
-    """A folder of the archive, with the way out when a file of it is not what it should be.
+    """A folder of the archive; reading from it checks what is read.
 
-    Attributes:
+    Args:
         path: where it is.
-        origin: how it was found.
+        advice: what to do about a file that is missing or changed.
     """
 
-    path: Path
-    origin: Literal["folder", "embedded"]
+    def __init__(self, path: Path, advice: str | None = None) -> None:
+        self.path = path
+        self.advice = advice or (
+            f"`mbo validate {path}` lists all that is wrong; then get the folder again"
+        )
 
-    @property
-    def advice(self) -> str:
-        """What to do about a file that is missing or changed."""
-        if self.origin == "embedded":
-            return "reinstall with  pip install --force-reinstall mbo-hub"
-        return f"`mbo validate {self.path}` lists all that is wrong; then get the folder again"
+    def __str__(self) -> str:
+        return str(self.path)
 
     def read(self, file: str, expected: str | None) -> bytes:
         """Read a file and check it.
@@ -61,20 +68,84 @@ class Folder:
         Raises:
             InvalidDataset: there is no such file.
             IntegrityError: its content is another.
+            HubUnavailable: the folder is a repository and the Hub cannot be reached.
         """
+        raw = self._raw(file)
+        found = sha256(raw).hexdigest()
+        if expected not in (None, found):
+            self._set_aside(file)
+            raise IntegrityError(
+                f"{self}/{file}: sha256 expected {expected[:12]}…, got {found[:12]}… "
+                f"({len(raw):,} bytes); it was not used. {self.advice.capitalize()}"
+            )
+        return raw
+
+    def _raw(self, file: str) -> bytes:
         try:
-            raw = (self.path / file).read_bytes()
+            return (self.path / file).read_bytes()
         except OSError as error:
             problem = f"{file} cannot be read ({error.strerror}); {self.advice}"
-            raise InvalidDataset(str(self.path), [problem]) from None
-        if expected is not None:
-            found = sha256(raw).hexdigest()
-            if found != expected:
-                raise IntegrityError(
-                    f"{self.path / file}: sha256 expected {expected[:12]}…, got {found[:12]}… "
-                    f"({len(raw):,} bytes); it was not used. {self.advice.capitalize()}"
-                )
-        return raw
+            raise InvalidDataset(str(self), [problem]) from None
+
+    def _set_aside(self, file: str) -> None:
+        """Make sure that a file with the wrong content is not found again; a user's own stays."""
+
+    def beside(self, repo: str, revision: str | None) -> Folder | None:
+        """Find the folder of an oracle's repository, where it lies beside this one."""
+        beside = self.path.parent / repo.rpartition("/")[2]
+        return Folder(beside) if beside.is_dir() else None
+
+
+class Repository(Folder):
+    """A repository on the Hub at a revision; each file is downloaded when it is first read.
+
+    Args:
+        repo: ``owner/name``.
+        kind: dataset or model.
+        revision: tag, branch or commit.
+        note: what else was tried, for errors.
+    """
+
+    def __init__(
+        self, repo: str, kind: Literal["dataset", "model"], revision: str, note: str = ""
+    ) -> None:
+        super().__init__(Path(repo), "it was removed from the cache: try again, and tell the "
+                         "repository's owner if it happens twice")  # fmt: skip
+        self.repo = repo
+        self.kind: Literal["dataset", "model"] = kind
+        self.revision = revision
+        self.note = note
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.revision}"
+
+    def _download(self, file: str) -> Path:
+        from mbo_hub import hub
+
+        return hub.download(self.repo, self.kind, file, self.revision, note=self.note)
+
+    def _raw(self, file: str) -> bytes:
+        path = self._download(file)
+        # A branch may move between two files: stay with the commit that the first one came from.
+        self.revision = _commit_of(path) or self.revision
+        return path.read_bytes()
+
+    def _set_aside(self, file: str) -> None:
+        from mbo_hub import hub
+
+        hub.forget(self._download(file))
+
+    def beside(self, repo: str, revision: str | None) -> Folder:
+        """Name the repository of an oracle; without an owner it has the owner of this one."""
+        owner = self.repo.partition("/")[0]
+        return Repository(repo if "/" in repo else f"{owner}/{repo}", "model", revision or "main")
+
+
+def _commit_of(path: Path) -> str | None:
+    """The commit that a file in huggingface_hub's cache belongs to."""
+    parts = path.parts
+    at = len(parts) - 1 - parts[::-1].index("snapshots") if "snapshots" in parts else -2
+    return parts[at + 1] if at >= 0 else None
 
 
 @cache
@@ -93,7 +164,12 @@ def pins() -> Mapping[str, Mapping[str, str]]:
 
 def embedded(name: str) -> Folder:
     """The embedded dataset folder of one of the archive's own tasks."""
-    return Folder(_root("dataset_cards") / name, "embedded")
+    return Folder(_root("dataset_cards") / name, REINSTALL)
+
+
+def embedded_oracle(name: str) -> Folder:
+    """The embedded oracle folder of one of the archive's own tasks."""
+    return Folder(_root("oracles_onnx") / name, REINSTALL)
 
 
 def is_folder_name(name: str | os.PathLike[str]) -> bool:
@@ -101,88 +177,95 @@ def is_folder_name(name: str | os.PathLike[str]) -> bool:
     return not isinstance(name, str) or bool(re.match(r"[.~/\\]|[A-Za-z]:[/\\]", name))
 
 
+def version_of(revision: str | None) -> str | None:
+    """The version that a revision asks for: '1.0.0' of 'v1.0.0' and '1.0.0'; None of a branch."""
+    found = re.fullmatch(r"v?(\d+\.\d+\.\d+)", revision or "")
+    return found.group(1) if found else None
+
+
 def find(name: str | os.PathLike[str], revision: str | None = None) -> tuple[Folder, str | None]:
-    """Find the dataset folder of a task.
+    """Find the dataset folder of a task: explicit folder, embedded copy, or repository.
 
     Args:
-        name: a task ('tfbind8' or 'mbo/tfbind8'), or a folder ('./my_dataset' or a Path).
-        revision: version wanted, 'v1.0.0' or '1.0.0'; None takes the one that is here.
+        name: a task ('tfbind8' or 'mbo/tfbind8'), a repository ('someone/their-task'), or a folder
+            ('./my_dataset' or a Path).
+        revision: version, branch or commit wanted; None takes the version that this release was
+            made with, or another's main branch.
 
     Returns:
         The folder, and the sha256 that its task.json must have (None where nothing pins it).
 
     Raises:
-        UnknownTask: no such folder or task.
-        UnknownRevision: the task is here at another version.
+        UnknownTask: no such folder, or no task of that name.
     """
     if is_folder_name(name):
         path = Path(name).expanduser()
         if not (path / "task.json").is_file():
             what = "has no task.json" if path.is_dir() else "does not exist"
             raise UnknownTask(f"{name}: the folder {what}, so it is no dataset folder")
-        return Folder(path, "folder"), None
+        return Folder(path), None
     org, _, task = str(name).rpartition("/")
-    if org not in ("", ORG) or task not in pins():
-        raise UnknownTask(_unknown(str(name), org, task))
-    pin = pins()[task]
-    if revision is not None and revision.removeprefix("v") != pin["version"]:
-        raise UnknownRevision(
-            f"'{name}' at revision {revision!r} is not here; this mbo_hub embeds "
-            f"v{pin['version']}. For another version install the mbo_hub that embeds it, or "
-            f"download it ({_download(f'{ORG}/{task}', revision)}) and load the folder"
-        )
-    return embedded(task), pin["sha256"]
+    version = version_of(revision)
+    if org in ("", ORG) and task in pins():
+        pin = pins()[task]
+        if revision is None or version == pin["version"]:
+            folder = embedded(task)
+            if (folder.path / "data" / "train.parquet").is_file():
+                return folder, pin["sha256"]
+            return Repository(f"{ORG}/{task}", "dataset", f"v{pin['version']}"), pin["sha256"]
+        note = f"this mbo_hub embeds v{pin['version']}, "
+        return Repository(f"{ORG}/{task}", "dataset", _tag(revision), note), None
+    if org == "":
+        raise UnknownTask(_unknown(task))
+    return Repository(str(name), "dataset", _tag(revision or "main")), None
 
 
-def _download(repo: str, revision: str | None = None) -> str:
-    at = f" --revision {revision}" if revision else ""
-    return f"`hf download {repo} --repo-type dataset{at} --local-dir DIR`"
+def _tag(revision: str) -> str:
+    version = version_of(revision)
+    return revision if version is None else f"v{version}"
 
 
-def _unknown(name: str, org: str, task: str) -> str:
-    if Path(name).is_dir():
-        return f"no task named {name!r}; for the folder of that name write './{name}'"
-    if org not in ("", ORG):
-        return (
-            f"{name!r} is not embedded in mbo_hub, which does not download by itself yet; "
-            f"download it ({_download(name)}) and load the folder"
-        )
+def _unknown(task: str) -> str:
     import difflib
 
+    if Path(task).is_dir():
+        return f"no task named {task!r}; for the folder of that name write './{task}'"
     near = difflib.get_close_matches(task.lower().replace("-", ""), pins(), n=1, cutoff=0.5)
     suggestion = f"; did you mean {near[0]!r}?" if near else ";"
-    return f"no task named {name!r}{suggestion}  (`mbo list` shows all)"
+    return f"no task named {task!r}{suggestion}  (`mbo list` shows all)"
 
 
-def find_oracle(dataset: Folder, repo: str | None) -> Folder:
+def find_oracle(dataset: Folder, repo: str | None, revision: str | None) -> Folder:
     """Find the folder that holds an oracle's file.
 
     Args:
         dataset: folder of the task.
         repo: the model repository that task.json names; None means the dataset folder itself.
+        revision: of that repository.
 
     Returns:
-        The dataset folder, a folder beside it named like the repository (as `export` lays them
-        out), or the embedded copy of one of the archive's own oracles. Its files are checked
-        against task.json when they are read, so it does not matter which one it is.
+        The dataset folder; the folder or repository beside it; the embedded copy of one of the
+        archive's own oracles; or the repository on the Hub. It does not matter which one it is:
+        files are checked against task.json when they are read.
 
     Raises:
-        InvalidDataset: it is in none of these places.
+        InvalidDataset: a folder does not say whose repository it means, and it is not beside it.
     """
     if repo is None:
         return dataset
-    org, _, name = repo.rpartition("/")
-    beside = dataset.path.parent / name
-    if dataset.origin == "folder" and beside.is_dir():
-        return Folder(beside, "folder")
-    own = _root("oracles_onnx") / name.removesuffix("-oracle")
-    if org == ORG and own.is_dir():
-        return Folder(own, "embedded")
+    beside = dataset.beside(repo, revision)
+    if beside is not None:
+        return beside
+    owner, _, name = repo.rpartition("/")
+    own = embedded_oracle(name.removesuffix("-oracle"))
+    if owner in ("", ORG) and own.path.is_dir():
+        return own
+    if owner:
+        return Repository(repo, "model", revision or "main")
     raise InvalidDataset(
-        str(dataset.path),
-        [f"its oracle's repository {repo} is not here; download it "
-         f"(`hf download {repo} --local-dir {beside}`) so that it lies beside the dataset"],
-    )  # fmt: skip
+        str(dataset),
+        [f"its oracle's repository {repo} is not here; put its folder beside the dataset's"],
+    )
 
 
 def export(names: Iterable[str], target: Path) -> list[tuple[Path, bool]]:
@@ -207,7 +290,7 @@ def export(names: Iterable[str], target: Path) -> list[tuple[Path, bool]]:
         task = folder.path.name
         wanted += [
             (folder.path, target / task),
-            (_root("oracles_onnx") / task, target / f"{task}-oracle"),
+            (embedded_oracle(task).path, target / f"{task}-oracle"),
         ]
     written = []
     for source, place in wanted:
@@ -254,28 +337,72 @@ def summaries() -> list[dict[str, Any]]:
 
 
 def copies(*, check: bool) -> list[dict[str, Any]]:
-    """Describe the copies of datasets that load without a network.
+    """Describe the copies of datasets and oracles that load without a network.
 
     Args:
         check: hash every file of each.
 
     Returns:
-        Name, version, path, bytes and state ('embedded', 'intact' once checked, 'damaged: …').
+        Name, kind, versions, path, bytes and state ('embedded' or 'cached'; once checked 'intact'
+        or 'damaged: …') of each.
     """
+    from mbo_hub import hub
+
     found = []
     for name, pin in pins().items():
         folder = embedded(name)
-        places = (folder.path, _root("oracles_onnx") / name)
+        places = (folder.path, embedded_oracle(name).path)
         found.append(
             {
                 "name": name,
-                "version": pin["version"],
+                "kind": "embedded",
+                "versions": [f"v{pin['version']}"],
                 "path": str(folder.path),
                 "bytes": sum(len(raw) for place in places for raw in _files(place).values()),
                 "state": _state(folder, pin["sha256"]) if check else "embedded",
             }
         )
+    for repo in hub.cached_repositories():
+        files = {file for names in repo["revisions"].values() for file in names}
+        if "task.json" not in files and not any(file.endswith(".onnx") for file in files):
+            continue  # not of an archive
+        state = "cached"
+        if check:
+            damaged = hub.damaged(repo)
+            state = f"damaged: {', '.join(damaged)}" if damaged else "intact"
+        found.append(
+            {
+                "name": repo["repo"],
+                "kind": repo["kind"],
+                "versions": sorted(repo["revisions"]),
+                "path": repo["path"],
+                "bytes": repo["bytes"],
+                "state": state,
+            }
+        )
     return found
+
+
+def remove(name: str) -> int:
+    """Remove a repository from the cache.
+
+    Args:
+        name: ``owner/name``, as `copies` lists it; dataset and model of that name both go.
+
+    Returns:
+        Bytes freed.
+
+    Raises:
+        UnknownTask: it is not cached.
+    """
+    from mbo_hub import hub
+
+    commits = [c for r in hub.cached_repositories() if r["repo"] == name for c in r["commits"]]
+    if not commits:
+        raise UnknownTask(
+            f"{name!r} is not in the cache  (`mbo cache` lists what is; embedded copies stay)"
+        )
+    return hub.remove_from_cache(commits)
 
 
 def _state(folder: Folder, pin: str) -> str:
@@ -286,7 +413,8 @@ def _state(folder: Folder, pin: str) -> str:
             folder.read(file, entry["sha256"])
         for oracle in declared["oracles"].values():
             if "sha256" in oracle:
-                find_oracle(folder, oracle["repo"]).read(oracle["file"], oracle["sha256"])
+                place = find_oracle(folder, oracle["repo"], oracle["revision"])
+                place.read(oracle["file"], oracle["sha256"])
     except (IntegrityError, InvalidDataset) as error:
         return f"damaged: {error}"
     return "intact"

@@ -19,12 +19,13 @@ import msgspec
 import numpy as np
 
 from mbo_hub import cards, parquet, schema, statistics
-from mbo_hub.archive import ORG
 from mbo_hub.atomic import write_file
+from mbo_hub.croissant import croissant
 from mbo_hub.errors import IntegrityError, InvalidDataset
 from mbo_hub.loader import TEST, TRAIN
 from mbo_hub.manifest import (
     FORMAT,
+    Golden,
     HeldOut,
     Manifest,
     OnnxEntry,
@@ -204,7 +205,7 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
         files[folder / kind.file] = made.model
         oracle = OnnxOracle(spec.space, made.model, kind.file, exact=False)
         golden[kind.file] = [float(v) for v in oracle(golden_x)]
-    document = {"task": spec.name, "version": spec.version, "x": golden_x.tolist(), "y": golden}
+    document = Golden(task=spec.name, version=spec.version, x=golden_x.tolist(), y=golden)
     files[folder / "golden.json"] = msgspec.json.encode(document) + b"\n"
     return _write_changed(files)
 
@@ -245,7 +246,8 @@ def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
     return OnnxEntry(
         file=kind.file,
         sha256=sha256(raw).hexdigest(),
-        repo=f"{ORG}/{spec.name}-oracle",
+        repo=f"{spec.name}-oracle",
+        revision=f"v{spec.version}",
         exact=held_out is None,
         held_out=None if held_out is None else msgspec.json.decode(held_out, type=HeldOut),
         trained_on=metadata.get("mbo.trained_on", ""),
@@ -273,7 +275,9 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
         folder = dataset_folder(spec.name, root)
         _, y, visible = _all_rows(spec, root)
         files[folder / "task.json"] = declared
-        files[folder / "README.md"] = cards.dataset_card(spec, manifest).encode()
+        tables = {file: _table_bytes(folder / file) for file in manifest.files}
+        files[folder / "README.md"] = cards.dataset_card(spec, manifest, tables).encode()
+        files[folder / "croissant.json"] = croissant(spec, manifest).encode()
         files[folder / "y.png"] = cards.histogram(manifest, y, y[:visible])
         files[oracle_folder(spec.name, root) / "README.md"] = cards.oracle_card(
             spec, manifest, _sizes(manifest, oracle_folder(spec.name, root))
@@ -287,6 +291,13 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
     if readme.is_file():
         files[readme] = cards.with_table(readme.read_text("utf-8"), manifests).encode()
     return files
+
+
+def _table_bytes(path: Path) -> int:
+    """Size of a data file's table in memory, which `datasets` calls num_bytes."""
+    import pyarrow.parquet as pq
+
+    return int(pq.ParquetFile(path).read().nbytes)
 
 
 def _sizes(manifest: Manifest, folder: Path) -> dict[str, int]:

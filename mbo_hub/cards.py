@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from mbo_hub import metadata
 from mbo_hub.archive import ORG, PACKAGE
-from mbo_hub.manifest import Manifest, OnnxEntry, OracleEntry
+from mbo_hub.manifest import HeldOut, Manifest, OnnxEntry, OracleEntry
 from mbo_hub.spaces import Sequence
 from mbo_hub.spec import TaskSpec
 from mbo_hub.surrogates import GOLDEN
@@ -53,23 +54,57 @@ def _size_category(rows: int) -> str:
     return next((word for limit, word in limits if rows < limit), "1M<n<10M")
 
 
-def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
-    """Write the README.md of a dataset repository: YAML metadata and text."""
-    from huggingface_hub import DatasetCardData
+def dataset_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) -> str:
+    """Write the README.md of a dataset repository: YAML metadata and text.
 
-    files = [
-        {"split": file.removeprefix("data/").removesuffix(".parquet"), "path": file}
-        for file in manifest.files
+    Args:
+        spec: of the task.
+        manifest: of the task.
+        sizes: bytes of each data file's table in memory, by path.
+    """
+    splits = {file: file.removeprefix("data/").removesuffix(".parquet") for file in manifest.files}
+    meta = {
+        "license": spec.source.license.lower(),
+        "pretty_name": spec.title,
+        "tags": [
+            "mbo-hub",
+            "offline-model-based-optimization",
+            "black-box-optimization",
+            *spec.tags,
+        ],
+        "task_categories": ["tabular-regression"],
+        "size_categories": [_size_category(manifest.statistics.rows)],
+        "annotations_creators": ["machine-generated"],
+        "source_datasets": ["original"],
+        "configs": [
+            {
+                "config_name": "default",
+                "default": True,
+                "data_files": [{"split": s, "path": file} for file, s in splits.items()],
+            }
+        ],
+        "dataset_info": {
+            "features": _features(spec),
+            "splits": [
+                {"name": s, "num_bytes": sizes[file], "num_examples": manifest.files[file].rows}
+                for file, s in splits.items()
+            ],
+            "download_size": sum(entry.bytes for entry in manifest.files.values()),
+            "dataset_size": sum(sizes.values()),
+        },
+    }
+    return _render("dataset_card.md", spec, manifest, meta)
+
+
+def _features(spec: TaskSpec) -> list[dict[str, Any]]:
+    """The columns in the words of `datasets`."""
+    space = spec.space
+    text = [{"name": spec.text, "dtype": "string"}] if spec.text else []
+    return [
+        *text,
+        {"name": "x", "list": str(space.dtype), "length": space.dim},
+        {"name": "y", "dtype": "float32"},
     ]
-    metadata = DatasetCardData(
-        license=spec.source.license.lower(),
-        pretty_name=spec.title,
-        tags=["mbo-hub", "offline-model-based-optimization", "black-box-optimization", *spec.tags],
-        task_categories=["tabular-regression"],
-        size_categories=[_size_category(manifest.statistics.rows)],
-        configs=[{"config_name": "default", "data_files": files}],
-    )
-    return _render("dataset_card.md", spec, manifest, metadata)
 
 
 def oracle_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) -> str:
@@ -80,25 +115,51 @@ def oracle_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) ->
         manifest: of the task.
         sizes: bytes of each ONNX oracle's file, by the oracle's name.
     """
-    from huggingface_hub import ModelCardData
+    meta: dict[str, Any] = {
+        "license": "apache-2.0",
+        "library_name": "onnx",
+        "pipeline_tag": "tabular-regression",
+        "tags": ["mbo-hub", "offline-model-based-optimization", "onnx", *spec.tags],
+        "datasets": [f"{ORG}/{spec.name}"],
+    }
+    results = [
+        _result(spec, name, entry.held_out)
+        for name, entry in manifest.oracles.items()
+        if isinstance(entry, OnnxEntry) and entry.held_out is not None
+    ]
+    if results:
+        meta["model-index"] = [{"name": f"{spec.name}-oracle", "results": results}]
+    return _render("oracle_card.md", spec, manifest, meta, sizes=sizes, golden=GOLDEN)
 
-    metadata = ModelCardData(
-        license="apache-2.0",
-        library_name="onnx",
-        tags=["mbo-hub", "offline-model-based-optimization", "onnx", *spec.tags],
-        datasets=[f"{ORG}/{spec.name}"],
-        pipeline_tag="tabular-regression",
-    )
-    return _render("oracle_card.md", spec, manifest, metadata, sizes=sizes, golden=GOLDEN)
+
+def _result(spec: TaskSpec, name: str, held_out: HeldOut) -> dict[str, Any]:
+    """One oracle's held-out figures in the words of the Hub's model index."""
+    metrics = {
+        "spearman": ("Spearman, held-out designs", held_out.spearman),
+        "spearman_top_decile": ("Spearman, best tenth of them", held_out.spearman_top_decile),
+        "mean_absolute_error": ("Mean absolute error", held_out.mean_absolute_error),
+    }
+    return {
+        "task": {"type": "tabular-regression", "name": f"Oracle '{name}'"},
+        "dataset": {
+            "name": spec.title,
+            "type": f"{ORG}/{spec.name}",
+            "revision": f"v{spec.version}",
+        },
+        "metrics": [
+            {"type": kind, "name": title, "value": value}
+            for kind, (title, value) in metrics.items()
+        ],
+    }
 
 
 def _render(
-    template: str, spec: TaskSpec, manifest: Manifest, metadata: Any, **extra: object
+    template: str, spec: TaskSpec, manifest: Manifest, meta: dict[str, Any], **extra: object
 ) -> str:
     onnx = {n: e for n, e in manifest.oracles.items() if isinstance(e, OnnxEntry)}
     example = spec.space.decode(_example(spec))[0]
     return _environment().get_template(template).render(
-        yaml=metadata.to_yaml(),
+        yaml=metadata.dump(meta),
         spec=spec,
         task=manifest,
         statistics=manifest.statistics,

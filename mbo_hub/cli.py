@@ -248,25 +248,57 @@ def validate(directory: Path) -> None:
     click.echo(f"{directory}: valid")
 
 
+@main.command(epilog="Example:  mbo publish tfbind8 --org mbo --dry-run")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...")
+@click.option("--org", required=True, help="Owner of the repositories: an organisation or a user.")
+@click.option("--private", is_flag=True, help="Make new repositories private.")
+@click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
+def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool) -> None:
+    """Publish TASKs on the Hub: ORG/<task> and ORG/<task>-oracle, tagged with the version.
+
+    Everything is checked first. Doing it again changes nothing. The token is the one of
+    `hf auth login` or HF_TOKEN.
+    """
+    from mbo_hub.publishing import publish as put
+
+    for done in put(tasks, org, private=private, dry_run=dry_run):
+        would = "would be " if dry_run else ""
+        what = f"{len(done.changed)} files {would}changed" if done.commit else "no file changed"
+        tagged = f"{would}tagged {done.tag}" if done.tagged else f"{done.tag} is there already"
+        click.echo(f"{done.url}  {what}, {tagged}")
+        for file in done.changed:
+            click.echo(f"  {file}")
+
+
 @main.command(epilog="Example:  mbo cache --verify")
-@click.option(
-    "--verify", "check", is_flag=True, help="Hash every file; exit code 1 if one changed."
-)
+@click.option("--verify", "check", is_flag=True, help="Hash every file; exit code 1 if any is bad.")
+@click.option("--remove", metavar="REPO", help="Remove a downloaded repository, owner/name.")
 @as_json
-def cache(check: bool, as_json: bool) -> None:
-    """List the copies of datasets that load without a network: version, size, place."""
+def cache(check: bool, remove: str | None, as_json: bool) -> None:
+    """List the copies that load without a network: embedded ones and downloaded ones."""
     from mbo_hub import archive
 
+    if remove is not None:
+        freed = archive.remove(remove)
+        click.echo(f"removed {remove}, {freed / 1e6:.1f} MB")
+        return
     copies = archive.copies(check=check)
     if as_json:
         click.echo(json.dumps(copies, indent=2))
     else:
         rows = [
-            (c["name"], f"v{c['version']}", f"{c['bytes'] / 1e6:.1f} MB", c["state"], c["path"])
-            for c in copies
+            (
+                copy["name"],
+                copy["kind"],
+                " ".join(copy["versions"]),
+                f"{copy['bytes'] / 1e6:.1f} MB",
+                copy["state"],
+                copy["path"],
+            )
+            for copy in copies
         ]
-        _print_table(("TASK", "VERSION", "SIZE", "STATE", "PLACE"), rows)
-    if any(c["state"].startswith("damaged") for c in copies):
+        _print_table(("NAME", "KIND", "VERSIONS", "SIZE", "STATE", "PLACE"), rows)
+    if any(copy["state"].startswith("damaged") for copy in copies):
         sys.exit(1)
 
 

@@ -11,6 +11,10 @@
     │   └── UnsupportedFormat                    … because a newer mbo_hub wrote it
     ├── IntegrityError      (ValueError)         a file's sha256 is not the declared one
     ├── OracleUnavailable   (RuntimeError)       the oracle exists but cannot run here
+    ├── HubUnavailable      (ConnectionError)    not here, and the Hub cannot be reached
+    ├── NotPermitted        (PermissionError)    the Hub refuses this token
+    ├── DownloadFailed      (OSError)            a file did not arrive whole, or cannot be written
+    ├── PublishConflict     (FileExistsError)    the tag is there already with other content
     └── ExportConflict      (FileExistsError)    the target holds something else
 
 Every message says what was expected, what was found, and what to do about it.
@@ -78,6 +82,22 @@ class IntegrityError(MboHubError, ValueError):
 
 class OracleUnavailable(MboHubError, RuntimeError):
     """The oracle exists but cannot run here."""
+
+
+class HubUnavailable(MboHubError, ConnectionError):
+    """Something is not here, and the Hub cannot be reached."""
+
+
+class NotPermitted(MboHubError, PermissionError):
+    """The Hub refuses what was asked to this token."""
+
+
+class DownloadFailed(MboHubError, OSError):
+    """A file did not arrive whole, or could not be written to the cache."""
+
+
+class PublishConflict(MboHubError, FileExistsError):
+    """A version is published already, with other content."""
 
 
 class ExportConflict(MboHubError, FileExistsError):

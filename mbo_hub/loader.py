@@ -24,17 +24,22 @@ TRAIN, TEST = "data/train.parquet", "data/test.parquet"
 def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
     """Load a task.
 
-    Reads the embedded copy or a folder; never touches the network. Every file is checked against
-    its sha256. Nothing that comes with a dataset is executed.
+    Looks for an explicit folder, the embedded copy of the version, the cache of huggingface_hub,
+    and the Hub, in this order; the network is touched only for the last. Every file is checked
+    against its sha256. Nothing that comes with a dataset is executed.
 
     Args:
-        name: a task of the archive ('tfbind8' or 'mbo/tfbind8'), or the folder of any valid dataset
-            ('./my_dataset', or a Path).
-        revision: version wanted, 'v1.0.0' or '1.0.0'; None takes the one that is here.
+        name: a task of the archive ('tfbind8' or 'mbo/tfbind8'), any dataset repository with a
+            task.json ('someone/their-task'), or a folder ('./my_dataset', or a Path).
+        revision: version wanted, 'v1.0.0' or '1.0.0', or any branch or commit; None takes the
+            version that this release of mbo_hub was made with, or the main branch of another's.
 
     Raises:
-        UnknownTask: no such task or folder.
-        UnknownRevision: the task is not here at that version.
+        UnknownTask: no such task, folder or repository.
+        UnknownRevision: there is no such version.
+        HubUnavailable: it is neither here nor cached, and the Hub cannot be reached.
+        NotPermitted: the Hub refuses the token.
+        DownloadFailed: a file did not arrive whole, or the cache cannot be written.
         InvalidDataset: the folder breaks its own declaration.
         UnsupportedFormat: it was written for a newer mbo_hub.
         IntegrityError: a file is not the declared one.
@@ -46,11 +51,10 @@ def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
     """
     folder, pinned = archive.find(name, revision)
     raw = folder.read("task.json", pinned)
-    declared = manifest.read(raw, str(folder.path))
-    if revision is not None and revision.removeprefix("v") != declared.version:
-        raise UnknownRevision(
-            f"{name} holds version {declared.version}, not {revision.removeprefix('v')}"
-        )
+    declared = manifest.read(raw, str(folder))
+    wanted = archive.version_of(revision)
+    if wanted is not None and wanted != declared.version:
+        raise UnknownRevision(f"{folder} holds version {declared.version}, not {wanted}")
     x, y = read_split(folder, declared, TRAIN)
     for array in (x, y):
         array.flags.writeable = False
@@ -85,10 +89,10 @@ def read_split(folder: Folder, declared: Manifest, file: str) -> Rows:
     if file not in declared.files:
         return np.empty((0, space.dim), space.dtype), np.empty(0, np.float32)
     entry = declared.files[file]
-    x, y = parquet.read(folder.read(file, entry.sha256), space, str(folder.path / file))
+    x, y = parquet.read(folder.read(file, entry.sha256), space, f"{folder}/{file}")
     if len(y) != entry.rows:
         raise InvalidDataset(
-            str(folder.path), [f"{file} has {len(y)} rows, task.json says {entry.rows}"]
+            str(folder), [f"{file} has {len(y)} rows, task.json says {entry.rows}"]
         )
     return x, y
 
@@ -115,9 +119,9 @@ def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry, visible:
 def _open_onnx(folder: Folder, declared: Manifest, entry: OnnxEntry) -> Oracle:
     from mbo_hub.oracles.onnx import OnnxOracle
 
-    place = archive.find_oracle(folder, entry.repo)
+    place = archive.find_oracle(folder, entry.repo, entry.revision)
     model = place.read(entry.file, entry.sha256)
-    return OnnxOracle(declared.space, model, str(place.path / entry.file), exact=entry.exact)
+    return OnnxOracle(declared.space, model, f"{place}/{entry.file}", exact=entry.exact)
 
 
 def _open_table(folder: Folder, declared: Manifest, entry: TableEntry, visible: Rows) -> Oracle:

@@ -17,6 +17,7 @@ from mbo_hub.spaces import Box, Sequence
 
 __all__ = [
     "FORMAT",
+    "Golden",
     "HeldOut",
     "Manifest",
     "Objective",
@@ -42,7 +43,7 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 # A file inside the folder: relative, forward slashes, no step upwards.
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 FilePath = Annotated[str, msgspec.Meta(pattern=rf"^{_PART}(/{_PART})*$")]
-Repo = Annotated[str, msgspec.Meta(pattern=rf"^{_PART}/{_PART}$")]
+Repo = Annotated[str, msgspec.Meta(pattern=rf"^({_PART}/)?{_PART}$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
@@ -151,7 +152,9 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
     Attributes:
         file: path inside `repo`, or inside the dataset folder where `repo` is null.
         sha256: of the file.
-        repo: the Hub model repository that holds the file.
+        repo: the Hub model repository that holds the file; without an owner it belongs to the
+            dataset's, so that a copy of both under another name still fits together.
+        revision: tag, branch or commit of that repository; null is its main branch.
         exact: this oracle defines the objective.
         tolerance: largest difference from stored y that an exact oracle may show.
         held_out: how a learned oracle does on rows that it did not see.
@@ -162,6 +165,7 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
     file: FilePath
     sha256: Sha256
     repo: Repo | None = None
+    revision: Text | None = None
     exact: bool = False
     tolerance: float = 0.0
     held_out: HeldOut | None = None
@@ -213,6 +217,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def to_json(self) -> bytes:
         """Write `task.json`: indented, fields in the order of the format, newline at the end."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `golden.json`: designs, and the value that each ONNX file gives them.
+
+    Attributes:
+        task: name of the task.
+        version: of its dataset.
+        x: designs, (n, d).
+        y: by file, n values.
+    """
+
+    task: str
+    version: str
+    x: list[list[float]]
+    y: dict[str, list[float]]
 
 
 class _Format(msgspec.Struct):

@@ -105,6 +105,7 @@ class TaskSpec:
         known: what a user should know about the data: one Markdown sentence each.
         optimum: what is known of the best possible design.
         tags: for the Hub.
+        published: date of the version, YYYY-MM-DD.
         version: of the data.
     """
 
@@ -124,4 +125,5 @@ class TaskSpec:
     known: tuple[str, ...] = ()
     optimum: str
     tags: tuple[str, ...] = ()
+    published: str
     version: str = "1.0.0"

@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
-from mbo_hub import loader, manifest, schema, statistics
+from mbo_hub import archive, loader, manifest, metadata, schema, statistics
 from mbo_hub.archive import Folder
 from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
-from mbo_hub.manifest import Manifest
+from mbo_hub.manifest import Golden, Manifest, OnnxEntry, OracleEntry
+from mbo_hub.oracles import Oracle
 from mbo_hub.typing import Float32, Num
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     Returns:
         One sentence for each thing that is wrong; empty when the folder is valid.
     """
-    folder = Folder(Path(path), "folder")
-    name = str(folder.path)
+    folder = Folder(Path(path))
+    name = str(folder)
     try:
         raw = folder.read("task.json", None)
     except MboHubError:
@@ -89,31 +91,12 @@ def _read(folder: Folder, declared: Manifest, file: str) -> tuple[pl.DataFrame |
 
 
 def _card(folder: Folder, declared: Manifest) -> list[str]:
-    """Check that `datasets.load_dataset` will find the splits."""
-    import yaml
-
+    """Check the card's metadata, by which the Hub and `datasets` know the repository."""
     try:
         text = folder.read("README.md", None).decode()
     except MboHubError:
         return ["README.md: not there; `datasets` reads the splits from its metadata"]
-    parts = text.split("---\n", 2)
-    try:
-        metadata = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
-    except yaml.YAMLError as error:
-        return [f"README.md: its metadata are not YAML: {str(error).splitlines()[0]}"]
-    configs = metadata.get("configs") if isinstance(metadata, dict) else None
-    if not isinstance(configs, list):
-        return ["README.md: no `configs` in its metadata; `datasets` reads the splits from them"]
-    named = {
-        str(data.get("path"))
-        for config in configs
-        if isinstance(config, dict) and isinstance(config.get("data_files"), list)
-        for data in config["data_files"]
-        if isinstance(data, dict)
-    }
-    return [
-        f"README.md: `configs` does not name {file}" for file in declared.files if file not in named
-    ]
+    return metadata.problems(text, "dataset", list(declared.files))
 
 
 def _arrays(
@@ -148,29 +131,59 @@ def _short(value: object) -> str:
 
 
 def _oracles(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
-    """Open each oracle and try it on visible designs."""
+    """Open each oracle and try it on visible designs, and on the golden ones beside it."""
     x, y = _arrays(frames[loader.TRAIN], declared)
     some = np.linspace(0, len(x) - 1, min(len(x), 200)).round().astype(int)
     found = []
     for name, entry in declared.oracles.items():
         try:
             oracle = loader.open_oracle(folder, declared, entry, (x, y))
-            scored = oracle(x[some])
-            single = np.concatenate([oracle(x[i : i + 1]) for i in some[:5]])
+            problem = _oracle_problem(oracle, entry, x[some], y[some]) or _golden_problem(
+                oracle, entry, folder
+            )
         except MboHubError as error:
-            found.append(f"oracle {name}: {error}")
-            continue
-        if not np.isfinite(scored).all():
-            bad = int(some[np.flatnonzero(~np.isfinite(scored))[0]])
-            found.append(f"oracle {name}: gives no finite value for visible design {bad}")
-        elif not np.array_equal(scored[:5], single):
-            found.append(f"oracle {name}: gives a design another value alone than in a batch")
-        elif entry.exact:
-            apart = np.abs(scored.astype(np.float64) - y[some])
-            if apart.max() > entry.tolerance:
-                row = int(some[apart.argmax()])
-                found.append(
-                    f"oracle {name}: declared exact, but differs from y by {apart.max():g} at "
-                    f"visible design {row}; its tolerance is {entry.tolerance:g}"
-                )
+            problem = str(error)
+        if problem:
+            found.append(f"oracle {name}: {problem}")
     return found
+
+
+def _oracle_problem(
+    oracle: Oracle, entry: OracleEntry, x: Num[np.ndarray, "n d"], y: Float32[np.ndarray, " n"]
+) -> str | None:
+    scored = oracle(x)
+    if not np.isfinite(scored).all():
+        design = x[np.flatnonzero(~np.isfinite(scored))[0]].tolist()
+        return f"gives no finite value for the visible design {_short(design)}"
+    if not np.array_equal(scored[:5], np.concatenate([oracle(x[i : i + 1]) for i in range(5)])):
+        return "gives a design another value alone than in a batch"
+    apart = np.abs(scored.astype(np.float64) - y)
+    if entry.exact and apart.max() > entry.tolerance:
+        design = x[apart.argmax()].tolist()
+        return (
+            f"declared exact, but differs from y by {apart.max():g} for the visible design "
+            f"{_short(design)}; its tolerance is {entry.tolerance:g}"
+        )
+    return None
+
+
+def _golden_problem(oracle: Oracle, entry: OracleEntry, folder: Folder) -> str | None:
+    """Compare with golden.json beside the file, where the oracle's folder has one."""
+    if not isinstance(entry, OnnxEntry) or entry.repo is None:
+        return None
+    place = archive.find_oracle(folder, entry.repo, entry.revision)
+    path = place.path / "golden.json"
+    if not path.is_file():
+        return None
+    try:
+        golden = msgspec.json.decode(path.read_bytes(), type=Golden)
+    except msgspec.MsgspecError as error:
+        return f"golden.json cannot be read: {error}"
+    if entry.file not in golden.y:
+        return f"golden.json has no values of {entry.file}"
+    apart = np.abs(oracle(golden.x).astype(np.float64) - golden.y[entry.file])
+    allowed = 1e-6 * np.abs(golden.y[entry.file]) + entry.tolerance
+    if (apart > allowed).any():
+        row = int((apart - allowed).argmax())
+        return f"gives golden design {row} another value than golden.json, by {apart[row]:g}"
+    return None

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-import jaxtyping
+import os
+
+os.environ["HF_ENDPOINT"] = (
+    "http://127.0.0.1:9"  # nothing listens there: no test leaves the machine
+)
+
+import jaxtyping  # noqa: E402
 
 HOOK = jaxtyping.install_import_hook("mbo_hub", "beartype.beartype")
 

@@ -152,7 +152,7 @@ def test_export_validate_and_conflict(tmp_path: Path) -> None:
 
 def test_cache_lists_and_verifies(tmp_path: Path) -> None:
     done = mbo("cache", "--verify", cwd=tmp_path)
-    assert re.search(r"^tfbind8 +v1\.0\.0 +\d\.\d MB +intact", done.stdout, re.M)
+    assert re.search(r"^tfbind8 +embedded +v1\.0\.0 +\d\.\d MB +intact", done.stdout, re.M)
     (copy,) = [
         c for c in json.loads(mbo("cache", "--json", cwd=tmp_path).stdout) if c["name"] == "tfbind8"
     ]
@@ -166,7 +166,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(cli.main.commands))
+@pytest.mark.parametrize("name", sorted(set(cli.main.commands) - {"publish"}))  # test_hub.py
 def test_every_help_ends_with_an_example_that_works(tmp_path: Path, name: str) -> None:
     command = cli.main.commands[name]
     shown = mbo(name, "--help", cwd=tmp_path)

@@ -13,6 +13,7 @@ from conftest import ROOT
 
 import mbo_hub
 from mbo_hub import (
+    HubUnavailable,
     IntegrityError,
     InvalidDataset,
     OracleUnavailable,
@@ -51,7 +52,6 @@ def test_a_relative_folder_needs_its_dot(folder: Path, monkeypatch: pytest.Monke
         ("tfbind-8", "no task named 'tfbind-8'; did you mean 'tfbind8'?  (`mbo list` shows all)"),
         ("TFBind8", "did you mean 'tfbind8'?"),
         ("zzz", "no task named 'zzz';  (`mbo list` shows all)"),
-        ("someone/their-task", "`hf download someone/their-task --repo-type dataset"),
         ("./nowhere", "./nowhere: the folder does not exist"),
         (".", "has no task.json"),
     ],
@@ -65,9 +65,25 @@ def test_unknown_tasks_say_the_way_out(name: str, message: str, tmp_path: Path,
     assert isinstance(caught.value, KeyError)
 
 
-def test_another_revision_says_which_one_is_here() -> None:
-    with pytest.raises(UnknownRevision, match=r"this mbo_hub embeds v1\.0\.0"):
-        mbo_hub.load("tfbind8", "v9.9.9")
+@pytest.mark.parametrize(
+    ("name", "revision", "message"),
+    [
+        ("tfbind8", "9.9.9", "mbo/tfbind8 (dataset, revision v9.9.9): task.json: not in the cache"),
+        ("tfbind8", "9.9.9", "not in the cache, this mbo_hub embeds v1.0.0, and the Hub at http://127.0.0.1:9 cannot"),
+        (
+            "someone/task",
+            None,
+            "someone/task (dataset, revision main): task.json: not in the cache",
+        ),
+        ("someone/task", None, "the Hub at http://127.0.0.1:9 cannot be reached (ConnectError"),
+    ],
+)
+def test_what_is_not_here_says_what_was_tried(
+    name: str, revision: str | None, message: str
+) -> None:
+    with pytest.raises(HubUnavailable) as caught:
+        mbo_hub.load(name, revision)
+    assert message in str(caught.value)
 
 
 def damage(path: Path, how: str) -> None:
@@ -113,7 +129,10 @@ def test_an_oracle_folder_that_is_not_here_is_the_embedded_one_or_named(folder: 
     shutil.rmtree(folder.parent / "tfbind8-oracle")
     assert mbo_hub.load(folder).oracles["onnx"].exact  # the archive's own, by its sha256
     edit(folder, lambda d: d["oracles"]["onnx"].update(repo="someone/else"))
-    with pytest.raises(InvalidDataset, match=r"repository someone/else is not here; download it"):
+    with pytest.raises(HubUnavailable, match=r"someone/else \(model, revision v1\.0\.0\)"):
+        mbo_hub.load(folder).oracles["onnx"]
+    edit(folder, lambda d: d["oracles"]["onnx"].update(repo="else"))
+    with pytest.raises(InvalidDataset, match="put its folder beside the dataset's"):
         mbo_hub.load(folder).oracles["onnx"]
 
 

@@ -141,7 +141,7 @@ def test_broken_files(theirs: Path) -> None:
     (theirs / "README.md").write_text("---\nlicense: [\n---\n")
     assert any("its metadata are not YAML" in p for p in validate(theirs))
     (theirs / "README.md").write_text("# No metadata\n")
-    assert any("no `configs`" in p for p in validate(theirs))
+    assert any("does not start with metadata" in p for p in validate(theirs))
     shutil.rmtree(theirs)
     assert validate(theirs) == [f"{theirs} is not a folder; it is no dataset folder"]
     theirs.mkdir()

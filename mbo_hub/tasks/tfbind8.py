@@ -123,5 +123,6 @@ TASK = TaskSpec(
         "Known exactly: y = 1.0, reached by one double strand, that is by two sequences that are "
         "each other's reverse complement."
     ),
+    published="2026-11-22",
     tags=("biology", "dna", "transcription-factor"),
 )

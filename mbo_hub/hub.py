@@ -1,0 +1,434 @@
+"""The Hugging Face Hub: download a file at a revision, publish a folder under a tag.
+
+Nothing else in the package talks to the Hub. Files land in the cache of huggingface_hub, so
+HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean there. A version tag is taken
+to be fixed: once a file is cached under `v1.0.0`, it is served from there without any request.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha1, sha256
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from mbo_hub.errors import (
+    DownloadFailed,
+    HubUnavailable,
+    IntegrityError,
+    InvalidDataset,
+    MboHubError,
+    NotPermitted,
+    PublishConflict,
+    UnknownRevision,
+    UnknownTask,
+)
+
+__all__ = ["Published", "download", "forget", "is_fixed", "publish"]
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["dataset", "model"]
+T = TypeVar("T")
+SOON = 1.0  # seconds to wait for an answer when a cached copy is at hand
+PATIENT = 10.0  # … and when there is none
+PAUSES = (0.5, 1.0, 2.0)  # seconds before the next try after 429 and 5xx
+
+
+def is_fixed(revision: str) -> bool:
+    """Tell a revision that never changes (version tag, commit) from one that does (a branch)."""
+    return bool(re.fullmatch(r"v\d+\.\d+\.\d+|[0-9a-f]{40}", revision))
+
+
+def _endpoint() -> str:
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def _is_offline() -> bool:
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _cached(repo: str, kind: Kind, file: str, revision: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo, file, revision=revision, repo_type=kind)
+    return Path(found) if isinstance(found, str) else None
+
+
+def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "") -> Path:
+    """Get one file of a repository, from the cache where that is right, else from the Hub.
+
+    Args:
+        repo: ``owner/name``.
+        kind: dataset or model.
+        file: path inside the repository.
+        revision: tag, branch or commit. A branch is asked for anew each time; when the Hub does not
+            answer, its cached copy is used and a warning is logged.
+        note: what else was tried, for the error: "…, ".
+
+    Returns:
+        Path of the cached file, whose content is what the Hub announced.
+
+    Raises:
+        UnknownTask: no such repository, or a private one.
+        UnknownRevision: no such revision.
+        InvalidDataset: no such file.
+        NotPermitted: the token may not read it.
+        HubUnavailable: not cached, and the Hub cannot be reached.
+        DownloadFailed: the file did not arrive whole, or cannot be written.
+        IntegrityError: the content is not what the Hub announced; it was removed from the cache.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    cached = _cached(repo, kind, file, revision)
+    if cached is not None and (is_fixed(revision) or _is_offline()):
+        return _intact(cached, repo)
+    patience = PATIENT if cached is None else SOON
+
+    def head() -> Any:
+        return get_hf_file_metadata(
+            hf_hub_url(repo, file, repo_type=kind, revision=revision), token=None, timeout=patience
+        )
+
+    def get() -> str:
+        return hf_hub_download(repo, file, repo_type=kind, revision=revision, etag_timeout=PATIENT)
+
+    what = f"{repo} ({kind}, revision {revision}): {file}"
+    tried = f"not in the cache, {note}and "
+    try:
+        # Asked for by itself because hf_hub_download turns many an error into a cached copy.
+        wanted = _persist(head, what, tried).commit_hash
+        _refuse_a_moved_tag(repo, kind, revision, wanted)
+        path = Path(_persist(get, what, tried))
+    except HubUnavailable as error:
+        if cached is None:
+            raise
+        log.warning("%s. Using the copy that is cached here", error)
+        return _intact(cached, repo)
+    return _intact(path, repo)
+
+
+def _refuse_a_moved_tag(repo: str, kind: Kind, revision: str, commit: str | None) -> None:
+    """Compare with the commit that the tag had when files of it were cached."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type=kind)
+    ref = folder / "refs" / revision
+    if is_fixed(revision) and ref.is_file() and ref.read_text() != commit:
+        raise IntegrityError(
+            f"{repo}: tag {revision} was commit {ref.read_text()[:12]}… when it was cached here, "
+            f"and is {str(commit)[:12]}… now; a published version does not change. Tell its owner, "
+            f"or remove {folder} to accept the new one"
+        )
+
+
+def _persist(call: Callable[[], T], what: str, tried: str = "") -> T:
+    """Call, try again after 429 and 5xx, and translate what goes wrong.
+
+    Args:
+        call: one request to the Hub.
+        what: is asked for, for errors.
+        tried: what else was tried, to be followed by "the Hub cannot be reached".
+    """
+    for pause in (*PAUSES, None):
+        try:
+            return call()
+        except Exception as error:
+            translated = _translate(error, what, tried)
+            if translated is None:
+                raise
+            if pause is None or not _is_passing(error):
+                raise translated from None
+            log.info("%s; trying again in %g s", translated, pause)
+            time.sleep(pause)
+    raise AssertionError("unreachable")
+
+
+def _status(error: BaseException | None) -> int | None:
+    response = getattr(error, "response", None)
+    return getattr(response, "status_code", None)
+
+
+def _is_passing(error: BaseException) -> bool:
+    cause = error.__cause__ or error
+    return _status(error) in (429, 500, 502, 503, 504) or _status(cause) in (
+        429,
+        500,
+        502,
+        503,
+        504,
+    )
+
+
+def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
+    """Say in mbo_hub's words what huggingface_hub says; None for what is neither's to explain."""
+    import httpx2
+    from huggingface_hub import errors
+
+    def unavailable(reason: str) -> HubUnavailable:
+        return HubUnavailable(
+            f"{what}: {tried}the Hub at {_endpoint()} {reason}. Ways out: connect, set HF_ENDPOINT "
+            "to a mirror, or load a folder that was downloaded elsewhere"
+        )
+
+    if isinstance(error, errors.RevisionNotFoundError):
+        return UnknownRevision(f"{what}: there is no such revision on {_endpoint()}")
+    if isinstance(error, errors.GatedRepoError) or _status(error) == 403:
+        return NotPermitted(f"{what}: {_endpoint()} refuses this token (403); `hf auth whoami` "
+                            "shows whose it is")  # fmt: skip
+    if isinstance(error, errors.RepositoryNotFoundError) or _status(error) == 401:
+        return UnknownTask(
+            f"{what}: no such repository on {_endpoint()}, or a private one that this token may "
+            "not read (`hf auth login`)"
+        )
+    if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+        if _is_offline():
+            return unavailable("may not be asked (HF_HUB_OFFLINE is set)")
+        return unavailable(f"gives no usable answer ({_reason(error.__cause__ or error)})")
+    if isinstance(error, errors.EntryNotFoundError):
+        return InvalidDataset(what, ["there is no such file in the repository"])
+    if _status(error) == 409:
+        return PublishConflict(f"{what}: somebody else is publishing there; run it again")
+    if isinstance(error, errors.HfHubHTTPError):
+        return unavailable(f"answers {_status(error)}")
+    if isinstance(error, httpx2.HTTPError):
+        return unavailable(f"cannot be reached ({_reason(error)})")
+    if isinstance(error, OSError):
+        return DownloadFailed(
+            f"{what}: {error.strerror or str(error).splitlines()[0]}; nothing of it was kept. The "
+            f"cache is {_cache_folder()} (HF_HOME moves it)"
+        )
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _cache_folder() -> str:
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_CACHE
+
+
+def _announced(path: Path) -> str | None:
+    """The hash that a cached file's blob is named after; None where there is no such name."""
+    name = path.resolve().name
+    return name if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name) else None
+
+
+def _found(path: Path) -> str:
+    """The hash of a cached file's content, of the kind that its blob is named after."""
+    raw = path.read_bytes()
+    return sha256(raw).hexdigest() if len(path.resolve().name) == 64 else git_sha1(raw)
+
+
+def _intact(path: Path, repo: str) -> Path:
+    """Check a cached file against its blob's name, which is the hash that the Hub announced."""
+    announced = _announced(path)
+    if announced is None:
+        return path
+    found = _found(path)
+    if found != announced:
+        forget(path)
+        raise IntegrityError(
+            f"{repo}: {path.name} is not what the Hub announced (expected {announced[:12]}…, got "
+            f"{found[:12]}…); it was removed from the cache. Try again, and tell the repository's "
+            "owner if it happens twice"
+        )
+    return path
+
+
+def git_sha1(raw: bytes) -> str:
+    """Hash content the way git names it."""
+    return sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
+
+
+def forget(path: Path) -> None:
+    """Remove a file from the cache, so that the next download gets it anew."""
+    blob = path.resolve()
+    path.unlink(missing_ok=True)
+    blob.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing one folder did, or would do.
+
+    Attributes:
+        url: of the repository at its tag.
+        repo: ``owner/name``.
+        kind: dataset or model.
+        tag: the version tag.
+        changed: files that were uploaded or removed.
+        commit: whether a commit was needed.
+        tagged: whether the tag was needed.
+    """
+
+    url: str
+    repo: str
+    kind: Kind
+    tag: str
+    changed: tuple[str, ...]
+    commit: bool
+    tagged: bool
+
+
+def publish(
+    folder: Path, repo: str, kind: Kind, tag: str, *, private: bool = False, dry_run: bool = False
+) -> Published:
+    """Make a repository hold exactly a folder's files, as one commit, under a version tag.
+
+    Doing it again changes nothing; an interrupted call is finished by the next one.
+
+    Args:
+        folder: what to publish.
+        repo: ``owner/name``; made if it is not there.
+        kind: dataset or model.
+        tag: version tag; where it exists it must hold these very files.
+        private: make a new repository private.
+        dry_run: only say what would be done.
+
+    Raises:
+        PublishConflict: the tag exists with other content; names the files.
+        NotPermitted: the token may not write there.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    api = HfApi()
+    what = f"{repo} ({kind}, {tag})"
+    prefix = "datasets/" if kind == "dataset" else ""
+    url = f"{_endpoint()}/{prefix}{repo}/tree/{tag}"
+    local = _local_files(folder)
+    if not dry_run:
+        _persist(
+            lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True), what
+        )
+    try:
+        refs = _persist(lambda: api.list_repo_refs(repo, repo_type=kind), what)
+        tags = {ref.name for ref in refs.tags}
+    except UnknownTask:
+        if not dry_run:
+            raise
+        return Published(url, repo, kind, tag, tuple(local), commit=True, tagged=True)
+
+    def remote(revision: str) -> dict[str, str]:
+        entries = _persist(
+            lambda: list(
+                api.list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True)
+            ),
+            what,
+        )
+        files = {
+            entry.path: entry.lfs.sha256 if entry.lfs else entry.blob_id
+            for entry in entries
+            if isinstance(entry, RepoFile)
+        }
+        files.pop(".gitattributes", None)  # the Hub's own
+        return files
+
+    def differing(there: dict[str, str]) -> list[str]:
+        return sorted(
+            name
+            for name in local.keys() | there.keys()
+            if name not in local or name not in there or there[name] not in _hashes(local[name])
+        )
+
+    if tag in tags:
+        changed = differing(remote(tag))
+        if changed:
+            raise PublishConflict(
+                f"{what}: the tag is there already with other content: {', '.join(changed)}. A "
+                "published version does not change: raise the version"
+            )
+        return Published(url, repo, kind, tag, (), commit=False, tagged=False)
+    there = remote("main")
+    changed = differing(there)
+    if changed and not dry_run:
+        operations = [
+            CommitOperationAdd(name, str(local[name]))
+            if name in local
+            else CommitOperationDelete(name)
+            for name in changed
+        ]
+        _persist(
+            lambda: api.create_commit(
+                repo, operations, repo_type=kind, commit_message=f"Publish {tag}"
+            ),
+            what,
+        )
+    if not dry_run:
+        _persist(lambda: api.create_tag(repo, tag=tag, repo_type=kind), what)
+    return Published(url, repo, kind, tag, tuple(changed), commit=bool(changed), tagged=True)
+
+
+def _local_files(folder: Path) -> dict[str, Path]:
+    """The files of a folder by their path in it, without hidden ones."""
+    names = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        name.as_posix(): path
+        for name, path in names.items()
+        if not any(part.startswith(".") for part in name.parts)
+    }
+
+
+def _hashes(path: Path) -> tuple[str, str]:
+    """Both names that the Hub may know a file's content by: sha256 (large) and git's sha1."""
+    raw = path.read_bytes()
+    return sha256(raw).hexdigest(), git_sha1(raw)
+
+
+def cached_repositories() -> list[dict[str, Any]]:
+    """Describe what huggingface_hub's cache holds, all repositories, for `mbo cache`."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        cache = scan_cache_dir()
+    except CacheNotFound:
+        return []
+    return [
+        {
+            "repo": repo.repo_id,
+            "kind": repo.repo_type,
+            "bytes": repo.size_on_disk,
+            "path": str(repo.repo_path),
+            "revisions": {
+                name: {file.file_name: str(file.file_path) for file in revision.files}
+                for revision in repo.revisions
+                for name in (sorted(revision.refs) or [revision.commit_hash])
+            },
+            "commits": [revision.commit_hash for revision in repo.revisions],
+        }
+        for repo in cache.repos
+    ]
+
+
+def damaged(repository: dict[str, Any]) -> list[str]:
+    """Name the files of a cached repository whose content is not what their blob is named after.
+
+    Args:
+        repository: one of `cached_repositories`.
+    """
+    paths = {Path(p) for files in repository["revisions"].values() for p in files.values()}
+    return sorted(path.name for path in paths if _announced(path) not in (None, _found(path)))
+
+
+def remove_from_cache(commits: list[str]) -> int:
+    """Remove revisions from huggingface_hub's cache; return the bytes freed."""
+    from huggingface_hub import scan_cache_dir
+
+    strategy = scan_cache_dir().delete_revisions(*commits)
+    strategy.execute()
+    return strategy.expected_freed_size

@@ -1,0 +1,98 @@
+"""`publish`: put tasks on the Hub, each as a dataset repository and its oracles' repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mbo_hub import archive, hub, manifest, metadata
+from mbo_hub.archive import Folder, Repository
+from mbo_hub.errors import InvalidDataset
+from mbo_hub.hub import Published
+from mbo_hub.manifest import Manifest, OnnxEntry
+from mbo_hub.validation import validate
+
+__all__ = ["publish"]
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A task that passed every check: its folders, by the name of their repositories."""
+
+    declared: Manifest
+    dataset: Folder
+    oracles: dict[str, Folder]
+
+
+def publish(
+    names: Iterable[str | os.PathLike[str]],
+    org: str,
+    *,
+    private: bool = False,
+    dry_run: bool = False,
+) -> list[Published]:
+    """Publish tasks under an organisation or user name.
+
+    All of them are checked before the first byte is sent. The oracles go first, so that a dataset
+    never names a repository that is not there. Each repository gets one commit and the tag
+    ``v<version>``; what is there already is left alone, so an interrupted call can be run again.
+    The token is the one that huggingface_hub finds (`hf auth login`, HF_TOKEN).
+
+    Args:
+        names: tasks of the archive, or dataset folders.
+        org: owner of the repositories.
+        private: make new repositories private.
+        dry_run: check everything and say what would be done.
+
+    Returns:
+        What was done to each repository, in order.
+
+    Raises:
+        InvalidDataset: a task is not fit to be published; everything that is wrong with it.
+        PublishConflict: a version is there already with other content.
+        NotPermitted: the token may not write there.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    prepared = [_prepare(name) for name in names]
+    done = []
+    for task in prepared:
+        tag = f"v{task.declared.version}"
+        repositories: list[tuple[str, Folder, hub.Kind]] = [
+            *((repo, folder, "model") for repo, folder in task.oracles.items()),
+            (task.declared.name, task.dataset, "dataset"),
+        ]
+        done += [
+            hub.publish(folder.path, f"{org}/{repo}", kind, tag, private=private, dry_run=dry_run)
+            for repo, folder, kind in repositories
+        ]
+    return done
+
+
+def _prepare(name: str | os.PathLike[str]) -> _Prepared:
+    """Find a task's folders and check them."""
+    folder, pin = archive.find(name)
+    if isinstance(folder, Repository):
+        raise InvalidDataset(str(name), ["its data are not here; build or download them first"])
+    declared = manifest.read(folder.read("task.json", pin), str(folder))
+    problems = validate(folder.path)
+    oracles: dict[str, Folder] = {}
+    for oracle, entry in declared.oracles.items():
+        if not isinstance(entry, OnnxEntry) or entry.repo is None or "/" in entry.repo:
+            continue  # inside the dataset, or somebody else's to publish
+        if entry.revision != f"v{declared.version}":
+            problems.append(
+                f"task.json: oracle {oracle} has revision {entry.revision}, but its repository "
+                f"will be tagged v{declared.version}"
+            )
+        oracles[entry.repo] = archive.find_oracle(folder, entry.repo, entry.revision)
+    for repo, place in oracles.items():
+        try:
+            card = place.read("README.md", None).decode()
+        except InvalidDataset as error:
+            problems += error.problems
+        else:
+            problems += [f"{repo}: {p}" for p in metadata.problems(card, "model", [])]
+    if problems:
+        raise InvalidDataset(str(folder), problems)
+    return _Prepared(declared, folder, oracles)
