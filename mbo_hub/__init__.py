@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mbo_hub.errors import (
         DownloadFailed,
         ExportConflict,
+        GitFailed,
         HubUnavailable,
         IntegrityError,
         InvalidDataset,
@@ -46,6 +47,7 @@ _HOME = {
     "DownloadFailed": "errors",
     "ExportConflict": "errors",
     "Fingerprint": "oracles",
+    "GitFailed": "errors",
     "HubUnavailable": "errors",
     "IntegrityError": "errors",
     "InvalidDataset": "errors",
@@ -77,6 +79,7 @@ __all__ = [
     "DownloadFailed",
     "ExportConflict",
     "Fingerprint",
+    "GitFailed",
     "HubUnavailable",
     "IntegrityError",
     "InvalidDataset",

@@ -157,14 +157,23 @@ def _describe(space: Any) -> str:
 @main.command(epilog="Example:  mbo export ./mbo tfbind8")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("tasks", nargs=-1)
-def export(directory: Path, tasks: tuple[str, ...]) -> None:
+@click.option("--git", "as_git", is_flag=True, help="Write bare git repositories with tags.")
+def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
     """Write TASKS (default: all) into DIRECTORY, laid out as on the Hub.
 
-    `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory.
+    `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory. With
+    --git, a server on a cluster without a network can serve DIRECTORY to the Hub's clients.
     """
     from mbo_hub import archive
 
-    for place, is_new in archive.export(tasks or tuple(archive.pins()), directory):
+    names = tasks or tuple(archive.pins())
+    if as_git:
+        from mbo_hub.mirror import export_git
+
+        written = [(f"{place} {tag}", new) for place, tag, new in export_git(names, directory)]
+    else:
+        written = [(str(place), new) for place, new in archive.export(names, directory)]
+    for place, is_new in written:
         click.echo(f"{place}{'' if is_new else '  (there already, the same)'}")
 
 

@@ -15,7 +15,8 @@
     ├── NotPermitted        (PermissionError)    the Hub refuses this token
     ├── DownloadFailed      (OSError)            a file did not arrive whole, or cannot be written
     ├── PublishConflict     (FileExistsError)    the tag is there already with other content
-    └── ExportConflict      (FileExistsError)    the target holds something else
+    ├── ExportConflict      (FileExistsError)    the target holds something else
+    └── GitFailed           (RuntimeError)       git is missing, or fails
 
 Every message says what was expected, what was found, and what to do about it.
 """
@@ -102,3 +103,7 @@ class PublishConflict(MboHubError, FileExistsError):
 
 class ExportConflict(MboHubError, FileExistsError):
     """The folder to be written holds something else, which is left as it is."""
+
+
+class GitFailed(MboHubError, RuntimeError):
+    """Git is not installed, or does not do what it was asked."""

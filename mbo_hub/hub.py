@@ -28,7 +28,7 @@ from mbo_hub.errors import (
     UnknownTask,
 )
 
-__all__ = ["Published", "download", "forget", "is_fixed", "publish"]
+__all__ = ["Published", "download", "forget", "is_fixed", "local_files", "publish"]
 
 log = logging.getLogger(__name__)
 
@@ -311,7 +311,7 @@ def publish(
     what = f"{repo} ({kind}, {tag})"
     prefix = "datasets/" if kind == "dataset" else ""
     url = f"{_endpoint()}/{prefix}{repo}/tree/{tag}"
-    local = _local_files(folder)
+    local = local_files(folder)
     if not dry_run:
         _persist(
             lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True), what
@@ -374,7 +374,7 @@ def publish(
     return Published(url, repo, kind, tag, tuple(changed), commit=bool(changed), tagged=True)
 
 
-def _local_files(folder: Path) -> dict[str, Path]:
+def local_files(folder: Path) -> dict[str, Path]:
     """The files of a folder by their path in it, without hidden ones."""
     names = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {

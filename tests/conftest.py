@@ -8,7 +8,7 @@ os.environ["HF_ENDPOINT"] = (
     "http://127.0.0.1:9"  # nothing listens there: no test leaves the machine
 )
 
-import jaxtyping  # noqa: E402
+import jaxtyping
 
 HOOK = jaxtyping.install_import_hook("mbo_hub", "beartype.beartype")
 

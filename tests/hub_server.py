@@ -236,7 +236,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def resolve(repo: Json, revision: str) -> str:
+def sha_of(repo: Json, revision: str) -> str:
     """Return the commit that a branch, a tag or a commit's id stands for."""
     for kind, prefix in (("branches", "refs/heads/"), ("tags", "refs/tags/")):
         for name in (revision, revision.removeprefix(prefix)):
@@ -314,22 +314,24 @@ def unpack_lz4(frame: bytes) -> bytes:
 
 def unpack_xorb(xorb: bytes) -> list[bytes]:
     """Return the chunks in a xorb."""
-    chunks, at = [], 0
+    chunks: list[bytes] = []
+    at = 0
     while at < len(xorb) and xorb[at] == 0:  # a footer may follow; it starts with letters
         packed = int.from_bytes(xorb[at + 1 : at + 4], "little")
         scheme, size = xorb[at + 4], int.from_bytes(xorb[at + 5 : at + 8], "little")
         data = xorb[at + 8 : at + 8 + packed]
         if scheme:
             data = unpack_lz4(data)
-        if scheme == 2:  # every fourth byte stands together
-            grouped, data, start = data, bytearray(size), 0
-            for k in range(4):
-                stop = start + len(range(k, size, 4))
-                data[k::4] = grouped[start:stop]
-                start = stop
         if len(data) != size:
             raise Refusal(400, f"chunk {len(chunks)} has {len(data)} bytes, not {size}")
-        chunks.append(bytes(data))
+        if scheme == 2:  # every fourth byte stands together
+            ungrouped, start = bytearray(size), 0
+            for k in range(4):
+                stop = start + len(range(k, size, 4))
+                ungrouped[k::4] = data[start:stop]
+                start = stop
+            data = bytes(ungrouped)
+        chunks.append(data)
         at += 8 + packed
     return chunks
 
@@ -409,7 +411,10 @@ class _Server(HTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(
-            target=self._serve, args=(request, client_address), daemon=True, name="hub-connection"
+            target=self._serve,
+            args=(request, client_address),
+            daemon=True,
+            name=f"connection of {self.hub.url}",
         )
         with self.live_lock:
             self.live[thread] = request
@@ -633,7 +638,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def info(self, repo_type: str, repo: str, revision: str = "") -> Answer:
         data = self._repo(repo_type, repo)
-        info = self._describe(data, resolve(data, revision or "main"))
+        info = self._describe(data, sha_of(data, revision or "main"))
         if expand := self.query.get("expand", []) + self.query.get("expand[]", []):
             info = {k: v for k, v in info.items() if k in ("_id", "id", *expand)}
         return reply(info)
@@ -650,7 +655,7 @@ class _Handler(BaseHTTPRequestHandler):
             "_id": hashlib.sha256(data["id"].encode()).hexdigest()[:24], "id": data["id"],
             "author": data["id"].split("/")[0], "sha": sha, "private": data["private"],
             "gated": False, "disabled": False, "downloads": 0, "likes": 0,
-            "tags": card_tags(self.store.read(files, "README.md").decode()),
+            "tags": card_tags(self.store.read(files, "README.md").decode(errors="replace")),
             "createdAt": data["created"], "lastModified": data["commits"][sha]["date"],
             "siblings": siblings, "usedStorage": sum(f["size"] for f in files.values()),
         }  # fmt: skip
@@ -689,7 +694,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _add_ref(self, data: Json, kind: str, name: str, revision: str) -> None:
         if name in data[kind]:
             raise Refusal(409, f"Reference already exists: {name}")
-        data[kind][name] = resolve(data, revision)
+        data[kind][name] = sha_of(data, revision)
         self.store.save(data)
 
     def delete_ref(self, repo_type: str, repo: str, kind: str, name: str) -> Answer:
@@ -711,7 +716,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "id": sha, "title": commit["title"], "message": commit["description"],
                 "date": commit["date"], "authors": [{"user": commit["author"]}],
             }
-            for sha, commit in history(data, resolve(data, revision))
+            for sha, commit in history(data, sha_of(data, revision))
         ])  # fmt: skip
 
     # ---- files
@@ -735,7 +740,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def tree(self, repo_type: str, repo: str, revision: str, folder: str) -> Answer:
         data = self._repo(repo_type, repo)
-        sha = resolve(data, revision)
+        sha = sha_of(data, revision)
         recursive, expand = self._flag("recursive"), self._flag("expand")
         prefix = f"{folder.strip('/')}/" if folder else ""
         found = set()
@@ -750,7 +755,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def paths_info(self, repo_type: str, repo: str, revision: str) -> Answer:
         data = self._repo(repo_type, repo)
-        sha = resolve(data, revision)
+        sha = sha_of(data, revision)
         if "json" in self.headers.get("Content-Type", ""):
             body = json.loads(self.body)
             paths, expand = body["paths"], bool(body.get("expand"))
@@ -766,7 +771,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def resolve(self, repo_type: str, repo: str, revision: str, path: str) -> Answer:
         data = self._repo(repo_type, repo)
-        sha = resolve(data, revision)
+        sha = sha_of(data, revision)
         headers = {"X-Repo-Commit": sha}
         file = data["commits"][sha]["files"].get(path)
         if file is None:
@@ -798,7 +803,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def preupload(self, repo_type: str, repo: str, revision: str) -> Answer:
         data = self._repo(repo_type, repo, write=True)
-        stored = data["commits"][resolve(data, revision)]["files"]
+        stored = data["commits"][sha_of(data, revision)]["files"]
         found = []
         for file in json.loads(self.body)["files"]:
             old = stored.get(file["path"])
@@ -838,13 +843,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def xet_token(self, repo_type: str, repo: str, revision: str) -> Answer:
         data = self._repo(repo_type, repo, write=True)
-        resolve(data, revision)
+        sha_of(data, revision)
         token = self.headers["Authorization"].removeprefix("Bearer ")
         return reply({"casUrl": f"{self.hub.url}/cas", "accessToken": token,
                       "exp": int(time.time()) + 3600})  # fmt: skip
 
     def xorb_post(self, name: str) -> Answer:
-        unpack_xorb(self.body)
         new = not self.store.xorb(name).exists()
         self.store.write(self.store.xorb(name), self.body)
         return reply({"was_inserted": new})
@@ -869,7 +873,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(400, "pull requests are not served here")
         with self.store.lock:
             data = self._repo(repo_type, repo, write=True)
-            parent = resolve(data, branch)
+            parent = sha_of(data, branch)
             if branch not in data["branches"]:
                 raise Refusal(400, f"{branch} is not a branch")
             if header.get("parentCommit", parent) != parent:
@@ -968,7 +972,7 @@ class HubServer:
         self._server = _Server(self, self._port)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), daemon=True, name="hub"
+            target=self._server.serve_forever, args=(0.05,), daemon=True, name=self.url
         )
         self._thread.start()
         return self
@@ -996,7 +1000,7 @@ class HubServer:
             for key, value in os.environ.items()
             if not key.startswith(("HF_", "HUGGING")) and not key.lower().endswith("_proxy")
         }
-        settings = {
+        settings = {  # xet stays on: uploads that go its way are served
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -1039,13 +1043,13 @@ class HubServer:
             data = self._load(repo_type, repo)
             if tag in data["tags"] and not force:
                 raise ValueError(f"{repo_type} {repo} has a tag {tag}; force=True moves it")
-            data["tags"][tag] = resolve(data, sha or "main")
+            data["tags"][tag] = sha_of(data, sha or "main")
             self.store.save(data)
 
     def files(self, repo_type: str, repo: str, revision: str = "main") -> dict[str, bytes]:
         """Return all files of a revision, .gitattributes among them."""
         data = self._load(repo_type, repo)
-        files = data["commits"][resolve(data, revision)]["files"]
+        files = data["commits"][sha_of(data, revision)]["files"]
         return {path: self.store.read(files, path) for path in files}
 
     def commits(self, repo_type: str, repo: str, revision: str = "main") -> list[Commit]:
@@ -1053,7 +1057,7 @@ class HubServer:
         data = self._load(repo_type, repo)
         return [
             Commit(sha, commit["title"], commit["description"])
-            for sha, commit in history(data, resolve(data, revision))
+            for sha, commit in history(data, sha_of(data, revision))
         ]
 
     def tags(self, repo_type: str, repo: str) -> dict[str, str]:
@@ -1099,12 +1103,14 @@ class HubServer:
         if kind not in BEFORE + AFTER:
             raise ValueError(f"no fault {kind!r}; there are {', '.join(BEFORE + AFTER)}")
         fault = Fault(kind, re.compile(match), times, after, status, code, retry_after, seconds)
-        self.faults.append(fault)
+        with self._fault_lock:
+            self.faults.append(fault)
         return fault
 
     def clear_faults(self) -> None:
         """Forget all faults; requests that hang go on hanging."""
-        self.faults.clear()
+        with self._fault_lock:
+            self.faults.clear()
 
     def take_fault(self, kinds: tuple[str, ...], line: str) -> Fault | None:
         """Return the first fault that strikes this request, and count it."""

@@ -29,7 +29,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_onnx(path: Path) -> None:
+def write_onnx(path: Path, bonus: float) -> None:
     nodes = [
         helper.make_node("Add", ["x", "rows"], ["flat"]),
         helper.make_node("Gather", ["weights", "flat"], ["parts"]),
@@ -37,7 +37,7 @@ def write_onnx(path: Path) -> None:
     ]
     constants = {
         "rows": np.array([0, 5, 10], np.int64),
-        "weights": WEIGHTS.ravel(),
+        "weights": (WEIGHTS + np.array([[bonus], [0], [0]], np.float32)).ravel(),
         "axis": np.array([1], np.int64),
     }
     graph = helper.make_graph(
@@ -61,14 +61,17 @@ def write_parquet(path: Path, x: np.ndarray, y: np.ndarray) -> None:
     pq.write_table(table, path, row_group_size=40)
 
 
-def write(folder: Path) -> None:
-    """Write the dataset folder: task.json, README.md, two parquet files, an oracle."""
+def write(folder: Path, version: str = "0.3.0", bonus: float = 0.0) -> None:
+    """Write the dataset folder: task.json, README.md, two parquet files, an oracle.
+
+    Another version adds a bonus to every word.
+    """
     (folder / "data").mkdir(parents=True)
     x = np.array(list(itertools.product(range(5), repeat=3)))
-    y = objective(x)
+    y = objective(x) + np.float32(bonus)
     cut = np.percentile(y, 60)
     visible = y <= cut
-    write_onnx(folder / "oracle.onnx")
+    write_onnx(folder / "oracle.onnx", bonus)
     files = {}
     for name, rows in (("train", visible), ("test", ~visible)):
         path = folder / "data" / f"{name}.parquet"
@@ -81,7 +84,7 @@ def write(folder: Path) -> None:
     declared = {
         "format": 1,
         "name": "vowels",
-        "version": "0.3.0",
+        "version": version,
         "title": "Vowels",
         "summary": "Find the best word of three vowels.",
         "space": {"kind": "sequence", "length": 3, "alphabet": list(ALPHABET)},

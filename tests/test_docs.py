@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from hub_server import HubServer
 
 import mbo_hub
 from mbo_hub import archive, cli
+from mbo_hub.hub import local_files
 from mbo_hub.tasks import TASKS
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -31,11 +33,10 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "HF_HOME": str(home)}
 
 
-def run(code: str, cwd: Path) -> str:
+def run(code: str, cwd: Path, env: dict[str, str]) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=cwd, env=environment(cwd), capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code], cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -44,27 +45,30 @@ def run(code: str, cwd: Path) -> str:
 def beside_the_folders(tmp_path: Path) -> Path:
     """A working directory with ./mbo, as `mbo export` leaves it, and the repository's folders."""
     archive.export(TASKS, tmp_path / "mbo")
-    for folder in ("oracles_onnx", "dataset_cards"):
-        (tmp_path / folder).symlink_to(ROOT / folder)
-    for name in TASKS:
-        (tmp_path / f"{name}-oracle").symlink_to(tmp_path / "mbo" / f"{name}-oracle")
+    (tmp_path / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
     return tmp_path
 
 
 def test_readme_python_runs_from_top_to_bottom(beside_the_folders: Path) -> None:
     code = blocks(README, "python")
     assert len(code) >= 4
-    out = run("\n".join(code), beside_the_folders)
+    out = run("\n".join(code), beside_the_folders, environment(beside_the_folders))
     assert out.count("TF Bind 8 v1.0.0: 128 of 128 designs scored") == 2
     assert (beside_the_folders / "receipt.json").is_file()
 
 
 def test_readme_commands_run_in_order_and_name_every_verb(tmp_path: Path) -> None:
     (code,) = [b for b in blocks(README, "bash") if "mbo list" in b]
-    done = subprocess.run(
-        ["bash", "-ec", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+    with HubServer(tmp_path / "hub") as hub:  # `mbo publish` asks what is there already
+        env = hub.env(tmp_path / "home") | {"PATH": environment(tmp_path)["PATH"]}
+        done = subprocess.run(
+            ["bash", "-ec", code],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     assert "The receipt holds." in done.stdout
     named = set(re.findall(r"^mbo ([a-z]+)", code, re.MULTILINE))
@@ -79,13 +83,22 @@ def test_readme_starts_with_two_commands_that_exist() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_the_code_on_cards_runs(name: str, beside_the_folders: Path) -> None:
-    """In the folder that holds the oracle folder, as a reader of the card would."""
+def test_the_code_on_cards_runs(name: str, tmp_path: Path) -> None:
+    """As a reader of the card would run it, with nothing at hand but the Hub."""
+    version = TASKS[name].version
     card = (ROOT / "dataset_cards" / name / "README.md").read_text("utf-8")
     oracle = (ROOT / "oracles_onnx" / name / "README.md").read_text("utf-8")
-    out = run("\n".join(blocks(card, "python")), beside_the_folders)
+    with HubServer(tmp_path / "hub") as hub:
+        for kind, repo, folder in (
+            ("dataset", f"mbo/{name}", ROOT / "dataset_cards" / name),
+            ("model", f"mbo/{name}-oracle", ROOT / "oracles_onnx" / name),
+        ):
+            hub.put(kind, repo, {f: p.read_bytes() for f, p in local_files(folder).items()})
+            hub.tag(kind, repo, f"v{version}")
+        env = hub.env(tmp_path / "home", token=None)
+        out = run("\n".join(blocks(card, "python")), tmp_path, env)
     assert TASKS[name].title in out
-    run("\n".join(blocks(oracle, "python")), beside_the_folders / "mbo" / f"{name}-oracle")
+    run("\n".join(blocks(oracle, "python")), ROOT / "oracles_onnx" / name, environment(tmp_path))
 
 
 @pytest.mark.parametrize("module", MODULES)

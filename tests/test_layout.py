@@ -29,6 +29,7 @@ ORDER = [
     "schema",
     "hub",
     "archive",
+    "mirror",
     "loader",
     "reading",
     "metadata",

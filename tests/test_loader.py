@@ -69,7 +69,11 @@ def test_unknown_tasks_say_the_way_out(name: str, message: str, tmp_path: Path,
     ("name", "revision", "message"),
     [
         ("tfbind8", "9.9.9", "mbo/tfbind8 (dataset, revision v9.9.9): task.json: not in the cache"),
-        ("tfbind8", "9.9.9", "not in the cache, this mbo_hub embeds v1.0.0, and the Hub at http://127.0.0.1:9 cannot"),
+        (
+            "tfbind8",
+            "9.9.9",
+            "not in the cache, this mbo_hub embeds v1.0.0, and the Hub at http://127.0.0.1:9 cannot",
+        ),
         (
             "someone/task",
             None,

@@ -1,0 +1,597 @@
+"""Publishing to and loading from a Hub, with the real clients in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stranger
+from conftest import ROOT
+from hub_server import READ_TOKEN, WRITE_TOKEN, HubServer
+
+BIN = Path(sys.executable).parent
+DATASET = ROOT / "dataset_cards" / "tfbind8"
+ORACLE = ROOT / "oracles_onnx" / "tfbind8"
+# A process whose package embeds no data: what a pip install of a task kept on the Hub looks like.
+BARE = "import pathlib; from mbo_hub import archive; archive._root = lambda kind: pathlib.Path('none'); "
+
+
+def run(
+    *command: str, env: dict[str, str], cwd: Path, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+    assert WRITE_TOKEN not in done.stdout + done.stderr
+    if check:
+        assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+class Client:
+    """A user: a working directory, a cache, and the environment that points at a Hub."""
+
+    def __init__(self, hub: HubServer, folder: Path, token: str | None = WRITE_TOKEN) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.home = folder / "home"
+        self.env = hub.env(self.home, token)
+
+    def mbo(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return run(str(BIN / "mbo"), *arguments, env=self.env, cwd=self.folder, check=check)
+
+    def python(
+        self, code: str, *, check: bool = True, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        everything = {**self.env, **env}
+        return run(sys.executable, "-c", code, env=everything, cwd=self.folder, check=check)
+
+    def error(self, code: str, **env: str) -> str:
+        """Run code that must fail; return the last line: the error."""
+        done = self.python(code, check=False, **env)
+        assert done.returncode == 1, done.stdout
+        return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubServer]:
+    with HubServer(tmp_path / "hub") as server:
+        yield server
+
+
+@pytest.fixture
+def client(hub: HubServer, tmp_path: Path) -> Client:
+    return Client(hub, tmp_path / "client")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    """A Hub with every task of the archive, and two versions of a stranger's; not to be changed."""
+    folder = tmp_path_factory.mktemp("published")
+    with HubServer(folder / "hub") as server:
+        client = Client(server, folder / "publisher")
+        run(
+            sys.executable,
+            str(ROOT / "scripts" / "publish.py"),
+            "--all",
+            env=client.env,
+            cwd=folder,
+        )
+        for version, bonus in (("1.0.0", 0.0), ("1.1.0", 5.0)):
+            stranger.write(folder / version, version, bonus)
+            client.mbo("publish", f"../{version}", "--org", "stranger")
+        yield server
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+# ------------------------------------------------------------------------------------- publishing
+
+
+def test_publishing_makes_two_repositories_with_one_commit_and_a_tag_each(
+    hub: HubServer, client: Client
+) -> None:
+    done = client.mbo("publish", "tfbind8", "--org", "mbo")
+    assert f"{hub.url}/datasets/mbo/tfbind8/tree/v1.0.0" in done.stdout
+    assert f"{hub.url}/mbo/tfbind8-oracle/tree/v1.0.0" in done.stdout
+    for kind, repo, folder in (
+        ("dataset", "mbo/tfbind8", DATASET),
+        ("model", "mbo/tfbind8-oracle", ORACLE),
+    ):
+        assert [c.title for c in hub.commits(kind, repo)][:1] == ["Publish v1.0.0"]
+        assert len(hub.commits(kind, repo)) == 2  # the Hub's own first one, and ours
+        there = hub.files(kind, repo, "v1.0.0")
+        there.pop(".gitattributes")
+        assert there == files_of(folder)
+
+
+def test_publishing_again_changes_nothing(hub: HubServer, client: Client) -> None:
+    client.mbo("publish", "tfbind8", "--org", "mbo")
+    before = len(hub.requests)
+    again = client.mbo("publish", "tfbind8", "--org", "mbo")
+    assert again.stdout.count("no file changed, v1.0.0 is there already") == 2
+    writes = [r for r in hub.requests[before:] if "commit/" in r.path or "/tag/" in r.path]
+    assert writes == []
+    assert len(hub.commits("dataset", "mbo/tfbind8")) == 2
+
+
+def test_other_content_under_a_tag_is_refused_by_file(
+    hub: HubServer, client: Client, tmp_path: Path
+) -> None:
+    stranger.write(client.folder / "one", "1.0.0")
+    stranger.write(client.folder / "two", "1.0.0", bonus=1.0)
+    client.mbo("publish", "./one", "--org", "stranger")
+    refused = client.mbo("publish", "./two", "--org", "stranger", check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
+        "PublishConflict: stranger/vowels (dataset, v1.0.0): the tag is there already with other "
+        "content: data/test.parquet, data/train.parquet, oracle.onnx, task.json."
+    )
+    assert (
+        hub.files("dataset", "stranger/vowels")["task.json"]
+        == (client.folder / "one" / "task.json").read_bytes()
+    )
+
+
+def test_a_new_version_removes_files_that_are_gone(hub: HubServer, client: Client) -> None:
+    stranger.write(client.folder / "one", "1.0.0")
+    (client.folder / "one" / "notes.txt").write_text("old")
+    (client.folder / "one" / ".DS_Store").write_text("hidden")
+    client.mbo("publish", "./one", "--org", "stranger")
+    stranger.write(client.folder / "two", "1.1.0", bonus=1.0)
+    client.mbo("publish", "./two", "--org", "stranger")
+    assert "notes.txt" in hub.files("dataset", "stranger/vowels", "v1.0.0")
+    assert "notes.txt" not in hub.files("dataset", "stranger/vowels", "v1.1.0")
+    assert ".DS_Store" not in hub.files("dataset", "stranger/vowels", "v1.0.0")
+    assert set(hub.tags("dataset", "stranger/vowels")) == {"v1.0.0", "v1.1.0"}
+
+
+def test_a_dry_run_writes_nothing(hub: HubServer, client: Client) -> None:
+    done = client.mbo("publish", "tfbind8", "--org", "mbo", "--dry-run")
+    assert "files would be changed, would be tagged v1.0.0" in done.stdout
+    assert "  task.json" in done.stdout
+    assert {r.method for r in hub.requests} == {"GET"}
+    client.mbo("publish", "tfbind8", "--org", "mbo")
+    assert "no file changed" in client.mbo("publish", "tfbind8", "--org", "mbo", "--dry-run").stdout
+
+
+def test_what_is_wrong_is_said_before_anything_is_sent(hub: HubServer, client: Client) -> None:
+    stranger.write(client.folder / "good", "1.0.0")
+    stranger.write(client.folder / "bad", "1.0.0")
+    card = client.folder / "bad" / "README.md"
+    card.write_text(card.read_text().replace("license: mit", "license: no-such-licence"))
+    (client.folder / "bad" / "data" / "test.parquet").write_bytes(b"nonsense")
+    done = client.mbo("publish", "./good", "./bad", "--org", "stranger", check=False)
+    assert done.returncode == 1
+    assert "'no-such-licence' is not one of" in done.stderr
+    assert "data/test.parquet: its sha256 is not the one in task.json" in done.stderr
+    assert "data/test.parquet: not a readable parquet file" in done.stderr
+    assert hub.requests == []
+
+
+def test_private_repositories_need_a_token(hub: HubServer, client: Client, tmp_path: Path) -> None:
+    stranger.write(client.folder / "mine", "1.0.0")
+    client.mbo("publish", "./mine", "--org", "stranger", "--private")
+    anonymous = Client(hub, tmp_path / "anonymous", token=None)
+    assert anonymous.error("import mbo_hub; mbo_hub.load('stranger/vowels')").startswith(
+        "mbo_hub.errors.UnknownTask: stranger/vowels (dataset, revision main): task.json: no such "
+        "repository"
+    )
+    client.python("import mbo_hub; mbo_hub.load('stranger/vowels').oracle([[0, 1, 2]])")
+
+
+def test_a_reading_token_may_not_publish(hub: HubServer, tmp_path: Path) -> None:
+    reader = Client(hub, tmp_path / "reader", token=READ_TOKEN)
+    done = reader.mbo("publish", "tfbind8", "--org", "mbo", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("NotPermitted: mbo/tfbind8-oracle (model, v1.0.0): ")
+    assert READ_TOKEN not in done.stderr
+
+
+def test_publishing_that_was_killed_is_finished_by_the_next_call(
+    hub: HubServer, client: Client
+) -> None:
+    hub.fault("hang", match=r"POST .*/tag/", seconds=60)  # the commit is there, the tag is not
+    process = subprocess.Popen(
+        [str(BIN / "mbo"), "publish", "tfbind8", "--org", "mbo"], env=client.env, cwd=client.folder,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(lambda: hub.faults[0].fired)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert hub.tags("model", "mbo/tfbind8-oracle") == {}
+    hub.clear_faults()
+    client.mbo("publish", "tfbind8", "--org", "mbo")
+    assert len(hub.commits("model", "mbo/tfbind8-oracle")) == 2
+    assert set(hub.tags("model", "mbo/tfbind8-oracle")) == {"v1.0.0"}
+    assert set(hub.tags("dataset", "mbo/tfbind8")) == {"v1.0.0"}
+
+
+def wait_for(condition: object, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("status", [500, 429])
+def test_publishing_survives_a_server_that_stumbles(
+    hub: HubServer, client: Client, status: int
+) -> None:
+    hub.fault(
+        "status", match=r"POST .*/(create|commit/main|tag/)", times=2, status=status, retry_after=0
+    )
+    client.mbo("publish", "tfbind8", "--org", "mbo")
+    assert len(hub.commits("dataset", "mbo/tfbind8")) == 2
+    assert set(hub.tags("dataset", "mbo/tfbind8")) == {"v1.0.0"}
+
+
+# --------------------------------------------------------------------------- the clients of others
+
+
+def test_datasets_by_default_by_revision_and_streaming(
+    published: HubServer, tmp_path: Path
+) -> None:
+    Client(published, tmp_path / "c").python("""
+import numpy as np
+from datasets import load_dataset
+import mbo_hub
+ds = load_dataset("mbo/tfbind8")
+assert {k: len(v) for k, v in ds.items()} == {"train": 32_898, "test": 32_894}
+assert (ds["train"].features["x"].feature.dtype, ds["train"].features["x"].length) == ("int8", 8)
+tagged = load_dataset("mbo/tfbind8", revision="v1.0.0", split="train")
+task = mbo_hub.load("mbo/tfbind8", revision="v1.0.0")
+assert np.array_equal(np.array(tagged["y"], np.float32), task.y)
+first = next(iter(load_dataset("mbo/tfbind8", split="test", streaming=True)))
+assert first["sequence"] == task.space.decode(task.hidden[0][:1])[0]
+for version, best in (("v1.0.0", 12.0), ("v1.1.0", 17.0)):
+    y = load_dataset("stranger/vowels", revision=version, split="test")["y"]
+    assert max(y) == best, (version, max(y))
+""")
+
+
+def test_pandas_onnxruntime_and_the_hf_command(published: HubServer, tmp_path: Path) -> None:
+    """Nobody here needs mbo_hub, but for comparing."""
+    client = Client(published, tmp_path / "c")
+    client.python("""
+import numpy as np, pandas, onnxruntime
+from huggingface_hub import hf_hub_download
+frame = pandas.read_parquet("hf://datasets/mbo/tfbind8/data/train.parquet")
+assert frame.shape == (32_898, 3)
+path = hf_hub_download("mbo/tfbind8-oracle", "model.onnx", revision="v1.0.0")
+x = np.stack(frame["x"][:500]).astype(np.int64)
+(y,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
+assert np.array_equal(y, frame["y"][:500].to_numpy())
+import mbo_hub
+assert np.array_equal(mbo_hub.load("tfbind8").oracle(x), y)
+""")
+    run(str(BIN / "hf"), "download", "mbo/tfbind8", "--repo-type", "dataset", "--revision", "v1.0.0",
+        "--local-dir", "mine", env=client.env, cwd=client.folder)  # fmt: skip
+    client.mbo("validate", "mine")
+    assert "GCTAATTA" not in client.mbo("info", "./mine").stdout
+
+
+# ------------------------------------------------------------------------------- loading with mbo_hub
+
+
+def test_a_strangers_task_loads_by_name_in_each_version(
+    published: HubServer, tmp_path: Path
+) -> None:
+    client = Client(published, tmp_path / "c")
+    code = """
+import mbo_hub
+for revision, version, best in (("v1.0.0", "1.0.0", 12), ("1.1.0", "1.1.0", 17), (None, "1.1.0", 17)):
+    task = mbo_hub.load("stranger/vowels", revision)
+    assert task.version == version, (revision, task.version)
+    assert task.manifest.statistics.y_max == best
+    assert task.oracle(task.x).tolist() == task.y.tolist()
+    assert task.evaluate(task.hidden[0]).raw.best == best
+"""
+    client.python(code)
+    before = len(published.requests)
+    client.python(code, HF_HUB_OFFLINE="1")
+    assert published.requests[before:] == []
+
+
+def test_offline_never_serves_another_version(published: HubServer, tmp_path: Path) -> None:
+    client = Client(published, tmp_path / "c")
+    client.python("import mbo_hub; mbo_hub.load('stranger/vowels', 'v1.1.0').oracle")
+    said = client.error(
+        "import mbo_hub; mbo_hub.load('stranger/vowels', 'v1.0.0')", HF_HUB_OFFLINE="1"
+    )
+    assert said == (
+        "mbo_hub.errors.HubUnavailable: stranger/vowels (dataset, revision v1.0.0): task.json: not "
+        f"in the cache, and the Hub at {published.url} may not be asked (HF_HUB_OFFLINE is set). "
+        "Ways out: connect, set HF_ENDPOINT to a mirror, or load a folder that was downloaded "
+        "elsewhere"
+    )
+
+
+def test_a_cached_version_is_served_without_a_request(published: HubServer, tmp_path: Path) -> None:
+    client = Client(published, tmp_path / "c")
+    code = "import mbo_hub; t = mbo_hub.load('stranger/vowels', 'v1.0.0'); t.oracle(t.x); t.hidden"
+    client.python(code)
+    before = len(published.requests)
+    client.python(code)
+    assert published.requests[before:] == []
+
+
+def test_the_archives_own_tasks_come_from_the_hub_where_they_are_not_embedded(
+    published: HubServer, tmp_path: Path
+) -> None:
+    client = Client(published, tmp_path / "c")
+    client.python(
+        BARE
+        + """
+import mbo_hub
+for name in ("tfbind8", "mbo/tfbind8"):
+    task = mbo_hub.load(name, revision="v1.0.0")
+    assert len(task.x) == 32_898
+    for oracle in task.oracles:
+        task.evaluate(task.x[:9], oracle=oracle)
+"""
+    )
+    listed = client.mbo("cache", "--verify").stdout
+    assert "mbo/tfbind8-oracle  model" in listed
+    assert listed.count("intact") == 3  # embedded, dataset, oracles
+
+
+def test_without_a_network_what_is_here_loads_within_two_seconds(
+    hub: HubServer, client: Client
+) -> None:
+    """An embedded copy, a cached tag and a cached branch; with the server gone, and mute."""
+    stock(hub, client)
+    code = "import sys, time, logging, huggingface_hub.file_download; logging.basicConfig(); import mbo_hub; " \
+           "start = time.monotonic(); mbo_hub.load(*sys.argv[1:]); print(time.monotonic() - start)"  # fmt: skip
+    wanted = [
+        ["tfbind8"],
+        ["mbo/tfbind8", "v1.0.0"],
+        ["stranger/vowels", "v1.0.0"],
+        ["stranger/vowels"],
+    ]
+
+    def load(arguments: list[str], **env: str) -> subprocess.CompletedProcess[str]:
+        return run(
+            sys.executable, "-c", code, *arguments, env={**client.env, **env}, cwd=client.folder
+        )
+
+    for arguments in wanted:
+        load(arguments)
+    hub.fault("hang", times=None, seconds=8)
+    for where in (hub.url, "http://127.0.0.1:9"):
+        # The cache does not depend on the endpoint; nothing listens on the second one.
+        for arguments in wanted:
+            done = load(arguments, HF_ENDPOINT=where)
+            assert float(done.stdout) < 2, (where, arguments)
+            warned = "Using the copy that is cached here" in done.stderr
+            assert warned == (arguments == ["stranger/vowels"]), done.stderr
+    hub.clear_faults()
+
+
+def test_what_does_not_exist_is_named(published: HubServer, tmp_path: Path) -> None:
+    client = Client(published, tmp_path / "c")
+    for name, revision, start in [
+        ("stranger/nothing", None, "UnknownTask: stranger/nothing (dataset, revision main)"),
+        (
+            "stranger/vowels",
+            "v9.0.0",
+            "UnknownRevision: stranger/vowels (dataset, revision v9.0.0)",
+        ),
+        ("mbo/tfbind8", "v9.0.0", "UnknownRevision: mbo/tfbind8 (dataset, revision v9.0.0)"),
+    ]:
+        said = client.error(f"import mbo_hub; mbo_hub.load({name!r}, {revision!r})")
+        assert said.startswith(f"mbo_hub.errors.{start}"), said
+
+
+def test_a_repository_without_a_task_json(hub: HubServer, client: Client) -> None:
+    hub.put("dataset", "stranger/other", {"README.md": b"# Other"})
+    done = client.mbo("info", "stranger/other", check=False)
+    assert done.returncode == 1
+    assert "there is no such file in the repository" in done.stderr
+
+
+def test_a_refused_repository(hub: HubServer, client: Client) -> None:
+    hub.put("dataset", "stranger/gated", {"task.json": b"{}"})
+    hub.fault("status", match="gated/resolve", times=None, status=403, code="GatedRepo")
+    assert client.error("import mbo_hub; mbo_hub.load('stranger/gated')").startswith(
+        "mbo_hub.errors.NotPermitted: stranger/gated (dataset, revision main): task.json: "
+    )
+
+
+# ------------------------------------------------------------------------------------------- faults
+
+LOAD = "import mbo_hub; t = mbo_hub.load('stranger/vowels', 'v1.0.0'); assert t.oracle(t.x).tolist() == t.y.tolist(); t.hidden"
+
+
+def stock(hub: HubServer, client: Client) -> None:
+    """Put a stranger's task on the Hub without a client: publishing is tested above."""
+    stranger.write(client.folder / "mine", "1.0.0")
+    hub.put("dataset", "stranger/vowels", files_of(client.folder / "mine"))
+    hub.tag("dataset", "stranger/vowels", "v1.0.0")
+
+
+@pytest.fixture
+def stocked(hub: HubServer, client: Client) -> HubServer:
+    stock(hub, client)
+    return hub
+
+
+def intact(client: Client) -> bool:
+    """Whether every file in the cache is what the Hub announced."""
+    return "damaged" not in client.mbo("cache", "--verify", check=False).stdout
+
+
+@pytest.mark.parametrize("file", ["task.json", "data/train.parquet", "oracle.onnx"])
+def test_a_connection_that_drops_in_the_middle_is_taken_up_again(
+    stocked: HubServer, client: Client, file: str
+) -> None:
+    stocked.fault("drop", match=f"GET .*resolve/.*/{file}", after=100)
+    client.python(LOAD)
+    assert stocked.faults[0].fired == 1
+    assert intact(client)
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_server_that_stumbles_is_asked_again(
+    stocked: HubServer, client: Client, status: int, method: str
+) -> None:
+    stocked.fault("status", match=f"{method} .*resolve/", times=2, status=status, retry_after=0)
+    client.python(LOAD)
+    assert stocked.faults[0].fired == 2
+    assert intact(client)
+
+
+def test_a_server_that_is_down_for_good_says_so(stocked: HubServer, client: Client) -> None:
+    stocked.fault("status", match="resolve/", times=None, status=503)
+    said = client.error(LOAD)
+    assert said.startswith("mbo_hub.errors.HubUnavailable: ")
+    assert "answers 503. Ways out" in said
+
+
+@pytest.mark.parametrize("kind", ["alter", "truncate"])
+@pytest.mark.parametrize("file", ["task.json", "data/train.parquet", "oracle.onnx"])
+def test_a_file_spoiled_on_the_way_is_refused_and_not_kept(
+    stocked: HubServer, client: Client, kind: str, file: str
+) -> None:
+    stocked.fault(kind, match=f"GET .*resolve/.*/{file}", times=None, after=50)
+    said = client.error(LOAD)
+    assert said.startswith(("mbo_hub.errors.IntegrityError", "mbo_hub.errors.DownloadFailed")), said
+    assert intact(client)
+    stocked.clear_faults()
+    client.python(LOAD)
+    assert intact(client)
+
+
+def test_a_file_exchanged_on_the_server_is_an_integrity_error(
+    hub: HubServer, client: Client
+) -> None:
+    """The repository agrees with itself, but not with the sha256 in task.json."""
+    stranger.write(client.folder / "mine", "1.0.0")
+    files = files_of(client.folder / "mine")
+    files["data/train.parquet"] = files["data/test.parquet"]
+    hub.put("dataset", "stranger/vowels", files)
+    hub.tag("dataset", "stranger/vowels", "v1.0.0")
+    said = client.error(LOAD)
+    assert said.startswith("mbo_hub.errors.IntegrityError: stranger/vowels@")
+    assert "data/train.parquet: sha256 expected" in said
+
+
+def test_a_moved_tag_is_never_taken_for_the_old_one(hub: HubServer, client: Client) -> None:
+    hub.put("dataset", "mbo/tfbind8", files_of(DATASET))
+    hub.tag("dataset", "mbo/tfbind8", "v1.0.0")
+    stock(hub, client)
+    old = client.home / "other"
+    client.python("import mbo_hub; mbo_hub.load('stranger/vowels', 'v1.0.0')")
+    client.python("from huggingface_hub import hf_hub_download as get; "
+                  "get('stranger/vowels', 'README.md', repo_type='dataset', revision='v1.0.0')",
+                  HF_HOME=str(old))  # fmt: skip
+    for repo in ("mbo/tfbind8", "stranger/vowels"):
+        changed = hub.files("dataset", repo)["task.json"].replace(b'"title"', b'"title" ')
+        sha = hub.put("dataset", repo, {"task.json": changed})
+        hub.tag("dataset", repo, "v1.0.0", sha, force=True)
+    # A task of the archive: this release pins its sha256.
+    said = client.error(BARE + "import mbo_hub; mbo_hub.load('tfbind8')")
+    assert said.startswith("mbo_hub.errors.IntegrityError: mbo/tfbind8@")
+    assert "task.json: sha256 expected" in said
+    # Another's, when anything of the old tag is cached.
+    said = client.error(
+        "import mbo_hub; mbo_hub.load('stranger/vowels', 'v1.0.0')", HF_HOME=str(old)
+    )
+    assert said.startswith("mbo_hub.errors.IntegrityError: stranger/vowels: tag v1.0.0 was commit")
+    # And one that is loaded already goes on with the commit that it began with.
+    client.python(LOAD)
+
+
+def test_a_cache_that_cannot_be_written(stocked: HubServer, client: Client) -> None:
+    said = client.error(LOAD, HF_HOME="/proc/self/nowhere")
+    assert said.startswith("mbo_hub.errors.DownloadFailed: stranger/vowels"), said
+    assert "nothing of it was kept" in said
+
+
+def test_a_full_disk(stocked: HubServer, client: Client) -> None:
+    """A limit on the size of files stands in for it: the write fails in the middle."""
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " \
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600)); "  # fmt: skip
+    said = client.error(limit + LOAD)
+    assert said.startswith("mbo_hub.errors.DownloadFailed"), said
+    assert "File too large" in said
+    assert intact(client)
+    client.python(LOAD)
+
+
+def test_two_processes_download_the_same_task_at_once(stocked: HubServer, client: Client) -> None:
+    stocked.fault("slow", match="GET .*resolve/", times=None, seconds=0.3)
+    both = [
+        subprocess.Popen([sys.executable, "-c", LOAD], env=client.env, cwd=client.folder,
+                         stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]  # fmt: skip
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert intact(client)
+
+
+def test_a_download_that_was_killed_is_finished_by_the_next(
+    stocked: HubServer, client: Client
+) -> None:
+    stocked.fault("slow", match="GET .*train.parquet", seconds=60)
+    process = subprocess.Popen([sys.executable, "-c", LOAD], env=client.env, cwd=client.folder)
+    wait_for(lambda: stocked.faults[0].fired)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    stocked.clear_faults()
+    client.python(LOAD)
+    assert intact(client)
+
+
+def test_the_cache_is_listed_verified_and_emptied(stocked: HubServer, client: Client) -> None:
+    client.python(LOAD)
+    (copy,) = [
+        c
+        for c in json.loads(client.mbo("cache", "--json").stdout)
+        if c["name"] == "stranger/vowels"
+    ]
+    assert copy["versions"] == ["v1.0.0"]
+    assert copy["bytes"] > 1000
+    blob = next(p for p in Path(copy["path"]).rglob("snapshots/*/oracle.onnx"))
+    with blob.open("r+b") as file:
+        file.seek(10)
+        file.write(b"XX")
+    damaged = client.mbo("cache", "--verify", check=False)
+    assert damaged.returncode == 1
+    assert "damaged: oracle.onnx" in damaged.stdout
+    assert "IntegrityError" in client.error(LOAD)
+    client.python(LOAD)  # the damaged file was removed, and downloaded anew
+    assert "removed stranger/vowels" in client.mbo("cache", "--remove", "stranger/vowels").stdout
+    assert "stranger/vowels" not in client.mbo("cache").stdout
+    gone = client.mbo("cache", "--remove", "stranger/vowels", check=False)
+    assert gone.stderr.startswith("UnknownTask: 'stranger/vowels' is not in the cache")
+
+
+def test_croissant_validates_and_reads(tmp_path: Path) -> None:
+    """By MLCommons' own library, from the folder as it is published."""
+    code = f"""
+import itertools, mlcroissant, mbo_hub
+dataset = mlcroissant.Dataset({str(DATASET / "croissant.json")!r})
+assert not dataset.metadata.ctx.issues.errors, dataset.metadata.ctx.issues.report()
+assert not dataset.metadata.ctx.issues.warnings, dataset.metadata.ctx.issues.report()
+task = mbo_hub.load("tfbind8")
+rows = list(itertools.islice(dataset.records("train"), 20))
+assert [list(r["train/x"]) for r in rows] == task.x[:20].tolist()
+assert [r["train/y"] for r in rows] == task.y[:20].tolist()
+assert rows[0]["train/sequence"].decode() == task.space.decode(task.x[:1])[0]
+"""
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    run(sys.executable, "-W", "ignore", "-c", code, env=environment, cwd=tmp_path)

@@ -1,0 +1,168 @@
+"""Bare git repositories for clusters without a network, and olah, which serves them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stranger
+from conftest import ROOT
+
+from mbo_hub import ExportConflict, GitFailed
+from mbo_hub.mirror import commit_folder, export_git
+
+BIN = Path(sys.executable).parent
+
+
+def git(place: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", f"--git-dir={place}", *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> dict[str, Path]:
+    for version, bonus in (("1.0.0", 0.0), ("1.1.0", 5.0)):
+        stranger.write(tmp_path / version, version, bonus)
+    return {f"v{v}": tmp_path / v for v in ("1.0.0", "1.1.0")}
+
+
+def test_each_version_is_a_commit_with_a_tag(versions: dict[str, Path], tmp_path: Path) -> None:
+    place = tmp_path / "repo"
+    assert all(commit_folder(folder, place, tag) for tag, folder in versions.items())
+    assert git(place, "tag").split() == ["v1.0.0", "v1.1.0"]
+    assert git(place, "log", "--format=%s", "main").split("\n") == [
+        "Publish v1.1.0",
+        "Publish v1.0.0",
+    ]
+    for tag, folder in versions.items():
+        checkout = tmp_path / f"checkout-{tag}"
+        subprocess.run(
+            ["git", "-c", "advice.detachedHead=false", "clone", "-q", "-b", tag, place, checkout],
+            check=True,
+        )
+        for path in folder.rglob("*"):
+            if path.is_file():
+                assert (checkout / path.relative_to(folder)).read_bytes() == path.read_bytes()
+
+
+def test_exporting_again_changes_nothing_and_other_content_is_refused(
+    versions: dict[str, Path], tmp_path: Path
+) -> None:
+    place, other = tmp_path / "repo", tmp_path / "other"
+    commit_folder(versions["v1.0.0"], place, "v1.0.0")
+    commit = git(place, "rev-parse", "v1.0.0")
+    assert not commit_folder(versions["v1.0.0"], place, "v1.0.0")
+    with pytest.raises(
+        ExportConflict, match=r"v1\.0\.0 is there already with other content \(data/"
+    ):
+        commit_folder(versions["v1.1.0"], place, "v1.0.0")
+    commit_folder(versions["v1.0.0"], other, "v1.0.0")
+    assert git(place, "rev-parse", "v1.0.0", "main") == f"{commit}\n{commit}"
+    assert git(other, "rev-parse", "main") == commit
+
+
+def test_a_folder_that_is_no_repository_is_left_alone(
+    versions: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(ExportConflict, match="is no bare git repository"):
+        commit_folder(versions["v1.0.0"], tmp_path / "mine", "v1.0.0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(GitFailed, match="git is not installed"):
+        commit_folder(versions["v1.0.0"], tmp_path / "repo", "v1.0.0")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def olah(tmp_path: Path) -> Iterator[str]:
+    """The recipe of the README, followed to the letter, in a folder of its own."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    config = readme.split("```toml\n")[1].split("```")[0]
+    port = free_port()
+    here = tmp_path / "cluster"
+    export_git(["tfbind8"], here / "mirror")
+    commit_folder(
+        tmp_path / "1.0.0", here / "mirror" / "datasets" / "stranger" / "vowels", "v1.0.0"
+    )
+    commit_folder(
+        tmp_path / "1.1.0", here / "mirror" / "datasets" / "stranger" / "vowels", "v1.1.0"
+    )
+    text = config.replace("/srv/mbo", str(here)).replace("8090", str(port))
+    assert text != config
+    (here / "olah.toml").write_text(text)
+    process = subprocess.Popen(
+        [BIN / "olah-cli", "--config", here / "olah.toml", "--log-path", here / "logs"], cwd=here,
+        env={**os.environ, "HOME": str(here)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{url}/api/datasets/mbo/tfbind8/refs", timeout=5).close()
+                break
+            except (OSError, urllib.error.URLError):
+                assert process.poll() is None, "olah ended"
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def test_olah_serves_them_to_the_real_clients(
+    versions: dict[str, Path], olah: str, tmp_path: Path
+) -> None:
+    """load_dataset by revision, the ONNX file, and mbo_hub, each from a process of its own."""
+    sha256 = hashlib.sha256((ROOT / "oracles_onnx" / "tfbind8" / "model.onnx").read_bytes())
+    code = f"""
+import hashlib, pathlib
+import numpy as np
+from datasets import load_dataset
+from huggingface_hub import hf_hub_download
+import mbo_hub
+from mbo_hub import archive
+
+ds = load_dataset("mbo/tfbind8", revision="v1.0.0")
+assert {{k: len(v) for k, v in ds.items()}} == {{"train": 32_898, "test": 32_894}}
+task = mbo_hub.load("tfbind8")
+assert np.array_equal(np.array(ds["train"]["y"], np.float32), task.y)
+for version, best in (("v1.0.0", 12), ("v1.1.0", 17)):
+    assert max(load_dataset("stranger/vowels", revision=version, split="test")["y"]) == best
+    assert mbo_hub.load("stranger/vowels", version).manifest.statistics.y_max == best
+path = hf_hub_download("mbo/tfbind8-oracle", "model.onnx", revision="v1.0.0")
+assert hashlib.sha256(open(path, "rb").read()).hexdigest() == {sha256.hexdigest()!r}
+archive._root = lambda kind: pathlib.Path("none")  # as if nothing were embedded
+task = mbo_hub.load("mbo/tfbind8", "v1.0.0")
+assert np.array_equal(task.oracles["onnx"](task.x), task.y)
+"""
+    kept = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    environment = {
+        **kept, "HF_ENDPOINT": olah, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
