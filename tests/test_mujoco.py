@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +17,10 @@ import pytest
 
 mujoco = pytest.importorskip("mujoco")
 
-from mbo_hub.oracles.mujoco import ant, hopper, rollout  # noqa: E402
+from mbo_hub.errors import IntegrityError, InvalidDesign, OracleUnavailable  # noqa: E402
+from mbo_hub.oracles.mujoco import ant, dkitty, hopper, rollout  # noqa: E402
+from mbo_hub.oracles.mujoco.oracle import MujocoOracle, checksum  # noqa: E402
+from mbo_hub.oracles.protocol import Oracle  # noqa: E402
 
 ANTS = 12
 HOPPERS = 12
@@ -225,7 +234,7 @@ def test_a_hopper_that_does_nothing_falls() -> None:
 def test_divergence_ends_an_episode_without_a_reward(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # MuJoCo logs such warnings to a file in the working directory
+    monkeypatch.chdir(tmp_path)
     episodes = rollout.Episodes(ant.CONTROL, ant.Ant()(ant.DEFAULT), ant_designs(2))
     episodes._qvel[1] = 1e12
     reward, ended = episodes.step(np.zeros((2, 12)))
@@ -233,6 +242,8 @@ def test_divergence_ends_an_episode_without_a_reward(
     assert reward[0] != 0.0
     assert reward[1] == 0.0
     assert episodes.live.tolist() == [0]
+    assert episodes.diverged.tolist() == [False, True]
+    assert not list(tmp_path.iterdir())  # MuJoCo's log file would be here
 
 
 def test_networks_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -241,3 +252,247 @@ def test_networks_are_read_as_they_were_written(tmp_path: Path) -> None:
     seen = np.random.default_rng(0).standard_normal((5, 95))
     again = rollout.Network.load(tmp_path / "network.npz")
     assert np.array_equal(again(seen), network(seen))
+
+
+def test_a_design_that_cannot_be_simulated_has_no_return_and_harms_no_other() -> None:
+    designs = ant_designs(4)
+    wild = replace(
+        ant.CONTROL,
+        start=lambda state: state.qpos + np.where(state.design[:, :1] == designs[1, 0], 1e12, 0.0),
+    )
+    build = ant.Ant()
+
+    def fails(design: Any) -> Any:
+        if design[0] == designs[2, 0]:
+            raise ValueError("no such robot")
+        return build(design)
+
+    network = tiny_network()
+
+    def policy(state: rollout.State) -> Any:
+        return network(ant.observe(state))
+
+    found = rollout.returns(wild, fails, designs, policy)[:, 0]
+    expected = ant.returns(designs, network)
+    assert np.isnan(found).tolist() == [False, True, True, False]
+    assert np.array_equal(found[[0, 3]], expected[[0, 3]])
+
+
+def test_episodes_of_a_design_start_apart_and_their_mean_is_returned() -> None:
+    designs, network = ant_designs(3), tiny_network()
+    offsets = np.zeros((2, 19))
+    offsets[1, 7:] = 0.01
+    both = ant.returns(designs, network, offsets=offsets, threads=2)
+    first = ant.returns(designs, network)
+    second = ant.returns(designs, network, offsets=offsets[1:])
+    assert (first != second).all()
+    assert np.array_equal(both, (first + second) / 2.0)
+
+
+def test_progress_adds_up_to_the_designs(simulator: Any) -> None:
+    designs, returns = simulator
+    told: list[float] = []
+    returns(designs, progress=told.append, threads=2)
+    assert len(told) > 10
+    assert sum(told) == pytest.approx(len(designs))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interruption_stops_at_once(threads: int) -> None:
+    designs = np.tile(ant.DEFAULT, (64 * threads, 1))
+    steps = 0
+
+    def interrupted(seen: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            raise KeyboardInterrupt
+        return np.zeros((len(seen), 12))
+
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        ant.returns(designs, interrupted, threads=threads)
+    assert steps < 10
+    assert time.monotonic() - begin < 5.0  # of which most is compiling the models
+
+
+def test_default_ant_walks_far_and_the_objective_repeats_itself() -> None:
+    designs = ant_designs(7)
+    once = ant.objective(designs)
+    assert once[0] >= 250.0
+    assert np.array_equal(ant.objective(designs, threads=2), once)
+    assert np.array_equal(ant.objective(designs[:1]), once[:1])
+    assert np.array_equal(ant.objective(designs[3:]), once[3:])
+
+
+def test_starts_of_the_ant() -> None:
+    assert ant.OFFSETS.shape == (len(ant.STARTS), 19)
+    assert len(set(ant.STARTS)) == len(ant.STARTS)
+    assert not ant.OFFSETS[:, :7].any()
+    assert (np.abs(ant.OFFSETS[:, 7:]) == ant.TURN).all()
+
+
+def test_a_changed_policy_is_refused(tmp_path: Path) -> None:
+    tiny_network().save(tmp_path / "network.npz")
+    with pytest.raises(IntegrityError, match=r"network.npz: sha256 expected beef"):
+        rollout.Network.load(tmp_path / "network.npz", "beef")
+
+
+def golden(count: int = 3) -> tuple[Any, Any]:
+    designs = hopper_designs(count)
+    return designs, hopper.returns(designs).astype(np.float32)
+
+
+def oracle(designs: Any, values: Any, robot: Any = "hopper", **options: Any) -> MujocoOracle:
+    settings: dict[str, Any] = {"tolerance": 1e-3, "made_with": "4.0.0"} | options
+    return MujocoOracle(robot, designs, values, **settings)
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has checked no golden values yet."""
+    monkeypatch.setattr("mbo_hub.oracles.mujoco.oracle._checked", {})
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_oracle_keeps_the_promises_of_all_oracles() -> None:
+    designs, values = golden()
+    scored = oracle(designs, values)
+    assert isinstance(scored, Oracle)
+    assert scored.exact
+    assert scored.fingerprint.kind == "mujoco"
+    assert scored.fingerprint.runtime == f"mujoco {mujoco.__version__}"
+    assert re.fullmatch("[0-9a-f]{64}", scored.fingerprint.sha256)
+    more = hopper_designs(9)
+    expected = hopper.returns(more).astype(np.float32)
+    for threads in (1, 2, None):
+        found = oracle(designs, values, threads=threads)(more)
+        assert found.dtype == np.float32
+        assert np.array_equal(found, expected)
+    assert scored(more[:0]).shape == (0,)
+    with pytest.raises(InvalidDesign, match="design 1 has nan"):
+        scored([more[0], more[1] * np.nan])
+    assert scored.agreement == "exact"
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_golden_values_nearby_are_compatible() -> None:
+    designs, values = golden()
+    assert oracle(designs, values + np.float32(5e-4)).agreement == "compatible"
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_golden_values_far_off_make_the_oracle_unavailable() -> None:
+    designs, values = golden()
+    values[1] += 0.5
+    wrong = oracle(designs, values, made_with="9.9.9")
+    for _ in range(2):  # the second time from memory
+        with pytest.raises(OracleUnavailable, match=r"golden design 1.* made with mujoco 9\.9\.9"):
+            wrong(designs)
+    with pytest.raises(ValueError, match="needs golden values"):
+        oracle(designs[:0], values[:0])
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_golden_values_are_computed_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    designs, values = golden()
+    rows: list[int] = []
+    simulate = MujocoOracle._simulate
+
+    def counted(self: MujocoOracle, module: Any, given: Any) -> Any:
+        rows.append(len(given))
+        return simulate(self, module, given)
+
+    monkeypatch.setattr(MujocoOracle, "_simulate", counted)
+    for _ in range(2):
+        oracle(designs, values)(designs[:1])
+    assert rows == [3, 1, 1]
+
+
+def test_without_mujoco_the_oracle_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("mujoco", "mujoco.batch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(OracleUnavailable, match="pip install 'mujoco"):
+        oracle(hopper_designs(1), [0.0])(hopper_designs(1))
+
+
+def test_designs_can_be_checked_without_mujoco() -> None:
+    code = (
+        "import sys; sys.modules['mujoco'] = None\n"
+        "from mbo_hub.oracles.mujoco import ant, dkitty, hopper, oracle\n"
+        "print([len(m.SPACE.validate(m.DEFAULT[None])) for m in (ant, dkitty, hopper)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[1, 1, 1]"
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_oracle_tells_how_far_it_is_to_whom_it_may_concern() -> None:
+    designs, values = golden()
+    told: list[tuple[float, int]] = []
+    oracle(designs, values, progress=lambda done, of: told.append((done, of)))(designs)
+    assert told[-1] == (pytest.approx(3.0), 3)
+
+
+def test_fingerprint_follows_files_and_constants(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = checksum(ant)
+    assert checksum(ant) == before
+    assert len({checksum(ant), checksum(dkitty), checksum(hopper)}) == 3
+    monkeypatch.setattr(ant, "CONTROL_COST", 0.25)
+    assert checksum(ant) != before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_stops_within_a_second() -> None:
+    code = (
+        "import numpy as np\n"
+        "from mbo_hub.oracles.mujoco import ant\n"
+        "told = []\n"
+        "def tell(designs):\n"
+        "    if not told: print('walking', flush=True)\n"
+        "    told.append(designs)\n"
+        "ant.objective(np.tile(ant.DEFAULT, (1024, 1)), threads=2, progress=tell)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "walking\n"
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert time.monotonic() - begin < 2.0  # a second, on a machine that has others to serve
+    assert "KeyboardInterrupt" in said
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_bar_is_drawn_on_terminals_only_and_not_for_quick_scores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("tqdm")
+    designs, values = golden()
+    for stream, patience, drawn in (
+        (Terminal(), 0.0, True),
+        (Terminal(), 60.0, False),
+        (io.StringIO(), 0.0, False),
+    ):
+        monkeypatch.setattr("sys.stderr", stream)
+        monkeypatch.setattr("mbo_hub.oracles.mujoco.oracle.PATIENCE_S", patience)
+        oracle(designs, values)(designs)
+        assert ("hopper: simulating 3 designs" in stream.getvalue()) is drawn
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("robot", ["ant", "dkitty"])
+def test_oracle_of_the_other_robots(robot: Any) -> None:
+    module = {"ant": ant, "dkitty": dkitty}[robot]
+    designs = module.SPACE.project(module.DEFAULT[None])
+    values = module.objective(designs).astype(np.float32)
+    scored = oracle(designs, values, robot)
+    assert np.array_equal(scored(designs), values)
+    assert scored.agreement == "exact"

@@ -12,8 +12,8 @@ A robot whose torso tilts by more than 26° has fallen: that costs 500 and ends 
 
 Source: the morphing D'Kitty of morphing-agents 1.5.1 (Trabucco, MIT), the simulator behind
 Design-Bench's DKittyMorphology-Exact-v0, and ROBEL 0.1.2 (Ahn et al. 2019, arXiv:1909.11639,
-Apache-2.0), whose walking task, robot and policy it is. Two things differ from there: the range of a
-thigh comes from `thigh_range`, not from `hip_range`, and the flat height field under the floor is
+Apache-2.0), whose walking task, robot and policy it is. Two things differ from there: the range of
+a thigh comes from `thigh_range`, not from `hip_range`, and the flat height field under the floor is
 gone. Returns are not comparable with those of Design-Bench.
 """
 
@@ -24,7 +24,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
 
 from mbo_hub.oracles.mujoco import rollout
@@ -91,7 +90,7 @@ DEFAULT = np.array(
 ).astype(np.float64)
 
 FILES = ("dkitty.xml", "dkitty_policy.npz")
-POLICY_SHA256 = ""
+POLICY_SHA256 = "422e29ad2b5c55e014a320bc200ac0f35e1b8e650c677e9867bc86d03c276e8b"
 
 
 def normalize(design: Float64[np.ndarray, "... 56"]) -> Float64[np.ndarray, "... 56"]:
@@ -109,6 +108,8 @@ class DKitty:
     """Makes models of D'Kitties: one specification, edited and compiled anew for each design."""
 
     def __init__(self) -> None:
+        import mujoco
+
         self._spec = mujoco.MjSpec.from_file(str(Path(__file__).with_name("dkitty.xml")))
 
     def __call__(self, design: Float64[np.ndarray, " 56"]) -> Any:
@@ -238,7 +239,12 @@ CONTROL = Control(
 
 @cache
 def policy() -> Network:
-    """The controller, which was trained for ROBEL's DKittyWalkRandomDynamics-v0 (Apache-2.0)."""
+    """The controller, which ROBEL's authors trained for DKittyWalkRandomDynamics-v0 (Apache-2.0).
+
+    Its file holds, in float64, the float32 weights of
+    robel/scripts/data/mjrl/DKittyWalkRandomDynamics-v0-policy.pkl in the wheel robel 0.1.2 (PyPI),
+    which neither scales nor clips what it sees.
+    """
     return Network.load(Path(__file__).with_name("dkitty_policy.npz"), POLICY_SHA256)
 
 
@@ -271,3 +277,6 @@ def returns(
         threads=threads,
         progress=progress,
     )[:, 0]
+
+
+objective = returns

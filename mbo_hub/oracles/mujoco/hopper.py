@@ -16,11 +16,11 @@ where Design-Bench drew it at random. Returns are not comparable with those of D
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
 
 from mbo_hub.oracles.mujoco import rollout
@@ -52,10 +52,13 @@ NAMES = tuple(f"{name}_{i}" for name, shape in SHAPES.items() for i in range(pro
 SPACE = Box(size=len(NAMES), names=NAMES)
 LOW, HIGH = (bound.astype(np.float64) for bound in SPACE.bounds)
 DEFAULT = np.zeros(len(NAMES))  # a controller that does nothing
+FILES = ("hopper.xml",)
 
 
 def build() -> Any:
     """Compile the model, which is the same for every design."""
+    import mujoco
+
     return mujoco.MjModel.from_xml_path(str(Path(__file__).with_name("hopper.xml")))
 
 
@@ -121,18 +124,27 @@ def ended(state: State) -> Bool[np.ndarray, " n"]:
 CONTROL = Control(horizon=HORIZON, substeps=SUBSTEPS, reward=reward, ended=ended)
 
 
-def returns(designs: Any, *, threads: int = 1) -> Float64[np.ndarray, " n"]:
+def returns(
+    designs: Any,
+    *,
+    threads: int = 1,
+    progress: Callable[[float], object] = lambda designs: None,
+) -> Float64[np.ndarray, " n"]:
     """Let each controller hop from rest for at most eight seconds, and return what it earned.
 
     Args:
         designs: the controllers, (n, 5126); they are rounded to float32.
         threads: how many threads share the designs; the result does not depend on it.
+        progress: called now and then with how many more designs are done, in fractions of one.
 
     Returns:
-        The return of each design, (n,) float64.
+        The return of each design, (n,) float64; NaN where the simulation diverged.
 
     Raises:
         InvalidDesign: a design is not in `SPACE`; also a ValueError.
     """
     legal = SPACE.validate(designs).astype(np.float64)
-    return rollout.returns(CONTROL, build(), legal, act, threads=threads)
+    return rollout.returns(CONTROL, build(), legal, act, threads=threads, progress=progress)[:, 0]
+
+
+objective = returns

@@ -6,26 +6,23 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-import mujoco
 import numpy as np
-from mujoco.batch import Batch
 
+from mbo_hub.errors import IntegrityError
 from mbo_hub.typing import Bool, Float64, Int64
 
 log = logging.getLogger(__name__)
 
 CHUNK = 64  # designs that a thread simulates at a time; an Ant model takes 150 kB
 
-# After any of these MuJoCo resets the simulation, so its state means nothing any more.
-DIVERGED = [
-    int(mujoco.mjtWarning.mjWARN_BADQPOS),
-    int(mujoco.mjtWarning.mjWARN_BADQVEL),
-    int(mujoco.mjtWarning.mjWARN_BADQACC),
-]
+# After any of these warnings MuJoCo resets the simulation: its state means nothing any more.
+DIVERGED = ("mjWARN_BADQPOS", "mjWARN_BADQVEL", "mjWARN_BADQACC")
 COUNT = 1  # column of `Batch.warning` that counts (column 0 says where it last happened)
 
 
@@ -92,10 +89,16 @@ class Episodes:
         design: Float64[np.ndarray, "n d"],
         offsets: Float64[np.ndarray, "n nq"] | None = None,
     ) -> None:
+        import mujoco
+        from mujoco.batch import Batch
+
+        # Else it writes MUJOCO_LOG.TXT into the working directory. `diverged` says what matters.
+        mujoco.set_mju_user_warning(_note)
         several = not isinstance(models, mujoco.MjModel)
         self.control = control
         self.live: Int64[np.ndarray, " n"] = np.arange(len(design))
         self.diverged: Bool[np.ndarray, " n"] = np.zeros(len(design), dtype=bool)
+        self._fatal = [int(getattr(mujoco.mjtWarning, name)) for name in DIVERGED]
         self._batch = Batch(models[0] if several else models, len(design), nthread=1)
         if several:
             self._batch.set_models(models)
@@ -126,7 +129,7 @@ class Episodes:
         self._ctrl[live] = self.control.command(before, action)
         self._batch.step(ids=live, nstep=self.control.substeps)
         after = self._observe(before.design, action)
-        diverged = (self._batch.warning[live][:, DIVERGED, COUNT] > 0).any(axis=1)
+        diverged = (self._batch.warning[live][:, self._fatal, COUNT] > 0).any(axis=1)
         self.diverged[live] = diverged
         reward = np.where(diverged, 0.0, self.control.reward(before, after))
         ended = diverged | self.control.ended(after)
@@ -217,6 +220,11 @@ def returns(
     return total
 
 
+def _note(warning: str) -> None:
+    """Take a warning of MuJoCo."""
+    log.debug("MuJoCo: %s", warning)
+
+
 def _compile(build: Callable[[np.ndarray], Any], design: Float64[np.ndarray, " d"]) -> Any:
     """Make the model of a design; None if MuJoCo refuses it."""
     try:
@@ -256,14 +264,25 @@ class Network:
         return hidden
 
     @classmethod
-    def load(cls, path: Path | str) -> Network:
+    def load(cls, path: Path | str, checksum: str | None = None) -> Network:
         """Read the network that `save` wrote.
 
         Args:
             path: a `.npz` file with the arrays mean, scale, W0, b0, W1, b1, … and, if it is not 10,
                 limit.
+            checksum: sha256 that the file must have; None takes any.
+
+        Raises:
+            IntegrityError: the file is another one.
         """
-        with np.load(path, allow_pickle=False) as file:
+        content = Path(path).read_bytes()
+        found = sha256(content).hexdigest()
+        if checksum not in (None, found):
+            raise IntegrityError(
+                f"{Path(path).name}: sha256 expected {checksum}, got {found}; the file of the "
+                "installed package was changed: install mbo-hub again"
+            )
+        with np.load(BytesIO(content), allow_pickle=False) as file:
             # C order, since einsum sums in an order that depends on the layout.
             arrays = {name: np.ascontiguousarray(file[name], np.float64) for name in file.files}
         layers = range(sum(name.startswith("W") for name in arrays))
