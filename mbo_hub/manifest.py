@@ -8,7 +8,7 @@ does not know, so fields may be added; a change that an old reader would misunde
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -20,6 +20,7 @@ __all__ = [
     "Golden",
     "HeldOut",
     "Manifest",
+    "MujocoEntry",
     "Objective",
     "OnnxEntry",
     "OracleEntry",
@@ -30,6 +31,7 @@ __all__ = [
     "TableEntry",
     "json_schema",
     "read",
+    "read_golden",
     "schema_problems",
 ]
 
@@ -124,6 +126,8 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
         spearman: rank correlation with y over all of them.
         spearman_top_decile: the same within the tenth of them with the largest y.
         mean_absolute_error: in units of y.
+        spearman_random_rows: the same with as many rows held out at random, where `rule` holds out
+            groups of related rows: what is learned from a row's relatives shows in the difference.
     """
 
     rows: Count
@@ -131,6 +135,7 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
     spearman: Fraction
     spearman_top_decile: Fraction
     mean_absolute_error: float
+    spearman_random_rows: Fraction | None = None
 
 
 class TableEntry(msgspec.Struct, frozen=True, kw_only=True, tag="table", tag_field="kind"):
@@ -178,7 +183,40 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
         return "onnx"
 
 
-OracleEntry = TableEntry | OnnxEntry
+class MujocoEntry(msgspec.Struct, frozen=True, kw_only=True, tag="mujoco", tag_field="kind"):
+    """A robot that mbo_hub itself simulates; others read its golden values.
+
+    Attributes:
+        robot: which one.
+        simulator_sha256: of its model, policy and constants (`oracles.mujoco.oracle.checksum`).
+        made_with: version of MuJoCo that the data were made with.
+        file: path of golden.json inside `repo`: designs and the values they have.
+        sha256: of that file.
+        repo: the Hub model repository that holds the file, as in an OnnxEntry.
+        revision: of that repository.
+        exact: this oracle defines the objective.
+        tolerance: how far a golden value may be off on another machine.
+        description: one sentence.
+    """
+
+    robot: Literal["ant", "dkitty", "hopper"]
+    simulator_sha256: Sha256
+    made_with: Text
+    file: FilePath
+    sha256: Sha256
+    repo: Repo | None = None
+    revision: Text | None = None
+    exact: bool = True
+    tolerance: float = 0.0
+    description: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word in `task.json`."""
+        return "mujoco"
+
+
+OracleEntry = TableEntry | OnnxEntry | MujocoEntry
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,7 +264,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
         task: name of the task.
         version: of its dataset.
         x: designs, (n, d).
-        y: by file, n values.
+        y: by file, or by kind of oracle (`mujoco`), n values.
     """
 
     task: str
@@ -273,6 +311,18 @@ def read(raw: bytes, where: str) -> Manifest:
     if "data/train.parquet" not in manifest.files:
         raise InvalidDataset(where, ["task.json: files has no data/train.parquet"])
     return manifest
+
+
+def read_golden(raw: bytes, where: str) -> Golden:
+    """Parse `golden.json`.
+
+    Raises:
+        InvalidDataset: not of this format.
+    """
+    try:
+        return msgspec.json.decode(raw, type=Golden)
+    except msgspec.MsgspecError as error:
+        raise InvalidDataset(where, [f"golden.json: {error}"]) from None
 
 
 def json_schema() -> dict[str, Any]:

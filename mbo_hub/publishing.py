@@ -10,7 +10,7 @@ from mbo_hub import archive, hub, manifest, metadata
 from mbo_hub.archive import Folder, Repository
 from mbo_hub.errors import InvalidDataset
 from mbo_hub.hub import Published
-from mbo_hub.manifest import Manifest, OnnxEntry
+from mbo_hub.manifest import Manifest, TableEntry
 from mbo_hub.validation import validate
 
 __all__ = ["publish"]
@@ -78,7 +78,7 @@ def _prepare(name: str | os.PathLike[str]) -> _Prepared:
     problems = validate(folder.path)
     oracles: dict[str, Folder] = {}
     for oracle, entry in declared.oracles.items():
-        if not isinstance(entry, OnnxEntry) or entry.repo is None or "/" in entry.repo:
+        if isinstance(entry, TableEntry) or entry.repo is None or "/" in entry.repo:
             continue  # inside the dataset, or somebody else's to publish
         if entry.revision != f"v{declared.version}":
             problems.append(

@@ -60,7 +60,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         given: how many were given; only the first `budget` are scored.
         designs_sha256: of the scored designs as given, as little-endian float64.
         projected: how many designs were replaced by the nearest legal one; None: not asked for.
-        y: raw objective of each scored design, None for an invalid one.
+        y: raw objective of each scored design, None for one that is illegal or cannot be scored.
         raw: summary of y in the objective's unit.
         normalized: the same as scores, (y − y_min) / (y_max − y_min) over the full data.
         unit: of the objective.
@@ -68,7 +68,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         best_visible_normalized: D(best) as a score.
         improvement: best − D(best), raw.
         improvement_normalized: the same as scores.
-        invalid: fraction of the scored designs that are not legal.
+        invalid: fraction of the scored designs that are illegal or cannot be scored.
         duplicate: fraction that repeat an earlier one.
         visible: fraction that equal a visible design.
         diversity: mean distance between two valid designs; None below two.
@@ -205,9 +205,10 @@ def evaluate(
     if project:
         usable, fixed = _project(space, given, legal)
         projected, legal = int(np.count_nonzero(fixed)), legal | fixed
-    valid = space.validate(usable[legal])
     y = np.full(len(given), np.nan)
-    y[legal] = oracle(valid)
+    y[legal] = oracle(space.validate(usable[legal]))
+    legal = ~np.isnan(y)  # a robot that MuJoCo cannot build is no design either
+    valid = space.validate(usable[legal])
 
     statistics = manifest.statistics
     raw = _summary(y[legal])

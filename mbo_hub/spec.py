@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from mbo_hub.manifest import Objective, Source
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Int64, Num
+from mbo_hub.typing import Int64
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Forest", "OracleSpec", "Table", "TableGraph", "TaskSpec", "Wheel"]
-
-Groups = Callable[[Num[np.ndarray, "n d"]], Int64[np.ndarray, " n"]]
+__all__ = [
+    "Forest",
+    "Generated",
+    "Groups",
+    "OracleSpec",
+    "Simulator",
+    "Table",
+    "TableGraph",
+    "TaskSpec",
+    "Wheel",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +88,53 @@ class Forest:
     description: str
 
 
-OracleSpec = Table | TableGraph | Forest
+@dataclass(frozen=True, kw_only=True)
+class Simulator:
+    """A robot of `oracles.mujoco` that defines the objective.
+
+    Attributes:
+        robot: its module.
+        tolerance: how far a golden value may be off on another machine or MuJoCo, in raw units.
+        description: one sentence.
+    """
+
+    robot: Literal["ant", "dkitty", "hopper"]
+    tolerance: float
+    description: str
+
+
+OracleSpec = Table | TableGraph | Forest | Simulator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """Raw data that a script of the project computes, for hours.
+
+    Attributes:
+        script: command that writes them.
+        file: where it leaves them, below build/.
+        sha256: of that file.
+    """
+
+    script: str
+    file: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"build/{self.file}, which `{self.script}` computes"
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rows that must be held out together.
+
+    Attributes:
+        of: numbers the groups of a frame's rows, (n,).
+        words: what a group is, for the card.
+    """
+
+    of: Callable[[pl.DataFrame], Int64[np.ndarray, " n"]]
+    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +148,14 @@ class TaskSpec:
         design: what a design is, for the card: one paragraph of Markdown.
         space: what a legal design is.
         objective: what is maximised.
-        raw: the raw file and its hash.
+        raw: the raw file.
         source: origin and terms, as published in task.json.
         build: raw file → frame with columns x (pl.Array), y (Float32) and any others, in the order
             in which they are published. The only code that a task needs.
         text: the column that writes a design for people, where there is one.
+        extra: further columns, int32, and what they mean.
         visible: lower and upper percentile of y that methods may see.
-        groups: numbers rows that must be held out together, because they are the same measurement.
+        groups: rows that must be held out together, because they are related.
         oracles: by name, the task's own first.
         known: what a user should know about the data: one Markdown sentence each.
         optimum: what is known of the best possible design.
@@ -115,10 +170,11 @@ class TaskSpec:
     design: str
     space: Sequence | Box
     objective: Objective
-    raw: Wheel
+    raw: Wheel | Generated
     source: Source
     build: Callable[[bytes], pl.DataFrame]
     text: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
     visible: tuple[float, float]
     groups: Groups | None = None
     oracles: Mapping[str, OracleSpec]

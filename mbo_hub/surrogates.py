@@ -17,12 +17,14 @@ from mbo_hub.errors import OracleUnavailable
 from mbo_hub.manifest import HeldOut
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.oracles.table import TableOracle
+from mbo_hub.schema import matrix
 from mbo_hub.spaces import Box, Sequence
 from mbo_hub.spec import Forest, TableGraph, TaskSpec
-from mbo_hub.typing import Bool, Float32, Float64, Num
+from mbo_hub.typing import Bool, Float32, Float64, Int64, Num
 
 if TYPE_CHECKING:
     import onnx
+    import polars as pl
 
 __all__ = ["Made", "forest_graph", "golden_designs", "make", "table_graph", "train_forest"]
 
@@ -47,26 +49,25 @@ class Made:
 def make(
     spec: TaskSpec,
     kind: TableGraph | Forest,
-    x: Num[np.ndarray, "n d"],
-    y: Float32[np.ndarray, " n"],
+    frame: pl.DataFrame,
 ) -> Made:
     """Make one of a task's ONNX oracles from its full data and check it.
 
     Args:
         spec: of the task.
         kind: what to make.
-        x: all designs, visible and hidden, (n, d).
-        y: their values, (n,).
+        frame: all rows, visible and hidden.
 
     Raises:
         OracleUnavailable: what onnxruntime computes is not what was exported.
     """
+    x, y = matrix(frame["x"], spec.space), frame["y"].to_numpy()
     if isinstance(kind, TableGraph):
         table = TableOracle(spec.space, x, y)
         made = Made(_finish(table_graph(table), spec, {}), None, "")
         _check_parity(spec, made, x, table(x), tolerance=0.0)
         return made
-    return _make_forest(spec, kind, x, y)
+    return _make_forest(spec, kind, frame, x, y)
 
 
 def _finish(graph: onnx.GraphProto, spec: TaskSpec, extra: Mapping[str, str]) -> bytes:
@@ -268,18 +269,11 @@ def train_forest(
     kind: Forest,
     x: Num[np.ndarray, "n d"],
     y: Float32[np.ndarray, " n"],
-) -> tuple[Any, Bool[np.ndarray, " n"]]:
-    """Train a forest on all groups of rows but the held-out ones.
-
-    Returns:
-        The fitted forest, and which rows were held out.
-    """
+    held: Bool[np.ndarray, " n"],
+) -> Any:
+    """Train a scikit-learn forest on all rows but the held-out ones."""
     from sklearn.ensemble import RandomForestRegressor
 
-    groups = np.arange(len(x)) if spec.groups is None else spec.groups(x)
-    names = np.unique(groups)
-    chosen = np.random.default_rng(kind.seed).permutation(names)
-    held = np.isin(groups, chosen[: round(kind.held_out * len(names))])
     forest = RandomForestRegressor(
         kind.trees,
         max_leaf_nodes=kind.leaves,
@@ -289,20 +283,40 @@ def train_forest(
     )
     forest.fit(_features(spec.space, x[~held]), y[~held])
     forest.n_jobs = 1
-    return forest, held
+    return forest
+
+
+def hold_out(kind: Forest, groups: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Choose the rows of a random part of the groups."""
+    names = np.unique(groups)
+    chosen = np.random.default_rng(kind.seed).permutation(names)
+    return np.isin(groups, chosen[: max(1, round(kind.held_out * len(names)))])
 
 
 def _make_forest(
-    spec: TaskSpec, kind: Forest, x: Num[np.ndarray, "n d"], y: Float32[np.ndarray, " n"]
+    spec: TaskSpec,
+    kind: Forest,
+    frame: pl.DataFrame,
+    x: Num[np.ndarray, "n d"],
+    y: Float32[np.ndarray, " n"],
 ) -> Made:
-    forest, held = train_forest(spec, kind, x, y)
+    rows = np.arange(len(x))
+    held = hold_out(kind, rows if spec.groups is None else spec.groups.of(frame))
+    forest = train_forest(spec, kind, x, y, held)
     predicted = forest.predict(_features(spec.space, x))
-    rows = np.flatnonzero(held)
-    distinct = rows[np.unique(x[rows], axis=0, return_index=True)[1]]
-    grouped = "" if spec.groups is None else ", rows of one measurement together"
+    distinct = _distinct(x, held)
+    rule = f"{np.mean(held):.0%} of the rows at random (seed {kind.seed})"
+    by_row = None
+    if spec.groups is not None:
+        rule += f", {spec.groups.words}"
+        among = hold_out(kind, rows)
+        other = train_forest(spec, kind, x, y, among)
+        again = other.predict(_features(spec.space, x[among]))
+        by_row = _metrics(y[among], again)["spearman"]
     held_out = HeldOut(
         rows=len(distinct),
-        rule=f"{kind.held_out:.0%} of the designs at random (seed {kind.seed}){grouped}",
+        rule=rule,
+        spearman_random_rows=by_row,
         **_metrics(y[distinct], predicted[distinct]),
     )
     trained_on = (
@@ -316,6 +330,12 @@ def _make_forest(
     made = Made(_finish(forest_graph(spec.space, forest), spec, extra), held_out, trained_on)
     _check_parity(spec, made, x, predicted, tolerance=1e-5 * float(np.ptp(y)))
     return made
+
+
+def _distinct(x: Num[np.ndarray, "n d"], held: Bool[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
+    """The held-out rows, each design once."""
+    rows = np.flatnonzero(held)
+    return rows[np.unique(x[rows], axis=0, return_index=True)[1]]
 
 
 def _metrics(

@@ -7,13 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from mbo_hub import archive, loader, manifest, metadata, schema, statistics
 from mbo_hub.archive import Folder
 from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
-from mbo_hub.manifest import Golden, Manifest, OnnxEntry, OracleEntry
+from mbo_hub.manifest import Manifest, MujocoEntry, OnnxEntry, OracleEntry, TableEntry
 from mbo_hub.oracles import Oracle
 from mbo_hub.typing import Float32, Num
 
@@ -133,11 +132,12 @@ def _short(value: object) -> str:
 def _oracles(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
     """Open each oracle and try it on visible designs, and on the golden ones beside it."""
     x, y = _arrays(frames[loader.TRAIN], declared)
-    some = np.linspace(0, len(x) - 1, min(len(x), 200)).round().astype(int)
     found = []
     for name, entry in declared.oracles.items():
         try:
             oracle = loader.open_oracle(folder, declared, entry, (x, y))
+            many = 20 if isinstance(entry, MujocoEntry) else 200  # a rollout takes 0.1 s
+            some = np.linspace(0, len(x) - 1, min(len(x), many)).round().astype(int)
             problem = _oracle_problem(oracle, entry, x[some], y[some]) or _golden_problem(
                 oracle, entry, folder
             )
@@ -169,20 +169,18 @@ def _oracle_problem(
 
 def _golden_problem(oracle: Oracle, entry: OracleEntry, folder: Folder) -> str | None:
     """Compare with golden.json beside the file, where the oracle's folder has one."""
-    if not isinstance(entry, OnnxEntry) or entry.repo is None:
+    if isinstance(entry, TableEntry) or entry.repo is None:
         return None
     place = archive.find_oracle(folder, entry.repo, entry.revision)
     path = place.path / "golden.json"
     if not path.is_file():
         return None
-    try:
-        golden = msgspec.json.decode(path.read_bytes(), type=Golden)
-    except msgspec.MsgspecError as error:
-        return f"golden.json cannot be read: {error}"
-    if entry.file not in golden.y:
-        return f"golden.json has no values of {entry.file}"
-    apart = np.abs(oracle(golden.x).astype(np.float64) - golden.y[entry.file])
-    allowed = 1e-6 * np.abs(golden.y[entry.file]) + entry.tolerance
+    golden = manifest.read_golden(path.read_bytes(), str(place))
+    name = entry.file if isinstance(entry, OnnxEntry) else entry.kind
+    if name not in golden.y:
+        return f"golden.json has no values of {name}"
+    apart = np.abs(oracle(golden.x).astype(np.float64) - golden.y[name])
+    allowed = 1e-6 * np.abs(golden.y[name]) + entry.tolerance
     if (apart > allowed).any():
         row = int((apart - allowed).argmax())
         return f"gives golden design {row} another value than golden.json, by {apart[row]:g}"

@@ -15,13 +15,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+import mujoco
 import numpy as np
+from mujoco import rollout
 
 import mbo_hub
 from mbo_hub.build import ROOT
+from mbo_hub.oracles.mujoco import ant
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.spec import Forest
-from mbo_hub.surrogates import train_forest
+from mbo_hub.surrogates import hold_out, train_forest
 from mbo_hub.tasks import TASKS
 
 BARE = "import numpy, pyarrow.parquet"
@@ -151,7 +154,7 @@ def forest(runs: int) -> list[Row]:
     assert isinstance(oracle, OnnxOracle)  # noqa: S101
     hidden_x, hidden_y = task.hidden
     x, y = np.concatenate([task.x, hidden_x]), np.concatenate([task.y, hidden_y])
-    trained, _ = train_forest(spec, kind, x, y)
+    trained = train_forest(spec, kind, x, y, hold_out(kind, np.arange(len(x))))
     rows = []
     for batch, target, calls in ((1, 50.0, 200), (128, 4.0, 20), (10_000, None, 1)):
         designs = task.space.sample(batch, rng=0)
@@ -178,6 +181,87 @@ def forest(runs: int) -> list[Row]:
     return rows
 
 
+def walk_step_by_step(designs: np.ndarray) -> tuple[list[object], np.ndarray, np.ndarray, float]:
+    """Simulate ants the plain way, a Python loop over designs and steps.
+
+    Returns:
+        Models, initial states and controls of all episodes, for `mujoco.rollout`; seconds taken.
+    """
+    build, policy = ant.Ant(), ant.policy()
+    models, states, controls = [], [], []
+    started = time.perf_counter()
+    for design in designs.astype(np.float64):
+        for offset in ant.OFFSETS:
+            model = build(design)
+            data = mujoco.MjData(model)
+            data.qpos += offset
+            state = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS))
+            mujoco.mj_getState(model, data, state, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+            applied = []
+            for _ in range(ant.HORIZON):
+                observed = [data.qpos[2:], data.qvel, ant.normalize(design)]
+                data.ctrl[:] = policy(np.concatenate(observed)[None])[0]
+                applied += [data.ctrl.copy()] * ant.SUBSTEPS
+                mujoco.mj_step(model, data, ant.SUBSTEPS)
+            models.append(model)
+            states.append(state)
+            controls.append(applied)
+    return models, np.array(states), np.array(controls), time.perf_counter() - started
+
+
+def robots(runs: int) -> list[Row]:
+    """Compare the Ant's oracle with a plain Python loop and with replaying known motor commands."""
+    task = mbo_hub.load("ant")
+    designs = task.x[:: len(task.x) // 32][:32]
+    cores = os.cpu_count() or 1
+    task.oracle(designs[:1])  # the golden check
+    ours, loops, replays = [], [], []
+    for _ in range(max(1, runs // 3)):
+        models, states, controls, plain = walk_step_by_step(designs)
+        loops.append(plain)
+        ours.append(seconds(lambda: task.oracle(designs)))
+        data = [mujoco.MjData(models[0]) for _ in range(cores)]
+        replays.append(
+            seconds(
+                lambda models=models, data=data, states=states, controls=controls: rollout.rollout(
+                    models, data, initial_state=states, control=controls
+                )
+            )
+        )
+    mine, plain, replay = (statistics.median(values) for values in (ours, loops, replays))
+    rate = len(designs) / mine
+    return [
+        Row(
+            f"ant oracle, {cores} threads, against a Python loop",
+            rate,
+            len(designs) / plain,
+            "designs/s, four episodes each (alternative: mj_step in a loop, one thread)",
+            plain / mine,
+            "ratio at least 2.5",
+            plain / mine >= 2.5,
+        ),
+        Row(
+            f"ant oracle, {cores} threads, against open loop",
+            rate,
+            len(designs) / replay,
+            "designs/s (alternative: mujoco.rollout with the same commands, given)",
+            replay / mine,
+            "ratio at least 0.9",
+            replay / mine >= 0.9,
+        ),
+        *[robot_rate(name) for name in ("dkitty", "hopper")],
+    ]
+
+
+def robot_rate(name: str) -> Row:
+    """Measure a robot's oracle by itself."""
+    task = mbo_hub.load(name)
+    designs = task.x[:: len(task.x) // 64][:64]
+    task.oracle(designs[:1])
+    rate = len(designs) / seconds(lambda: task.oracle(designs))
+    return Row(f"{name} oracle", rate, None, "designs/s", None, "none", None)
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
@@ -188,7 +272,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [
         row
-        for measure in (cold_start, command_line, table, forest)
+        for measure in (cold_start, command_line, table, forest, robots)
         for row in measure(arguments.runs)
     ]
     if arguments.json:

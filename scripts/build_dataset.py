@@ -20,8 +20,8 @@ def main() -> None:
     parser.add_argument(
         "--raw-dir",
         type=Path,
-        default=build.ROOT / "build" / "raw",
-        help="where raw files are kept; a copy there is not downloaded again (default: build/raw)",
+        default=build.ROOT / "build",
+        help="where raw files are kept; a copy there is not downloaded again (default: build/)",
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if the data would change"

@@ -17,7 +17,7 @@ import numpy as np
 from mbo_hub.manifest import Objective, Source
 from mbo_hub.oracles.table import table_index
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import Forest, Table, TableGraph, TaskSpec, Wheel
+from mbo_hub.spec import Forest, Groups, Table, TableGraph, TaskSpec, Wheel
 from mbo_hub.typing import Int64, Num
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ TASK = TaskSpec(
     build=build,
     text="sequence",
     visible=(0.0, 50.0),
-    groups=strands,
+    groups=Groups(lambda frame: strands(frame["x"].to_numpy()), "both strands together"),
     oracles={
         "exact": Table(),
         "onnx": TableGraph(),

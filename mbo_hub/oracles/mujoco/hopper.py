@@ -49,7 +49,7 @@ SHAPES = {
     "log_std": (3,),
 }
 NAMES = tuple(f"{name}_{i}" for name, shape in SHAPES.items() for i in range(prod(shape)))
-SPACE = Box(size=len(NAMES), names=NAMES)
+SPACE = Box(size=len(NAMES))
 LOW, HIGH = (bound.astype(np.float64) for bound in SPACE.bounds)
 DEFAULT = np.zeros(len(NAMES))  # a controller that does nothing
 FILES = ("hopper.xml",)

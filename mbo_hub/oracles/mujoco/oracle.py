@@ -183,7 +183,8 @@ class MujocoOracle:
     def _simulate(self, module: ModuleType, designs: Any) -> Float32[np.ndarray, " n"]:
         with self._telling(len(designs)) as progress:
             values = module.objective(designs, threads=self.threads, progress=progress)
-        return np.asarray(values, np.float32)
+        beyond = ~(np.abs(values) <= np.finfo(np.float32).max)  # a motion that blew up
+        return np.where(beyond, np.nan, values).astype(np.float32)
 
     @contextmanager
     def _telling(self, total: int) -> Iterator[Callable[[float], object]]:

@@ -1,0 +1,88 @@
+"""Ant Morphology: the legs of a four-legged robot that a given controller walks with.
+
+Rebuilt on MuJoCo 4 with the project's own controller and data, since those of Design-Bench cannot
+be had any more. The objective is a return (no unit): distance walked, a bonus for each step, minus
+the cost of the motors; `oracles/mujoco/ant.py` says it in full. The optimum is not known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mbo_hub.manifest import Objective, Source
+from mbo_hub.oracles.mujoco.ant import SPACE
+from mbo_hub.spec import Forest, Groups, Simulator, TaskSpec
+from mbo_hub.tasks._robots import frame_of, generated
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def build(raw: bytes) -> pl.DataFrame:
+    """Take the generated designs and returns, and the search that each design comes from."""
+    return frame_of(raw, ("restart",))
+
+
+TASK = TaskSpec(
+    name="ant",
+    title="Ant Morphology",
+    summary="Find the legs with which a four-legged robot walks furthest under a given controller.",
+    design=(
+        "The shape of an ant robot: 15 numbers for each of its four legs. Where the leg joins the "
+        "torso and how it is turned there, the middle and half the width of the range of its hip, "
+        "thigh and ankle joints, and the lengths of its three capsules. Angles are in degrees, "
+        "lengths in metres. The names and bounds stand in `task.json`."
+    ),
+    space=SPACE,
+    objective=Objective(
+        name="return",
+        description=(
+            "mean return of four episodes of five seconds that differ by 1e-6 rad in the joints at "
+            "the start: distance walked / 0.05 s + 100 − control cost; standing still earns 100"
+        ),
+    ),
+    raw=generated("ant", "716f60874d435d6fc34713e6d2116ce75edbb7d7822c5639b59aa5bfc0f308fc"),
+    source=Source(
+        url="https://github.com/brandontrabucco/morphing-agents",
+        license="Apache-2.0",
+        attribution=(
+            "Designs, controller and returns were computed by the mbo-hub developers. Design "
+            "space, rewards and robot follow morphing-agents 1.5.1 (Trabucco, MIT) and "
+            "Design-Bench (Trabucco et al., ICML 2022)"
+        ),
+    ),
+    build=build,
+    extra={"restart": "number of the search that it comes from; -1 is the default design"},
+    visible=(0.0, 40.0),
+    groups=Groups(lambda frame: frame["restart"].to_numpy(), "whole searches together"),
+    oracles={
+        "exact": Simulator(
+            robot="ant",
+            tolerance=5.0,
+            description="MuJoCo 4 simulates the design under the task's controller.",
+        ),
+        "surrogate": Forest(
+            file="model.onnx",
+            trees=80,
+            leaves=2400,
+            max_features=0.3,
+            description="A random forest on the raw design, for where MuJoCo cannot run.",
+        ),
+    },
+    known=(
+        "Designs come from restarts of CMA-ES (sigma 0.02) around the default ant plus noise of "
+        "0.075, in coordinates in which the bounds are −1 and 1; a restart lasts 1 to 250 "
+        "iterations of 16, log-uniformly drawn. Proposals outside the bounds were projected onto "
+        "them before they were scored. The column `restart` numbers the searches; −1 is the "
+        "default design.",
+        "Walking is chaotic. Within one MuJoCo and processor a design has one value, bit for bit; "
+        "the reliability of that value under changes as small as float32 rounding is 0.975 at "
+        "design noise 0.02 (one episode alone: 0.85).",
+        "Values do not compare with those of Design-Bench: its controller and simulator are gone.",
+        "The controller (95-256-256-12, tanh) was trained by PPO over designs around the default; "
+        "on 256 fresh designs its mean return is 242.9, on the default design 436.5.",
+    ),
+    optimum="not known; searches on the exact oracle found the largest values of the hidden rows.",
+    published="2026-11-22",
+    tags=("robotics", "mujoco", "morphology"),
+)

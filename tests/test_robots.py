@@ -1,0 +1,119 @@
+"""The three robot tasks as published: what their data and oracles must show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mbo_hub
+from mbo_hub import InvalidDesign, OracleUnavailable
+from mbo_hub.oracles.mujoco import ant, dkitty, hopper
+from mbo_hub.oracles.mujoco.oracle import MujocoOracle
+
+ROBOTS = {"ant": ant, "dkitty": dkitty, "hopper": hopper}
+by_robot = pytest.mark.parametrize("name", sorted(ROBOTS))
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "visible", "dim"),
+    [("ant", 25_009, 10_004, 60), ("dkitty", 25_009, 10_004, 56), ("hopper", 3_200, 3_200, 5_126)],
+)
+def test_rows_and_dimensions(name: str, rows: int, visible: int, dim: int) -> None:
+    task = mbo_hub.load(name)
+    assert (task.manifest.statistics.rows, *task.x.shape) == (rows, visible, dim)
+    assert len(np.unique(task.x, axis=0)) == visible
+
+
+@by_robot
+def test_stored_values_come_out_again_whatever_the_batch_and_the_threads(name: str) -> None:
+    task = mbo_hub.load(name)
+    oracle = task.oracle
+    assert isinstance(oracle, MujocoOracle)
+    hidden_x, hidden_y = task.hidden
+    x, y = np.concatenate([task.x, hidden_x]), np.concatenate([task.y, hidden_y])
+    rows = np.random.default_rng(0).choice(len(y), 200, replace=False)
+    scored = oracle(x[rows])
+    if oracle.agreement == "exact":
+        assert np.array_equal(scored, y[rows])
+    else:
+        assert np.abs(scored - y[rows]).max() <= oracle.tolerance
+    for batch, few in ((1, 3), (7, 14)):
+        parts = [oracle(x[rows[i : i + batch]]) for i in range(0, few, batch)]
+        assert np.array_equal(np.concatenate(parts), scored[:few])
+    module = ROBOTS[name]
+    for threads in (1, 2):
+        again = module.objective(x[rows[:14]], threads=threads).astype(np.float32)
+        assert np.array_equal(again, scored[:14])
+
+
+def test_the_default_robots_walk() -> None:
+    (walks,) = ant.objective(ant.DEFAULT[None], threads=2)
+    assert walks >= 250
+    (walks,) = dkitty.objective(dkitty.DEFAULT[None])
+    assert walks >= 200
+
+
+def test_hoppers_span_untrained_to_good() -> None:
+    y = mbo_hub.load("hopper").y
+    assert y.max() >= 1_400
+    assert y.min() < 100
+    assert np.quantile(y, 0.9) > 2 * np.median(y)
+
+
+@pytest.mark.parametrize("name", ["ant", "dkitty"])
+def test_searching_the_oracle_beats_the_best_visible_design(name: str) -> None:
+    """The hidden rows are what CMA-ES found on this oracle; the best of them are scored again."""
+    task = mbo_hub.load(name)
+    hidden_x, hidden_y = task.hidden
+    best = hidden_x[np.argsort(hidden_y)[-3:]]
+    assert (task.oracle(best) > task.y.max()).all()
+    assert task.evaluate(best).improvement > 0
+
+
+def test_hopper_weights_are_float16_values() -> None:
+    x = mbo_hub.load("hopper").x
+    assert np.array_equal(x, x.astype(np.float16).astype(np.float32))
+
+
+def test_dead_dimensions_are_dead() -> None:
+    x = mbo_hub.load("dkitty").x
+    dead = [i for i, name in enumerate(dkitty.NAMES) if name.endswith("_z")]
+    assert len(dead) == 4
+    assert (x[:, dead] == 0).all()
+    assert (x.std(axis=0) > 0).sum() == 52
+
+
+@by_robot
+def test_illegal_designs_are_refused_and_counted(name: str) -> None:
+    task = mbo_hub.load(name)
+    designs = task.x[:4].astype(np.float64)
+    designs[1, 0], designs[2, 5] = np.nan, np.inf
+    with pytest.raises(InvalidDesign, match="design 1 has nan for"):
+        task.oracle(designs)
+    report = task.evaluate(designs)
+    assert report.invalid == 0.5
+    assert report.y[0] == task.y[0]
+    if name != "hopper":
+        designs = task.x[:2].astype(np.float64)
+        designs[0, 7] = 1e3
+        with pytest.raises(InvalidDesign, match=r"design 0 has 1000\.0 for .*hip_range; it lies"):
+            task.oracle(designs)
+        projected = task.evaluate(designs, project=True)
+        assert (projected.projected, projected.invalid) == (1, 0)
+
+
+def test_a_controller_that_blows_up_is_an_invalid_design_and_harms_no_other() -> None:
+    task = mbo_hub.load("hopper")
+    designs = task.x[:3].copy()
+    designs[1] = 3e38
+    report = task.evaluate(designs)
+    assert report.y[0] == task.y[0]
+    assert report.y[2] == task.y[2]
+    if report.y[1] is None:
+        assert report.invalid == pytest.approx(1 / 3)
+
+
+def test_another_simulator_than_the_tasks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hopper, "CONTROL_COST", 2e-3)
+    with pytest.raises(OracleUnavailable, match="made with another simulator of 'hopper'"):
+        mbo_hub.load("hopper").oracles["exact"]
