@@ -40,7 +40,7 @@ from mbo_hub.manifest import (
 from mbo_hub.oracles.mujoco.oracle import checksum
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.spec import Generated, Simulator, Table, TaskSpec, Wheel
-from mbo_hub.surrogates import golden_designs, make
+from mbo_hub.surrogates import golden_designs, make, policy_model
 from mbo_hub.typing import Float32, Num
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 GOLDEN_FILE = "golden.json"
+POLICY_FILE = "policy.onnx"  # a robot's controller, for other languages; not an oracle
 MADE_WITH = "4.0.0"  # MuJoCo; the robots' data were generated with it
 ROOT = Path(__file__).parent.parent  # of a checkout: building from an installed wheel is not meant
 
@@ -227,6 +228,9 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
     for kind in spec.oracles.values():
         if isinstance(kind, Simulator):
             golden["mujoco"] = _short(_simulate(kind, golden_x))
+            robot = import_module(f"mbo_hub.oracles.mujoco.{kind.robot}")
+            if hasattr(robot, "policy"):
+                files[folder / POLICY_FILE] = policy_model(robot.policy(), spec.name)
         elif not isinstance(kind, Table):
             made = make(spec, kind, frame)
             files[folder / kind.file] = made.model
@@ -332,7 +336,10 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
         files[folder / "croissant.json"] = croissant(spec, manifest).encode()
         files[folder / "y.png"] = cards.histogram(manifest, y, y[:visible])
         files[oracle_folder(spec.name, root) / "README.md"] = cards.oracle_card(
-            spec, manifest, _sizes(manifest, oracle_folder(spec.name, root))
+            spec,
+            manifest,
+            _sizes(manifest, oracle_folder(spec.name, root)),
+            has_policy=(oracle_folder(spec.name, root) / POLICY_FILE).is_file(),
         ).encode()
         pins[spec.name] = {"version": spec.version, "sha256": sha256(declared).hexdigest()}
     package = root / "mbo_hub"

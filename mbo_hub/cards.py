@@ -108,13 +108,16 @@ def _features(spec: TaskSpec) -> list[dict[str, Any]]:
     ]
 
 
-def oracle_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) -> str:
+def oracle_card(
+    spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int], *, has_policy: bool
+) -> str:
     """Write the README.md of an oracle repository.
 
     Args:
         spec: of the task.
         manifest: of the task.
         sizes: bytes of each ONNX oracle's file, by the oracle's name.
+        has_policy: whether a robot's controller lies beside the oracles.
     """
     meta: dict[str, Any] = {
         "license": "apache-2.0",
@@ -130,7 +133,9 @@ def oracle_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) ->
     ]
     if results:
         meta["model-index"] = [{"name": f"{spec.name}-oracle", "results": results}]
-    return _render("oracle_card.md", spec, manifest, meta, sizes=sizes, golden=GOLDEN)
+    return _render(
+        "oracle_card.md", spec, manifest, meta, sizes=sizes, golden=GOLDEN, has_policy=has_policy
+    )
 
 
 def _result(spec: TaskSpec, name: str, held_out: HeldOut) -> dict[str, Any]:

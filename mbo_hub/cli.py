@@ -311,6 +311,26 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
         sys.exit(1)
 
 
+@main.command(epilog="Example:  mbo render dkitty --out robot.png")
+@click.argument("task")
+@click.argument("file", required=False)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="robot.png, .mp4 or .gif."
+)
+@click.option("--row", type=click.IntRange(min=0), default=0, help="Which design of FILE; from 0.")
+@column_option
+def render(task: str, file: str | None, out: Path, row: int, column: str | None) -> None:
+    """Show what a robot of TASK looks like (.png) or how it moves (.mp4, .gif).
+
+    Without FILE it is the default robot. Needs `pip install 'mbo-hub[render]'`, but no display.
+    """
+    from mbo_hub.pictures import write
+
+    loaded = _load(task)
+    write(loaded, file, out, row=row, column=column)
+    click.echo(str(out))
+
+
 def _load(task: str, revision: str | None = None) -> Task:
     from mbo_hub.loader import load
 

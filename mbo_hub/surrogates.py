@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
-__all__ = ["Made", "forest_graph", "golden_designs", "make", "table_graph", "train_forest"]
+    from mbo_hub.oracles.mujoco.rollout import Network
+
+__all__ = [
+    "Made",
+    "forest_graph",
+    "golden_designs",
+    "hold_out",
+    "make",
+    "policy_model",
+    "table_graph",
+    "train_forest",
+]
 
 GOLDEN = 50  # designs whose values are published beside the graphs
 
@@ -365,6 +376,51 @@ def _check_parity(
         raise OracleUnavailable(
             f"the exported model differs by {apart:g}; allowed is {tolerance:g}"
         )
+
+
+def policy_model(network: Network, task: str) -> bytes:
+    """Export a robot's controller: observations (n, i) float64 → actions (n, a) float64.
+
+    What an observation holds, and in which order, is said by `observe` of the robot's module.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    constants: dict[str, Any] = {
+        "mean": network.mean,
+        "scale": network.scale,
+        "low": np.array(-network.limit),
+        "high": np.array(network.limit),
+    }
+    nodes = [
+        helper.make_node("Sub", ["observation", "mean"], ["centered"]),
+        helper.make_node("Mul", ["centered", "scale"], ["standard"]),
+        helper.make_node("Clip", ["standard", "low", "high"], ["hidden0"]),
+    ]
+    last = len(network.weights) - 1
+    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        constants |= {f"W{layer}": weight, f"b{layer}": bias}
+        out = "action" if layer == last else f"sum{layer}"
+        nodes += [
+            helper.make_node("MatMul", [f"hidden{layer}", f"W{layer}"], [f"product{layer}"]),
+            helper.make_node("Add", [f"product{layer}", f"b{layer}"], [out]),
+        ]
+        if layer < last:
+            nodes.append(helper.make_node("Tanh", [out], [f"hidden{layer + 1}"]))
+    kind = TensorProto.DOUBLE
+    inputs = helper.make_tensor_value_info("observation", kind, ["n", len(network.mean)])
+    outputs = helper.make_tensor_value_info("action", kind, ["n", len(network.biases[-1])])
+    arrays = [numpy_helper.from_array(np.asarray(v, np.float64), k) for k, v in constants.items()]
+    model = helper.make_model(
+        helper.make_graph(nodes, "policy", [inputs], [outputs], arrays),
+        opset_imports=[helper.make_opsetid("", 21)],
+        ir_version=10,
+        producer_name="mbo_hub",
+        doc_string=f"The controller of task {task}",
+    )
+    onnx.checker.check_model(model, full_check=True)
+    raw: bytes = model.SerializeToString(deterministic=True)
+    return raw
 
 
 def golden_designs(

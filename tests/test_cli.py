@@ -159,6 +159,26 @@ def test_cache_lists_and_verifies(tmp_path: Path) -> None:
     assert copy["state"] == "embedded"
 
 
+def test_render_shows_a_design(tmp_path: Path) -> None:
+    np.save(tmp_path / "d.npy", mbo_hub.load("dkitty").x[:2])
+    shown = mbo("render", "dkitty", "d.npy", "--row", "1", "--out", "robot.png", cwd=tmp_path)
+    assert (shown.returncode, shown.stdout) == (0, "robot.png\n"), shown.stderr
+    assert (tmp_path / "robot.png").read_bytes().startswith(b"\x89PNG")
+    for arguments, message in [
+        (
+            ["dkitty", "d.npy", "--row", "7", "--out", "x.png"],
+            "there is no row 7; it holds 2 designs",
+        ),
+        (["dkitty", "d.npy", "--out", "x.bmp"], "a picture ends in .png, a movie in .mp4 or .gif"),
+        (["tfbind8", "--out", "x.png"], "tfbind8 has no robot to show"),
+        (["ant", "--out", "no/x.png"], "no/x.png: cannot be written"),
+    ]:
+        done = mbo("render", *arguments, cwd=tmp_path)
+        assert done.returncode == 1
+        assert message in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d.npy", "robot.png"]
+
+
 def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     shell = f"'{MBO}' info tfbind8 --json | head -1"
     done = subprocess.run(shell, shell=True, capture_output=True, text=True, check=False)  # noqa: S602

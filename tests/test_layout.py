@@ -35,6 +35,7 @@ ORDER = [
     "metadata",
     "validation",
     "publishing",
+    "pictures",
     "surrogates",
     "croissant",
     "cards",

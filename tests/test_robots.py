@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 import mbo_hub
 from mbo_hub import InvalidDesign, OracleUnavailable
@@ -117,3 +118,15 @@ def test_another_simulator_than_the_tasks_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(hopper, "CONTROL_COST", 2e-3)
     with pytest.raises(OracleUnavailable, match="made with another simulator of 'hopper'"):
         mbo_hub.load("hopper").oracles["exact"]
+
+
+@pytest.mark.parametrize("name", ["ant", "dkitty"])
+def test_the_policy_in_onnx_is_the_policy(name: str) -> None:
+    import onnxruntime as ort
+
+    policy = ROBOTS[name].policy()
+    seen = np.random.default_rng(0).normal(size=(50, len(policy.mean)))
+    session = ort.InferenceSession(ROOT / "oracles_onnx" / name / "policy.onnx")
+    (action,) = session.run(None, {"observation": seen})
+    assert action.dtype == np.float64
+    assert np.allclose(action, policy(seen), rtol=1e-12, atol=1e-12)
