@@ -181,18 +181,24 @@ def forest(runs: int) -> list[Row]:
     return rows
 
 
-def walk_step_by_step(designs: np.ndarray) -> tuple[list[object], np.ndarray, np.ndarray, float]:
-    """Simulate ants the plain way, a Python loop over designs and steps.
+def walk_step_by_step(
+    designs: np.ndarray,
+) -> tuple[list[object], np.ndarray, np.ndarray, np.ndarray]:
+    """Simulate ants the plain way: an environment for each episode, a Python loop over its steps.
+
+    Like Design-Bench's oracle, it reads the robot's XML for each episode, steps the simulator once
+    at a time, and computes observation and reward after each control step.
 
     Returns:
-        Models, initial states and controls of all episodes, for `mujoco.rollout`; seconds taken.
+        Models, initial states and motor commands of all episodes, for `mujoco.rollout`, and the
+        mean return of each design.
     """
-    build, policy = ant.Ant(), ant.policy()
+    policy = ant.policy()
     models, states, controls = [], [], []
-    started = time.perf_counter()
-    for design in designs.astype(np.float64):
-        for offset in ant.OFFSETS:
-            model = build(design)
+    returns = np.zeros((len(designs), len(ant.OFFSETS)))
+    for row, design in enumerate(designs.astype(np.float64)):
+        for episode, offset in enumerate(ant.OFFSETS):
+            model = ant.Ant()(design)
             data = mujoco.MjData(model)
             data.qpos += offset
             state = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS))
@@ -200,13 +206,19 @@ def walk_step_by_step(designs: np.ndarray) -> tuple[list[object], np.ndarray, np
             applied = []
             for _ in range(ant.HORIZON):
                 observed = [data.qpos[2:], data.qvel, ant.normalize(design)]
-                data.ctrl[:] = policy(np.concatenate(observed)[None])[0]
-                applied += [data.ctrl.copy()] * ant.SUBSTEPS
-                mujoco.mj_step(model, data, ant.SUBSTEPS)
+                action = policy(np.concatenate(observed)[None])[0]
+                before = data.qpos[0]
+                data.ctrl[:] = action
+                for _ in range(ant.SUBSTEPS):
+                    applied.append(data.ctrl.copy())
+                    mujoco.mj_step(model, data)
+                effort = np.square(np.clip(action, -1, 1)).sum()
+                speed = (data.qpos[0] - before) / ant.STEP_S
+                returns[row, episode] += speed + ant.ALIVE_BONUS - ant.CONTROL_COST * effort
             models.append(model)
             states.append(state)
             controls.append(applied)
-    return models, np.array(states), np.array(controls), time.perf_counter() - started
+    return models, np.array(states), np.array(controls), returns.mean(axis=1)
 
 
 def robots(runs: int) -> list[Row]:
@@ -214,21 +226,18 @@ def robots(runs: int) -> list[Row]:
     task = mbo_hub.load("ant")
     designs = task.x[:: len(task.x) // 32][:32]
     cores = os.cpu_count() or 1
-    task.oracle(designs[:1])  # the golden check
-    ours, loops, replays = [], [], []
-    for _ in range(max(1, runs // 3)):
-        models, states, controls, plain = walk_step_by_step(designs)
-        loops.append(plain)
-        ours.append(seconds(lambda: task.oracle(designs)))
-        data = [mujoco.MjData(models[0]) for _ in range(cores)]
-        replays.append(
-            seconds(
-                lambda models=models, data=data, states=states, controls=controls: rollout.rollout(
-                    models, data, initial_state=states, control=controls
-                )
-            )
-        )
-    mine, plain, replay = (statistics.median(values) for values in (ours, loops, replays))
+    models, states, controls, returns = walk_step_by_step(designs)
+    same = np.allclose(returns, task.oracle(designs), rtol=1e-3)
+    print(f"the plain loop {'agrees' if same else 'DISAGREES'} with the oracle", file=sys.stderr)
+    data = [mujoco.MjData(models[0]) for _ in range(cores)]
+    mine, plain, replay = alternate(
+        max(3, runs // 2),
+        lambda: seconds(lambda: task.oracle(designs)),
+        lambda: seconds(lambda: walk_step_by_step(designs)),
+        lambda: seconds(
+            lambda: rollout.rollout(models, data, initial_state=states, control=controls)
+        ),
+    )
     rate = len(designs) / mine
     return [
         Row(
@@ -262,6 +271,15 @@ def robot_rate(name: str) -> Row:
     return Row(f"{name} oracle", rate, None, "designs/s", None, "none", None)
 
 
+PARTS = {
+    "cold": cold_start,
+    "commands": command_line,
+    "table": table,
+    "forest": forest,
+    "robots": robots,
+}
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
@@ -269,12 +287,10 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=9, help="repetitions (default: 9)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all of them")
     arguments = parser.parse_args()
-    rows = [
-        row
-        for measure in (cold_start, command_line, table, forest, robots)
-        for row in measure(arguments.runs)
-    ]
+    parts = arguments.parts or list(PARTS)
+    rows = [row for part in parts for row in PARTS[part](arguments.runs)]
     if arguments.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return

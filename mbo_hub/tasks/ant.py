@@ -79,12 +79,12 @@ TASK = TaskSpec(
         "the reliability of that value under changes as small as float32 rounding is 0.975 at "
         "design noise 0.02 (one episode alone: 0.85).",
         "Values do not compare with those of Design-Bench: its controller and simulator are gone.",
-        "The controller (95-256-256-12, tanh) was trained by PPO over designs around the default: "
-        "6.4 million steps, from the weights of an earlier policy of the project (3.9 million). On "
-        "256 fresh designs its mean return is 242.9, on the default design 436.5.",
+        "The controller (95-256-256-12, tanh) was trained by PPO over designs around the "
+        "default: 6.4 million steps, from the weights of an earlier policy of the project (3.9 "
+        "million). On 256 fresh designs its mean return is 242.9, on the default design 436.5.",
         "A leg may begin inside the floor, and MuJoCo then throws the robot: of 20 uniformly "
-        "random designs one flew 28.9 m and earned 418 in its first episode. An optimizer may find such "
-        "launches; look at what it found with `mbo render`.",
+        "random designs one flew 28.9 m and earned 418 in its first episode. An optimizer may "
+        "find such launches; look at what it found with `mbo render`.",
     ),
     optimum="not known; searches on the exact oracle found the largest values of the hidden rows.",
     published="2026-11-22",
