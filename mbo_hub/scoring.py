@@ -55,6 +55,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         oracle: name of the oracle that scored.
         exact: whether that oracle defines the objective.
         fingerprint: of the oracle.
+        agreement: how the oracle's golden values came out where it scored: 'exact' to the bit, or
+            'compatible' within their tolerance; None for an oracle that needs no such check.
         libraries: version of each library that took part.
         budget: how many designs count.
         given: how many were given; only the first `budget` are scored.
@@ -84,6 +86,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     oracle: str
     exact: bool
     fingerprint: Fingerprint
+    agreement: str | None
     libraries: dict[str, str]
     budget: int
     given: int
@@ -226,6 +229,7 @@ def evaluate(
         oracle=oracle_name,
         exact=oracle.exact,
         fingerprint=oracle.fingerprint,
+        agreement=getattr(oracle, "agreement", None),
         libraries={
             "mbo_hub": __version__,
             "numpy": np.__version__,
@@ -346,8 +350,11 @@ def compare(receipt: Report, again: Report, tolerance: float) -> Verification:
     Args:
         receipt: as read.
         again: computed here, from the same designs, budget and oracle.
-        tolerance: largest difference of one design's y that is no difference.
+        tolerance: largest difference of one design's y that is no difference; 0 where both were
+            computed with golden values that came out to the bit.
     """
+    if receipt.agreement == again.agreement == "exact":
+        tolerance = 0.0
     differences: list[str] = []
     same = [
         ("dataset version", "version"),
@@ -459,4 +466,6 @@ def _render(report: Report) -> str:
         f"dataset {report.dataset_sha256[:12]}, oracle {report.fingerprint.sha256[:12]}, designs "
         f"{report.designs_sha256[:12]}; {report.fingerprint.runtime}"
     )
+    if report.agreement is not None:
+        origin += f", golden values {report.agreement}"
     return "\n".join([head, "", *table, "", fractions, distances, origin])

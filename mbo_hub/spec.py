@@ -10,7 +10,7 @@ import numpy as np
 
 from mbo_hub.manifest import Objective, Source
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Int64
+from mbo_hub.typing import Int
 
 if TYPE_CHECKING:
     import polars as pl
@@ -133,7 +133,7 @@ class Groups:
         words: what a group is, for the card.
     """
 
-    of: Callable[[pl.DataFrame], Int64[np.ndarray, " n"]]
+    of: Callable[[pl.DataFrame], Int[np.ndarray, " n"]]
     words: str
 
 

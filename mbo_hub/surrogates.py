@@ -20,7 +20,7 @@ from mbo_hub.oracles.table import TableOracle
 from mbo_hub.schema import matrix
 from mbo_hub.spaces import Box, Sequence
 from mbo_hub.spec import Forest, TableGraph, TaskSpec
-from mbo_hub.typing import Bool, Float32, Float64, Int64, Num
+from mbo_hub.typing import Bool, Float32, Float64, Int, Int64, Num
 
 if TYPE_CHECKING:
     import onnx
@@ -297,7 +297,7 @@ def train_forest(
     return forest
 
 
-def hold_out(kind: Forest, groups: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+def hold_out(kind: Forest, groups: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     """Choose the rows of a random part of the groups."""
     names = np.unique(groups)
     chosen = np.random.default_rng(kind.seed).permutation(names)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Bool", "Float", "Float32", "Float64", "Int8", "Int64", "Num"]
+__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Int8", "Int64", "Num"]
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
-    from jaxtyping import Bool, Float, Float32, Float64, Int8, Int64, Num
+    from jaxtyping import Bool, Float, Float32, Float64, Int, Int8, Int64, Num
 else:
 
     class _Unchecked:
         def __class_getitem__(cls, item: object) -> Any:
             return Any
 
-    Bool = Float = Float32 = Float64 = Int8 = Int64 = Num = _Unchecked
+    Bool = Float = Float32 = Float64 = Int = Int8 = Int64 = Num = _Unchecked

@@ -18,7 +18,7 @@ def test_export_writes_what_is_published(tmp_path: Path) -> None:
     written = archive.export(["tfbind8"], tmp_path / "mbo")
     assert [(p.name, new) for p, new in written] == [("tfbind8", True), ("tfbind8-oracle", True)]
     assert set(files(tmp_path / "mbo")) == {
-        "tfbind8/README.md", "tfbind8/task.json", "tfbind8/y.png",
+        "tfbind8/README.md", "tfbind8/croissant.json", "tfbind8/task.json", "tfbind8/y.png",
         "tfbind8/data/train.parquet", "tfbind8/data/test.parquet",
         "tfbind8-oracle/README.md", "tfbind8-oracle/golden.json",
         "tfbind8-oracle/model.onnx", "tfbind8-oracle/surrogate.onnx",

@@ -198,8 +198,9 @@ def test_an_embedded_copy_that_was_changed_is_not_used(
     edit(tmp_path / "dataset_cards" / "tfbind8", lambda d: d.update(title="Mine"))
     with pytest.raises(IntegrityError, match=r"task\.json: sha256 .* Reinstall"):
         mbo_hub.load("tfbind8")
-    (copy,) = archive.copies(check=True)
-    assert copy["state"].startswith("damaged")
+    states = {copy["name"]: copy["state"] for copy in archive.copies(check=True)}
+    assert states["tfbind8"].startswith("damaged: ")
+    assert "task.json: sha256 expected" in states["tfbind8"]
 
 
 def test_an_oracle_by_a_wrong_name_lists_the_right_ones(tfbind8: mbo_hub.Task) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -130,3 +133,18 @@ def test_the_policy_in_onnx_is_the_policy(name: str) -> None:
     (action,) = session.run(None, {"observation": seen})
     assert action.dtype == np.float64
     assert np.allclose(action, policy(seen), rtol=1e-12, atol=1e-12)
+
+
+def test_receipts_say_how_golden_values_came_out(tmp_path: Path) -> None:
+    task = mbo_hub.load("hopper")
+    report = task.evaluate(task.x[:5])
+    assert report.agreement in ("exact", "compatible")
+    assert f"golden values {report.agreement}" in str(report)
+    assert task.verify(report.save(tmp_path / "r.json"), task.x[:5]).ok
+    assert report.y[0] is not None
+    nudged = msgspec.structs.replace(report, y=(report.y[0] + 0.5, *report.y[1:]))
+    assert task.verify(nudged, task.x[:5]).ok == (report.agreement == "compatible")
+    elsewhere = msgspec.structs.replace(nudged, agreement="compatible")
+    assert task.verify(elsewhere, task.x[:5]).ok  # within the declared tolerance of 1
+    far = msgspec.structs.replace(elsewhere, y=(report.y[0] + 2, *report.y[1:]))
+    assert not task.verify(far, task.x[:5]).ok
