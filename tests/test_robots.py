@@ -96,7 +96,7 @@ def test_illegal_designs_are_refused_and_counted(name: str) -> None:
         task.oracle(designs)
     report = task.evaluate(designs)
     assert report.invalid == 0.5
-    assert report.y[0] == task.y[0]
+    assert report.y[0] == pytest.approx(task.y[0], abs=task.manifest.oracles["exact"].tolerance)
     if name != "hopper":
         designs = task.x[:2].astype(np.float64)
         designs[0, 7] = 1e3
@@ -111,8 +111,8 @@ def test_a_controller_that_blows_up_is_an_invalid_design_and_harms_no_other() ->
     designs = task.x[:3].copy()
     designs[1] = 3e38
     report = task.evaluate(designs)
-    assert report.y[0] == task.y[0]
-    assert report.y[2] == task.y[2]
+    alone = task.oracle(designs[[0, 2]])
+    assert [report.y[0], report.y[2]] == alone.tolist()
     if report.y[1] is None:
         assert report.invalid == pytest.approx(1 / 3)
 
