@@ -21,6 +21,7 @@ from mbo_hub.errors import (
     ExportConflict,
     IntegrityError,
     InvalidDataset,
+    UnknownRevision,
     UnknownTask,
 )
 
@@ -198,7 +199,11 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> tuple[Fol
     Raises:
         UnknownTask: no such folder, or no task of that name.
     """
+    if not is_folder_name(name) and not re.fullmatch(r"([\w-][\w.-]*/)?[\w-][\w.-]*", str(name)):
+        raise UnknownTask(f"{name!r} is no name of a task; write task, owner/task, or ./folder")
     if is_folder_name(name):
+        if revision is not None and version_of(revision) is None:
+            raise UnknownRevision(f"{name}: a folder holds one version and no {revision!r}")
         path = Path(name).expanduser()
         if not (path / "task.json").is_file():
             what = "has no task.json" if path.is_dir() else "does not exist"
@@ -230,8 +235,8 @@ def _unknown(task: str) -> str:
 
     if Path(task).is_dir():
         return f"no task named {task!r}; for the folder of that name write './{task}'"
-    near = difflib.get_close_matches(task.lower().replace("-", ""), pins(), n=1, cutoff=0.5)
-    suggestion = f"; did you mean {near[0]!r}?" if near else ";"
+    near = difflib.get_close_matches(task.lower().replace("-", ""), pins(), n=1, cutoff=0.6)
+    suggestion = f"; did you mean {near[0]!r}?" if near else ""
     return f"no task named {task!r}{suggestion}  (`mbo list` shows all)"
 
 
@@ -268,6 +273,25 @@ def find_oracle(dataset: Folder, repo: str | None, revision: str | None) -> Fold
     )
 
 
+def embedded_pairs(names: Iterable[str]) -> list[tuple[str, Path, Path]]:
+    """Name, dataset folder and oracle folder of embedded tasks, each once.
+
+    Raises:
+        UnknownTask: one of them is not embedded here.
+    """
+    found = {}
+    for name in names:
+        folder, _ = find(name)
+        task = folder.path.name
+        own = embedded(task).path
+        if isinstance(folder, Repository) or folder.path != own or is_folder_name(name):
+            raise UnknownTask(
+                f"{name!r} is not embedded here; only what `mbo list` shows is exported"
+            )
+        found[task] = (task, own, embedded_oracle(task).path)
+    return list(found.values())
+
+
 def export(names: Iterable[str], target: Path) -> list[tuple[Path, bool]]:
     """Copy embedded tasks, laid out like the Hub: DIR/<task> and DIR/<task>-oracle.
 
@@ -285,13 +309,8 @@ def export(names: Iterable[str], target: Path) -> list[tuple[Path, bool]]:
         OSError: the place cannot be written.
     """
     wanted: list[tuple[Path, Path]] = []
-    for name in names:
-        folder, _ = find(name)
-        task = folder.path.name
-        wanted += [
-            (folder.path, target / task),
-            (embedded_oracle(task).path, target / f"{task}-oracle"),
-        ]
+    for task, dataset, oracles in embedded_pairs(names):
+        wanted += [(dataset, target / task), (oracles, target / f"{task}-oracle")]
     written = []
     for source, place in wanted:
         differing = sorted(_differing(source, place)) if place.exists() else []

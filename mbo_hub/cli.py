@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_hub import __version__
-from mbo_hub.errors import MboHubError
+from mbo_hub.errors import InvalidFile, MboHubError, UnknownTask
 
 if TYPE_CHECKING:
     from mbo_hub.task import Task
@@ -217,7 +217,14 @@ def score(
     loaded = _load(task)
     strict = invalid == "refuse" and not project
     designs = read_designs(file, loaded.manifest, column=column, strict=strict)
+    if receipt is not None and receipt.is_dir():
+        raise InvalidFile(f"{receipt}: is a folder; name the file that the receipt goes to")
     report = loaded.evaluate(designs, budget=budget, project=project, oracle=oracle)
+    if project and invalid == "refuse" and report.invalid:
+        raise InvalidFile(
+            f"{file}: {report.invalid:.1%} of the designs have no nearest legal one; "
+            "--invalid count counts them"
+        )
     if receipt is not None:
         report.save(receipt)
     click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
@@ -230,11 +237,17 @@ def score(
 @column_option
 def verify(receipt: Path, file: str, task: str | None, column: str | None) -> None:
     """Compute RECEIPT again from the designs of FILE; exit code 1 when it does not hold."""
+    from mbo_hub.archive import is_folder_name
     from mbo_hub.reading import read_designs
     from mbo_hub.scoring import Report
 
     said = Report.read(receipt)
-    loaded = _load(task or said.task, None if task else said.version)
+    place = task or said.task
+    try:
+        loaded = _load(place, None if is_folder_name(place) else said.version)
+    except UnknownTask as error:
+        where = "" if task else "; say where it is with --task owner/name or --task ./folder"
+        raise UnknownTask(f"{error}{where}") from None
     designs = read_designs(file, loaded.manifest, column=column, strict=False)
     verification = loaded.verify(said, designs)
     click.echo(str(verification))
@@ -252,7 +265,8 @@ def validate(directory: Path) -> None:
     for problem in problems:
         click.echo(problem)
     if problems:
-        click.echo(f"{directory}: {len(problems)} problems", err=True)
+        plural = "" if len(problems) == 1 else "s"
+        click.echo(f"{directory}: {len(problems)} problem{plural}", err=True)
         sys.exit(1)
     click.echo(f"{directory}: valid")
 

@@ -45,9 +45,10 @@ def is_fixed(revision: str) -> bool:
 
 
 def _endpoint() -> str:
+    """The Hub's address as it may be shown: without a user and password in it."""
     from huggingface_hub import constants
 
-    return constants.ENDPOINT
+    return re.sub(r"//[^/@]*@", "//", constants.ENDPOINT)
 
 
 def _is_offline() -> bool:
@@ -180,6 +181,10 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
             "to a mirror, or load a folder that was downloaded elsewhere"
         )
 
+    if isinstance(error, errors.HFValidationError):
+        return UnknownTask(f"{what}: no name of a repository; it is owner/name")
+    if isinstance(error, UnicodeEncodeError):
+        return NotPermitted(f"{what}: the token has characters that no token has")
     if isinstance(error, errors.RevisionNotFoundError):
         return UnknownRevision(f"{what}: there is no such revision on {_endpoint()}")
     if isinstance(error, errors.GatedRepoError) or _status(error) == 403:
@@ -212,7 +217,8 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
 
 def _reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return re.sub(r"//[^/@\s]*@", "//", said)
 
 
 def _cache_folder() -> str:
@@ -354,7 +360,8 @@ def publish(
                 "published version does not change: raise the version"
             )
         return Published(url, repo, kind, tag, (), commit=False, tagged=False)
-    there = remote("main")
+    head = _persist(lambda: api.repo_info(repo, repo_type=kind, revision="main"), what).sha
+    there = remote(str(head))
     changed = differing(there)
     if changed and not dry_run:
         operations = [
@@ -363,19 +370,28 @@ def publish(
             else CommitOperationDelete(name)
             for name in changed
         ]
-        _persist(
+        head = _persist(
             lambda: api.create_commit(
                 repo, operations, repo_type=kind, commit_message=f"Publish {tag}"
             ),
             what,
-        )
-    if not dry_run:
-        _persist(lambda: api.create_tag(repo, tag=tag, repo_type=kind), what)
+        ).oid
+    if not dry_run:  # the very commit that was compared or made, whatever main is by now
+        _persist(lambda: api.create_tag(repo, tag=tag, repo_type=kind, revision=head), what)
     return Published(url, repo, kind, tag, tuple(changed), commit=bool(changed), tagged=True)
 
 
 def local_files(folder: Path) -> dict[str, Path]:
-    """The files of a folder by their path in it, without hidden ones."""
+    """The files of a folder by their path in it, without hidden ones.
+
+    Raises:
+        InvalidDataset: one is a link, which could lead anywhere.
+    """
+    links = [path for path in folder.rglob("*") if path.is_symlink()]
+    if links:
+        raise InvalidDataset(
+            str(folder), [f"{links[0].relative_to(folder)} is a link; copy the file"]
+        )
     names = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {
         name.as_posix(): path

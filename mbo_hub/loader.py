@@ -131,6 +131,8 @@ def _open_mujoco(folder: Folder, entry: MujocoEntry) -> Oracle:
 
     place = archive.find_oracle(folder, entry.repo, entry.revision)
     golden = manifest.read_golden(place.read(entry.file, entry.sha256), f"{place}/{entry.file}")
+    if entry.kind not in golden.y:
+        raise InvalidDataset(str(place), [f"{entry.file} has no values of {entry.kind}"])
     oracle = MujocoOracle(
         entry.robot,
         np.array(golden.x, np.float32),

@@ -298,7 +298,7 @@ def read(raw: bytes, where: str) -> Manifest:
                 [f"task.json has format {written}, this mbo_hub reads up to {FORMAT}; {advice}"],
             )
         manifest = msgspec.json.decode(raw, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise InvalidDataset(where, [f"task.json: {error}"]) from None
     dim = manifest.space.dim
     given = {len(manifest.statistics.x_mean), len(manifest.statistics.x_std)}
@@ -320,9 +320,17 @@ def read_golden(raw: bytes, where: str) -> Golden:
         InvalidDataset: not of this format.
     """
     try:
-        return msgspec.json.decode(raw, type=Golden)
-    except msgspec.MsgspecError as error:
+        golden = msgspec.json.decode(raw, type=Golden)
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise InvalidDataset(where, [f"golden.json: {error}"]) from None
+    if len({len(row) for row in golden.x}) != 1:
+        raise InvalidDataset(where, ["golden.json: its designs are none, or of different lengths"])
+    for name, values in golden.y.items():
+        if len(values) != len(golden.x):
+            raise InvalidDataset(
+                where, [f"golden.json: {len(values)} values of {name} for {len(golden.x)} designs"]
+            )
+    return golden
 
 
 def json_schema() -> dict[str, Any]:
@@ -350,7 +358,7 @@ def schema_problems(raw: bytes) -> list[str]:
 
     try:
         document = msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         return [f"task.json: {error}"]
     found = Draft202012Validator(json_schema()).iter_errors(document)
     return [

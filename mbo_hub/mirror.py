@@ -43,13 +43,11 @@ def export_git(names: Iterable[str], target: Path) -> list[tuple[Path, str, bool
         GitFailed: git is missing, or fails.
     """
     wanted = []
-    for name in names:
-        folder, _ = archive.find(name)
-        task = folder.path.name
+    for task, dataset, oracles in archive.embedded_pairs(names):
         tag = f"v{archive.pins()[task]['version']}"
         wanted += [
-            (folder.path, target / "datasets" / ORG / task, tag),
-            (archive.embedded_oracle(task).path, target / "models" / ORG / f"{task}-oracle", tag),
+            (dataset, target / "datasets" / ORG / task, tag),
+            (oracles, target / "models" / ORG / f"{task}-oracle", tag),
         ]
     return [(place, tag, commit_folder(source, place, tag)) for source, place, tag in wanted]
 

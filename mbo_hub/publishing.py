@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -54,6 +55,8 @@ def publish(
         NotPermitted: the token may not write there.
         HubUnavailable: the Hub cannot be reached.
     """
+    if not re.fullmatch(r"[\w-][\w.-]*", org):
+        raise InvalidDataset(org, ["is no name of an organisation or user"])
     prepared = [_prepare(name) for name in names]
     done = []
     for task in prepared:

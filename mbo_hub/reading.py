@@ -114,12 +114,14 @@ def _encode_each(texts: list[str], space: Sequence) -> Num[np.ndarray, "n d"]:
 
 
 def _npy(raw: bytes, name: str, manifest: Manifest, column: str | None) -> _Found:
+    if raw.startswith(b"PK"):
+        raise InvalidFile(f"{name}: an .npz archive; save the designs alone with numpy.save")
     try:
         array = np.load(io.BytesIO(raw), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise InvalidFile(f"{name}: not a .npy file of numbers or text: {error}") from None
-    if not isinstance(array, np.ndarray):
-        raise InvalidFile(f"{name}: an .npz archive; save the designs alone with numpy.save")
+    if not array.ndim:
+        raise InvalidFile(f"{name}: a single number, not designs")
     return _Found(array.tolist() if array.dtype.kind == "U" and array.ndim == 1 else array)
 
 
@@ -146,7 +148,13 @@ def _text(raw: bytes, name: str, manifest: Manifest, column: str | None) -> _Fou
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidFile(f"{name}: not UTF-8 text (byte {error.start})") from None
-    lines = list(csv.reader(io.StringIO(text, newline="")))
+    limit = csv.field_size_limit(max(len(text), 131_072))  # a controller is one long cell
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InvalidFile(f"{name}: not CSV: {error}") from None
+    finally:
+        csv.field_size_limit(limit)
     numbered = [
         (number, line) for number, line in enumerate(lines, 1) if any(c.strip() for c in line)
     ]

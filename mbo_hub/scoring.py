@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from mbo_hub import __version__
 from mbo_hub.atomic import write_file
 from mbo_hub.errors import InvalidDesign, InvalidFile
-from mbo_hub.manifest import Manifest
+from mbo_hub.manifest import Manifest, Name
 from mbo_hub.offline import Offline
 from mbo_hub.oracles import Fingerprint, Oracle
 from mbo_hub.spaces import Sequence, Space
@@ -79,7 +79,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     format: int
-    task: str
+    task: Name
     title: str
     version: str
     dataset_sha256: str
@@ -88,8 +88,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: Fingerprint
     agreement: str | None
     libraries: dict[str, str]
-    budget: int
-    given: int
+    budget: Annotated[int, msgspec.Meta(ge=1)]
+    given: Annotated[int, msgspec.Meta(ge=1)]
     designs_sha256: str
     projected: int | None
     y: tuple[float | None, ...]
@@ -125,6 +125,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             InvalidFile: the place cannot be written.
         """
         target = Path(path)
+        if not target.name or target.is_dir():
+            raise InvalidFile(f"{path}: is a folder; name the file that the receipt goes to")
         document = self.to_dict()
         document["digest"] = _digest(document)
         text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
@@ -144,7 +146,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         name = os.fspath(path)
         try:
             document = msgspec.json.decode(Path(path).read_bytes())
-            if isinstance(document, dict) and document.get("format", 0) > RECEIPT_FORMAT:
+            if not isinstance(document, dict) or not isinstance(document.get("format"), int):
+                raise InvalidFile(f"{name}: not a receipt of mbo_hub: it has no format")
+            if document["format"] > RECEIPT_FORMAT:
                 raise InvalidFile(
                     f"{name}: receipt format {document['format']}, this mbo_hub reads up to "
                     f"{RECEIPT_FORMAT}; upgrade with  pip install -U mbo-hub"
@@ -153,7 +157,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             report = msgspec.convert(document, cls)
         except OSError as error:
             raise InvalidFile(f"{name}: cannot be read: {error.strerror}") from None
-        except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
+        except (msgspec.MsgspecError, KeyError, RecursionError) as error:
             raise InvalidFile(f"{name}: not a receipt of mbo_hub: {error}") from None
         if digest != _digest(document):
             raise InvalidFile(
@@ -196,8 +200,8 @@ def evaluate(
         InvalidDesign: no designs at all, or an array of the wrong shape.
         OracleUnavailable: the oracle cannot run here.
     """
-    if budget < 1:
-        raise ValueError(f"budget is at least 1, got {budget}")
+    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
+        raise ValueError(f"budget is a whole number of at least 1, got {budget!r}")
     space = offline.space
     array = space.as_array(designs)
     if not len(array):
@@ -210,16 +214,12 @@ def evaluate(
         projected, legal = int(np.count_nonzero(fixed)), legal | fixed
     y = np.full(len(given), np.nan)
     y[legal] = oracle(space.validate(usable[legal]))
-    legal = ~np.isnan(y)  # a robot that MuJoCo cannot build is no design either
+    legal = np.isfinite(y)  # a robot that MuJoCo cannot build is no design either
     valid = space.validate(usable[legal])
-
-    statistics = manifest.statistics
-    raw = _summary(y[legal])
-    normalized = _summary(normalize(y[legal], manifest))
-    best_visible = normalize(statistics.best_visible, manifest).item()
     scale = offline.normalization.x.std
     distinct = len(np.unique(valid, axis=0))
     nearest = _nearest(space, valid, offline.x, scale)
+    values = tuple(v if math.isfinite(v) else None for v in y.tolist())
     return Report(
         format=RECEIPT_FORMAT,
         task=manifest.name,
@@ -239,25 +239,36 @@ def evaluate(
         given=len(array),
         designs_sha256=_designs_sha256(given),
         projected=projected,
-        y=tuple(None if math.isnan(v) else v for v in y.tolist()),
-        raw=raw,
-        normalized=normalized,
+        y=values,
+        **_figures(values, manifest),
         unit=manifest.objective.unit,
-        best_visible=statistics.best_visible,
-        best_visible_normalized=best_visible,
-        improvement=None if raw.best is None else raw.best - statistics.best_visible,
-        improvement_normalized=(
-            None if normalized.best is None else normalized.best - best_visible
-        ),
         invalid=1 - len(valid) / len(given),
         duplicate=(len(valid) - distinct) / len(given),
         visible=float(np.count_nonzero(nearest == 0)) / len(given),
-        diversity=_diversity(space, valid, scale),
+        diversity=space.mean_distance(valid, scale),
         novelty=float(nearest.mean()) if len(valid) else None,
         metric="Hamming distance"
         if isinstance(space, Sequence)
         else "distance in units of the visible std",
     )
+
+
+def _figures(y: tuple[float | None, ...], manifest: Manifest) -> dict[str, Any]:
+    """The fields of a report that follow from the scores alone."""
+    scored = np.array([v for v in y if v is not None], np.float64)
+    raw, normalized = _summary(scored), _summary(normalize(scored, manifest))
+    best_visible = manifest.statistics.best_visible
+    best_visible_normalized = normalize(best_visible, manifest).item()
+    return {
+        "raw": raw,
+        "normalized": normalized,
+        "best_visible": best_visible,
+        "best_visible_normalized": best_visible_normalized,
+        "improvement": None if raw.best is None else raw.best - best_visible,
+        "improvement_normalized": (
+            None if normalized.best is None else normalized.best - best_visible_normalized
+        ),
+    }
 
 
 def _project(
@@ -305,15 +316,6 @@ def _nearest(
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def _diversity(
-    space: Space, designs: Num[np.ndarray, "n d"], scale: Float64[np.ndarray, " d"]
-) -> float | None:
-    n = len(designs)
-    if n < 2:
-        return None
-    return float(space.distance(designs, designs, scale).sum() / (n * (n - 1)))
-
-
 def _designs_sha256(designs: Num[np.ndarray, "n d"]) -> str:
     """Hash designs so that equal numbers give equal hashes, whatever their dtype."""
     exact = np.ascontiguousarray(designs, "<f8")
@@ -344,39 +346,43 @@ class Verification:
         return "\n".join([*lines, *(f"  (note: {n})" for n in self.notes)])
 
 
-def compare(receipt: Report, again: Report, tolerance: float) -> Verification:
+def compare(
+    receipt: Report,
+    again: Report,
+    manifest: Manifest,
+    *,
+    tolerance: float = 0.0,
+    relative: float = 0.0,
+) -> Verification:
     """Say how a report computed again differs from the receipt.
+
+    Scores are compared with those computed here, everything that follows from scores with what
+    follows from the receipt's own, and the rest for equality.
 
     Args:
         receipt: as read.
         again: computed here, from the same designs, budget and oracle.
-        tolerance: largest difference of one design's y that is no difference; 0 where both were
-            computed with golden values that came out to the bit.
+        manifest: of the task.
+        tolerance: largest difference of one design's y that is no difference. It counts only where
+            golden values did not come out to the bit, here or there.
+        relative: the same as a fraction of y.
     """
     if receipt.agreement == again.agreement == "exact":
         tolerance = 0.0
-    differences: list[str] = []
-    same = [
-        ("dataset version", "version"),
-        ("sha256 of the dataset", "dataset_sha256"),
-        ("oracle", "oracle"),
-        ("number of designs", "given"),
-        ("sha256 of the designs", "designs_sha256"),
-        ("projected designs", "projected"),
-    ]
-    for what, field in same:
-        said, found = getattr(receipt, field), getattr(again, field)
-        if said != found:
-            differences.append(f"{what}: the receipt says {said}, here it is {found}")
-    if receipt.fingerprint.sha256 != again.fingerprint.sha256:
-        differences.append(
-            f"sha256 of the oracle: the receipt says {receipt.fingerprint.sha256}, "
-            f"here it is {again.fingerprint.sha256}"
-        )
-    differences += _score_differences(receipt, again, tolerance)
+    differences = _score_differences(receipt, again, tolerance, relative)
+    figures = _figures(receipt.y, manifest)
+    free = {"libraries", "fingerprint", "agreement", "y"}  # the first three only make notes
+    for field in (f for f in Report.__struct_fields__ if f not in free):
+        said, found = getattr(receipt, field), figures.get(field, getattr(again, field))
+        differences += _difference(field, said, found)
+    for part in ("kind", "sha256"):
+        said, found = (getattr(r.fingerprint, part) for r in (receipt, again))
+        differences += _difference(f"oracle's {part}", said, found)
     notes = []
     if receipt.fingerprint.runtime != again.fingerprint.runtime:
         notes.append(f"scored with {receipt.fingerprint.runtime}, here {again.fingerprint.runtime}")
+    if receipt.agreement != again.agreement:
+        notes.append(f"golden values came out {receipt.agreement}, here {again.agreement}")
     for library, version in receipt.libraries.items():
         here = again.libraries.get(library)
         if here != version:
@@ -384,49 +390,34 @@ def compare(receipt: Report, again: Report, tolerance: float) -> Verification:
     return Verification(tuple(differences), tuple(notes))
 
 
-DERIVED = (
-    "raw",
-    "normalized",
-    "best_visible",
-    "improvement",
-    "improvement_normalized",
-    "invalid",
-    "duplicate",
-    "visible",
-    "diversity",
-    "novelty",
-)
-
-
-def _score_differences(receipt: Report, again: Report, tolerance: float) -> list[str]:
+def _score_differences(
+    receipt: Report, again: Report, tolerance: float, relative: float
+) -> list[str]:
     said, found = (np.array(r.y, np.float64) for r in (receipt, again))
     if len(said) != len(found):
         return [f"scores: the receipt has {len(said)}, here there are {len(found)}"]
-    apart = np.abs(said - found) > tolerance
-    apart |= np.isnan(said) != np.isnan(found)
-    different = []
-    if apart.any():
-        row = int(np.flatnonzero(apart)[0])
-        different.append(
-            f"score of {np.count_nonzero(apart)} designs, first design {row}: the receipt says "
-            f"{receipt.y[row]}, here it is {again.y[row]}"
-        )
-    different += [
-        f"{field}: the receipt says {getattr(receipt, field)}, here it is {getattr(again, field)}"
-        for field in DERIVED
-        if not _close(getattr(receipt, field), getattr(again, field), tolerance)
+    apart = ~(np.abs(said - found) <= tolerance + relative * np.abs(found))
+    apart &= ~(np.isnan(said) & np.isnan(found))
+    if not apart.any():
+        return []
+    row = int(np.flatnonzero(apart)[0])
+    return [
+        f"score of {np.count_nonzero(apart)} designs, first design {row}: the receipt says "
+        f"{receipt.y[row]}, here it is {again.y[row]}"
     ]
-    return different
 
 
-def _close(a: Any, b: Any, tolerance: float) -> bool:
-    """Compare derived figures; sums may differ in their last bits between machines."""
-    if isinstance(a, Summary):
-        pairs = [(getattr(a, f), getattr(b, f)) for f in a.__struct_fields__]
-        return all(_close(left, right, tolerance) for left, right in pairs)
-    if a is None or b is None:
-        return a is b
-    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9 + 10 * tolerance)
+def _difference(what: str, said: Any, found: Any) -> list[str]:
+    """Compare one field; sums may differ in their last bits between machines."""
+    if isinstance(said, Summary):
+        return [
+            line
+            for part in said.__struct_fields__
+            for line in _difference(f"{what}.{part}", getattr(said, part), getattr(found, part))
+        ]
+    floats = isinstance(said, float) and isinstance(found, float)
+    same = math.isclose(said, found, rel_tol=1e-9, abs_tol=1e-9) if floats else said == found
+    return [] if same else [f"{what}: the receipt says {said}, here it is {found}"]
 
 
 def _render(report: Report) -> str:

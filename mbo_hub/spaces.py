@@ -71,6 +71,20 @@ class Space(msgspec.Struct, frozen=True, tag_field="kind"):
     ) -> Float64[np.ndarray, "m n"]:
         """Distance of each design of `a` to each design of `b`."""
 
+    def mean_distance(
+        self, designs: Num[np.ndarray, "n d"], scale: Float[np.ndarray, " d"]
+    ) -> float | None:
+        """Mean distance between two different rows; None below two rows."""
+        n = len(designs)
+        if n < 2:
+            return None
+        step = max(1, 2**22 // n)  # rows at a time, so that memory stays bounded
+        total = sum(
+            float(self.distance(designs[i : i + step], designs, scale).sum())
+            for i in range(0, n, step)
+        )
+        return total / (n * (n - 1))
+
     def as_array(self, designs: Any) -> Num[np.ndarray, "n d"]:
         """Read designs as a numeric array of the right width, without judging its values.
 
@@ -382,6 +396,17 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
     def from_logits(self, logits: Float[np.ndarray, "n d k"]) -> Int8[np.ndarray, "n d"]:
         """Return the most probable token at each position; see `from_one_hot`."""
         return self.from_one_hot(logits)
+
+    def mean_distance(
+        self, designs: Num[np.ndarray, "n d"], scale: Float[np.ndarray, " d"]
+    ) -> float | None:
+        """Mean distance between two different rows, from the counts of each token at each place."""
+        n = len(designs)
+        if n < 2:
+            return None
+        counts = np.array([(designs == token).sum(axis=0) for token in range(len(self.alphabet))])
+        equal_pairs = int((counts.astype(np.int64) * (counts - 1)).sum())
+        return self.length - equal_pairs / (n * (n - 1))
 
     def distance(
         self,

@@ -316,10 +316,10 @@ def _make_forest(
     forest = train_forest(spec, kind, x, y, held)
     predicted = forest.predict(_features(spec.space, x))
     distinct = _distinct(x, held)
-    rule = f"{np.mean(held):.0%} of the rows at random (seed {kind.seed})"
+    rule = f"{np.mean(held):.0%} of the rows, drawn at random (seed {kind.seed})"
     by_row = None
     if spec.groups is not None:
-        rule += f", {spec.groups.words}"
+        rule += f" {spec.groups.words}"
         among = hold_out(kind, rows)
         other = train_forest(spec, kind, x, y, among)
         again = other.predict(_features(spec.space, x[among]))
@@ -331,8 +331,7 @@ def _make_forest(
         **_metrics(y[distinct], predicted[distinct]),
     )
     trained_on = (
-        f"{np.count_nonzero(~held):,} of {len(x):,} rows, visible and hidden ones; the held-out "
-        "rows are not among them"
+        f"{np.count_nonzero(~held):,} of all {len(x):,} rows; the held-out rows are not among them"
     )
     extra = {
         "mbo.held_out": msgspec.json.encode(held_out).decode(),

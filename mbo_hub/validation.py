@@ -36,7 +36,7 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     Returns:
         One sentence for each thing that is wrong; empty when the folder is valid.
     """
-    folder = Folder(Path(path))
+    folder = Folder(Path(path).expanduser())
     name = str(folder)
     try:
         raw = folder.read("task.json", None)
@@ -50,14 +50,14 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     except InvalidDataset as error:
         return manifest.schema_problems(raw) or error.problems
     found = manifest.schema_problems(raw)
-    frames = {}
+    frames, of_data = {}, []
     for file in declared.files:
         frame, problems = _read(folder, declared, file)
-        found += problems
+        of_data += problems
         if frame is not None:
             frames[file] = frame
-    found += _card(folder, declared)
-    if not found:  # figures and oracles of broken data would only repeat what is said above
+    found += of_data + _card(folder, declared)
+    if not of_data:  # figures and oracles of broken data would only repeat what is said above
         found += _statistics(declared, frames)
         found += _oracles(folder, declared, frames)
     return found

@@ -23,10 +23,9 @@ def main() -> None:
     tasks = list(pins()) if arguments.all else arguments.tasks
     if not tasks:
         parser.error("name the tasks, or --all")
-    flags = [
-        f"--{name}" for name in ("private", "dry-run") if vars(arguments)[name.replace("-", "_")]
-    ]
-    sys.argv = ["mbo", "publish", *tasks, "--org", arguments.org, *(f for f in flags if flags[f])]
+    flags = {"--private": arguments.private, "--dry-run": arguments.dry_run}
+    chosen = [flag for flag, wanted in flags.items() if wanted]
+    sys.argv = ["mbo", "publish", *tasks, "--org", arguments.org, *chosen]
     mbo()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mbo_hub import ExportConflict, UnknownTask, archive, validate
+from mbo_hub.mirror import export_git
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -43,6 +44,20 @@ def test_export_of_an_unknown_task_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnknownTask):
         archive.export(["tfbind8", "nonsense"], tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["someone/x", "./mine", "a/b/c", "mbo/"])
+def test_only_embedded_tasks_are_exported(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    archive.export(["tfbind8", "mbo/tfbind8"], tmp_path / "mine-too")
+    (tmp_path / "mine-too" / "tfbind8").rename(tmp_path / "mine")
+    before = files(tmp_path)
+    for export in (archive.export, export_git):
+        with pytest.raises(UnknownTask):
+            export([name], tmp_path / "out")
+    assert files(tmp_path) == before
 
 
 def test_an_interrupted_export_leaves_nothing_half_done(

@@ -165,6 +165,30 @@ def test_a_dry_run_writes_nothing(hub: HubServer, client: Client) -> None:
     assert "no file changed" in client.mbo("publish", "tfbind8", "--org", "mbo", "--dry-run").stdout
 
 
+def test_the_script_takes_its_flags(hub: HubServer, client: Client) -> None:
+    script = str(ROOT / "scripts" / "publish.py")
+    done = run(sys.executable, script, "tfbind8", "--dry-run", "--org", "x", env=client.env,
+               cwd=client.folder)  # fmt: skip
+    assert "would be tagged v1.0.0" in done.stdout
+
+
+def test_secrets_in_the_endpoint_are_not_shown(client: Client) -> None:
+    env = {**client.env, "HF_ENDPOINT": "http://user:s3cret@127.0.0.1:9"}
+    done = run(str(BIN / "mbo"), "info", "someone/x", env=env, cwd=client.folder, check=False)
+    assert done.returncode == 1
+    assert "s3cret" not in done.stderr
+    assert "the Hub at http://127.0.0.1:9 cannot be reached" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["info", "a/b/c"], ["info", "mbo/"], ["info", "Mbo/x y"],
+                                       ["publish", "tfbind8", "--org", "a/b"]])  # fmt: skip
+def test_impossible_names_are_refused_in_one_line(client: Client, arguments: list[str]) -> None:
+    done = client.mbo(*arguments, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "is no name" in done.stderr
+
+
 def test_what_is_wrong_is_said_before_anything_is_sent(hub: HubServer, client: Client) -> None:
     stranger.write(client.folder / "good", "1.0.0")
     stranger.write(client.folder / "bad", "1.0.0")

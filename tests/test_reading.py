@@ -122,6 +122,7 @@ def test_real_numbers(tmp_path: Path, box: Manifest) -> None:
         ("d.txt", b"0,1,2,3,0,1,2,A\n", "line 1: 'A' is not a number"),
         ("d.txt", b"\xff\xfe\x00", "not UTF-8 text (byte 0)"),
         ("d.npy", b"not numpy", "not a .npy file"),
+        ("d.npy", b"PK\3\4 and so on", "an .npz archive"),
         ("d.npy", b"", "the file is empty"),
         ("d.parquet", b"PAR1 but no more PAR1", "not a readable parquet file"),
     ],
@@ -142,6 +143,7 @@ def test_bad_arrays(tmp_path: Path, manifest: Manifest) -> None:
         (np.array([[0] * 8, [0] * 7 + [4]]), "row 1: the design has token 4 at position 7"),
         (np.zeros((2, 7)), "designs have shape"),
         (np.zeros((0, 8)), "it holds no designs"),
+        (np.array(3), "a single number, not designs"),
         (np.array([object()]), "allow_pickle=False"),
     ]:
         np.save(path, array, allow_pickle=True)

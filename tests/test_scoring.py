@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mbo_hub import InvalidDesign, InvalidFile, OracleUnavailable, Report, Task
+from mbo_hub.scoring import _figures, evaluate
 
 BEST = "GCTAATTA"
 
@@ -48,8 +51,9 @@ def test_only_the_budget_counts(tfbind8: Task) -> None:
     assert "128 of 300 designs scored (budget 128)" in str(report)
     assert len(tfbind8.evaluate(designs, budget=256).y) == 256
     assert len(tfbind8.evaluate(designs[:5]).y) == 5
-    with pytest.raises(ValueError, match="budget is at least 1"):
-        tfbind8.evaluate(designs, budget=0)
+    for budget in (0, -1, True):
+        with pytest.raises(ValueError, match="budget is a whole number of at least 1"):
+            tfbind8.evaluate(designs, budget=budget)
 
 
 def test_no_designs_are_an_error(tfbind8: Task) -> None:
@@ -130,10 +134,68 @@ def test_a_receipt_says_what_differs(tfbind8: Task, tmp_path: Path) -> None:
     verification = tfbind8.verify(report, changed)
     assert not verification.ok
     said = str(verification)
-    assert "sha256 of the designs: the receipt says" in said
+    assert "designs_sha256: the receipt says" in said
     assert "score of 1 designs, first design 3: the receipt says" in said
     assert not tfbind8.verify(report, designs[:9]).ok
     assert not tfbind8.verify(report, np.vstack([designs, designs])).ok  # other number given
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("exact", False), ("title", "Other"), ("unit", "m"), ("metric", "zzz"), ("given", 5),
+        ("best_visible_normalized", 0.0), ("best_visible", 0.1), ("improvement", 40.0),
+        ("invalid", 0.25), ("duplicate", 0.25), ("visible", 0.0), ("diversity", 50.0),
+        ("novelty", 30.0), ("dataset_sha256", "0" * 64), ("oracle", "onnx"),
+    ],
+)  # fmt: skip
+def test_no_field_of_a_receipt_can_be_forged(
+    tfbind8: Task, tmp_path: Path, field: str, value: object
+) -> None:
+    report = tfbind8.evaluate(tfbind8.x[:4])
+    forged = msgspec.structs.replace(report, **{field: value})
+    verification = tfbind8.verify(forged.save(tmp_path / "r.json"), tfbind8.x[:4])
+    assert not verification.ok
+    best = msgspec.structs.replace(report.normalized, best=0.9)
+    forged = msgspec.structs.replace(report, normalized=best)
+    assert "normalized.best: the receipt says 0.9" in str(tfbind8.verify(forged, tfbind8.x[:4]))
+
+
+def test_a_surrogate_may_differ_in_its_last_bits_elsewhere(tfbind8: Task) -> None:
+    report = tfbind8.evaluate(tfbind8.x[:4], oracle="surrogate")
+    first = report.y[0]
+    assert first is not None
+    for change, holds in ((1e-7, True), (1e-4, False)):
+        y = (first * (1 + change), *report.y[1:])
+        other = msgspec.structs.replace(report, y=y, **_figures(y, tfbind8.manifest))
+        assert tfbind8.verify(other, tfbind8.x[:4]).ok == holds
+
+
+def test_what_an_oracle_cannot_score_is_invalid(tfbind8: Task) -> None:
+    class Broken:
+        exact = True
+        fingerprint = tfbind8.oracle.fingerprint
+
+        def __call__(self, designs: object) -> np.ndarray:
+            return np.array([np.inf, np.nan, 0.5], np.float32)
+
+    report = evaluate(
+        tfbind8.x[:3], offline=tfbind8.offline, manifest=tfbind8.manifest, dataset_sha256="0" * 64,
+        oracle=Broken(), oracle_name="broken",
+    )  # fmt: skip
+    assert report.y == (None, None, 0.5)
+    assert report.invalid == pytest.approx(2 / 3)
+    assert report.raw.best == 0.5
+
+
+def test_a_large_budget_fits_into_memory(tfbind8: Task) -> None:
+    """The pairs of 20,000 designs would take 3 GB; the mean over them is exact."""
+    designs = tfbind8.space.sample(20_000, rng=0)
+    report = tfbind8.evaluate(designs, budget=20_000)
+    assert report.diversity == pytest.approx(6.0, abs=0.01)  # 8 places, 3 in 4 differ
+    few = designs[:50]
+    direct = tfbind8.space.distance(few, few, np.ones(8)).sum() / (50 * 49)
+    assert tfbind8.evaluate(few).diversity == pytest.approx(direct)
 
 
 @pytest.mark.parametrize(
@@ -156,8 +218,6 @@ def test_an_edited_receipt_is_refused(
 
 def test_a_receipt_forged_with_its_digest_does_not_hold(tfbind8: Task, tmp_path: Path) -> None:
     """The digest guards against accidents; recomputing guards against the rest."""
-    import msgspec
-
     report = tfbind8.evaluate(tfbind8.x[:4])
     forged = msgspec.structs.replace(report, y=(1.0, *report.y[1:]))
     verification = tfbind8.verify(forged.save(tmp_path / "r.json"), tfbind8.x[:4])
@@ -200,6 +260,16 @@ def test_saving_is_all_or_nothing(tfbind8: Task, tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) & 0o600 == 0o600
     with pytest.raises(InvalidFile, match="cannot be written"):
         report.save(tmp_path / "missing" / "r.json")
+    with pytest.raises(InvalidFile, match="is a folder; name the file"):
+        report.save(tmp_path)
+
+
+def test_many_threads_may_save_at_once(tfbind8: Task, tmp_path: Path) -> None:
+    report = tfbind8.evaluate(tfbind8.x[:4])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: report.save(tmp_path / "r.json"), range(200)))
+    assert Report.read(tmp_path / "r.json") == report
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_same_designs_in_another_dtype_are_the_same(tfbind8: Task) -> None:

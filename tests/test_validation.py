@@ -17,7 +17,7 @@ import stranger
 from onnx import helper
 
 import mbo_hub
-from mbo_hub import InvalidDesign, OracleUnavailable, validate
+from mbo_hub import InvalidDataset, InvalidDesign, OracleUnavailable, archive, validate
 
 
 @pytest.fixture
@@ -208,6 +208,45 @@ def test_an_oracle_file_that_is_none(theirs: Path) -> None:
     with pytest.raises(OracleUnavailable, match=r"oracle\.onnx: onnxruntime cannot load it"):
         mbo_hub.load(theirs).oracle(np.zeros((1, 3)))
     assert any("onnxruntime cannot load it" in p for p in validate(theirs))
+
+
+def test_weights_in_other_files_are_refused(theirs: Path) -> None:
+    path = theirs / "oracle.onnx"
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    edit(theirs, lambda d: d["oracles"]["theirs"].update(sha256=stranger.sha256(path)))
+    (problem,) = validate(theirs)
+    assert "keeps its weights in other files" in problem
+
+
+def test_all_that_is_wrong_is_said_at_once(theirs: Path) -> None:
+    (theirs / "README.md").unlink()
+    edit(theirs, lambda d: d["statistics"].update(best_visible=99.0))
+    edit(theirs, lambda d: d["oracles"]["theirs"].update(sha256="0" * 64))
+    found = validate(theirs)
+    for part in ("README.md: not there", "best_visible is 99.0", "sha256 expected"):
+        assert any(part in problem for problem in found), part
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda g: g["y"].pop("mujoco"), "golden.json has no values of mujoco"),
+        (lambda g: g["x"][0].pop(), "of different lengths"),
+        (lambda g: g["y"]["mujoco"].pop(), "49 values of mujoco for 50 designs"),
+        (lambda g: g["x"].clear(), "its designs are none"),
+    ],
+)
+def test_broken_golden_values_are_named(
+    tmp_path: Path, change: Callable[[dict], object], message: str
+) -> None:
+    archive.export(["dkitty"], tmp_path)
+    path = tmp_path / "dkitty-oracle" / "golden.json"
+    golden = json.loads(path.read_text())
+    change(golden)
+    path.write_text(json.dumps(golden))
+    edit(tmp_path / "dkitty", lambda d: d["oracles"]["exact"].update(sha256=stranger.sha256(path)))
+    with pytest.raises(InvalidDataset, match=message):
+        mbo_hub.load(tmp_path / "dkitty").oracles["exact"]
 
 
 def test_a_table_that_lacks_designs_is_no_oracle(theirs: Path) -> None:

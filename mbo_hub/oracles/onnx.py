@@ -64,13 +64,18 @@ class OnnxOracle:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # External data would let a file name others on this disk; a model given as bytes has none.
+        options.log_severity_level = 4  # what goes wrong is raised, in one line
+        # A tensor may name a file to take its values from; onnxruntime would look for it in the
+        # working directory. The key of such an entry is this text, written the way protobuf does.
+        if b"\n\x08location" in self._model:
+            raise OracleUnavailable(
+                f"{self.name}: keeps its weights in other files; export it with them inside"
+            )
         try:
             session = ort.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
         except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented,
                 state.InvalidArgument, state.RuntimeException) as error:  # fmt: skip
-            first = str(error).strip().splitlines()[0]
+            first = str(error).strip().splitlines()[0].rpartition("[ONNXRuntimeError] : ")[2]
             raise OracleUnavailable(f"{self.name}: onnxruntime cannot load it: {first}") from None
         inputs, outputs = session.get_inputs(), session.get_outputs()
         wanted = "tensor(int64)" if isinstance(self.space, Sequence) else "tensor(float)"
@@ -123,5 +128,6 @@ class OnnxOracle:
         y = self._session.run(None, {"x": x})[0]
         if y.size != len(x):
             raise OracleUnavailable(f"{self.name}: gave {y.shape} values for {len(x)} designs")
-        flat: Float32[np.ndarray, " n"] = y.reshape(-1).astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # beyond float32: infinite, which counts as invalid
+            flat: Float32[np.ndarray, " n"] = y.reshape(-1).astype(np.float32, copy=False)
         return flat

@@ -56,7 +56,7 @@ TASK = TaskSpec(
     build=build,
     extra={"restart": "number of the search that it comes from; -1 is the default design"},
     visible=(0.0, 40.0),
-    groups=Groups(lambda frame: frame["restart"].to_numpy(), "whole searches together"),
+    groups=Groups(lambda frame: frame["restart"].to_numpy(), "by whole searches"),
     oracles={
         "exact": Simulator(
             robot="dkitty",
@@ -83,10 +83,14 @@ TASK = TaskSpec(
         "Dead dimensions: `z` of each leg (4 of 56) has equal bounds.",
         "The original read the thigh's range from `hip_range`; here it is `thigh_range`. Values do "
         "not compare with those of Design-Bench.",
+        "Chaotic only near a fall: moving each number of 48 stored designs by one float32 step, "
+        "six times, changed returns by 0.18 in the median and by up to 538 where a robot barely "
+        "falls or not (reliability of one value 0.974).",
+        "The exact oracle scored 34 designs a second on two cores (64 stored designs).",
         "The surrogate hardly carries over from some searches to others, as its two figures show: "
         "held out by search it is far worse than held out by row.",
     ),
-    optimum="not known; searches on the exact oracle found the largest values of the hidden rows.",
+    optimum="Not known; searches on the exact oracle found the largest values of the hidden rows.",
     published="2026-11-22",
     tags=("robotics", "mujoco", "morphology"),
 )

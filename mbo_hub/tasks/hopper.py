@@ -36,7 +36,7 @@ TASK = TaskSpec(
     objective=Objective(
         name="return",
         description=(
-            "return of one episode of at most eight seconds from rest: distance / 0.008 s + 1 for "
+            "Return of one episode of at most eight seconds from rest: distance / 0.008 s + 1 for "
             "each step − control cost; it ends when the hopper falls"
         ),
     ),
@@ -52,7 +52,7 @@ TASK = TaskSpec(
     build=build,
     extra={"run": "number of the PPO run, its seed", "steps": "environment steps trained so far"},
     visible=(0.0, 100.0),
-    groups=Groups(lambda frame: frame["run"].to_numpy(), "whole PPO runs together"),
+    groups=Groups(lambda frame: frame["run"].to_numpy(), "by whole PPO runs"),
     oracles={
         "exact": Simulator(
             robot="hopper",
@@ -73,13 +73,17 @@ TASK = TaskSpec(
         "weights are rounded to float16 before they are scored, so each row is exact.",
         "All rows are visible, as in the original: D(best) has score 1, and only scores above 1 "
         "are progress.",
-        "About a quarter of the rows lies on a plateau between 425 and 450. Two networks with "
+        "A fifth of the rows lies on a plateau between 425 and 450. Two networks with "
         "permuted hidden units are the same controller, so distances between designs say little.",
+        "Dead dimensions: the three log_std. A controller of zeros returns 133.96.",
+        "Hardly chaotic: moving each weight of 48 stored controllers by one float32 step, six "
+        "times, changed returns by 4 at most and in the median by 3e-5 (reliability 1.000).",
+        "The exact oracle scored 142 designs a second on two cores (64 stored controllers).",
         "Checkpoints of one run resemble each other: a surrogate held out by row looks far better "
         "than one held out by run.",
         "Values do not compare with those of Design-Bench: its controllers cannot be had any more.",
     ),
-    optimum="not known; the best row is not one either.",
+    optimum="Not known; nothing says that the best row is the best possible.",
     published="2026-11-22",
     tags=("robotics", "mujoco", "control"),
 )

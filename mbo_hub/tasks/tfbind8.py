@@ -101,7 +101,9 @@ TASK = TaskSpec(
     build=build,
     text="sequence",
     visible=(0.0, 50.0),
-    groups=Groups(lambda frame: strands(frame["x"].to_numpy()), "both strands together"),
+    groups=Groups(
+        lambda frame: strands(frame["x"].to_numpy()), "with both strands of a sequence together"
+    ),
     oracles={
         "exact": Table(),
         "onnx": TableGraph(),

@@ -28,7 +28,7 @@ __all__ = ["MujocoOracle", "Robot", "checksum"]
 Robot = Literal["ant", "dkitty", "hopper"]
 Agreement = Literal["exact", "compatible"]
 PATIENCE_S = 2.0  # before a progress bar appears
-INSTALL = "pip install 'mujoco>=4.0,<5'"
+INSTALL = "pip install 'mujoco-core>=4.0,<5'"
 
 _checked: dict[tuple[str, str, str], _Check] = {}
 _checking = Lock()
@@ -158,7 +158,7 @@ class MujocoOracle:
             f"the exact oracle of {self.robot!r} gives {values[row]} for golden design {row}, "
             f"expected {self._golden_values[row]} ± {self.tolerance}: this is mujoco "
             f"{self._version}, and the task was made with mujoco {self.made_with}; install that "
-            f"with  pip install 'mujoco=={self.made_with}'  or use the task's surrogate",
+            f"with  pip install 'mujoco-core=={self.made_with}'  or use the task's surrogate",
         )
 
     def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
