@@ -40,7 +40,7 @@ from mbo_hub.manifest import (
 from mbo_hub.oracles.mujoco.oracle import checksum
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.spec import Generated, Simulator, Table, TaskSpec, Wheel
-from mbo_hub.surrogates import golden_designs, make, policy_model
+from mbo_hub.surrogates import GOLDEN, make, policy_model
 from mbo_hub.typing import Float32, Num
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
         OracleUnavailable: what onnxruntime computes is not what was exported.
     """
     frame = read_frame(spec, root)
-    golden_x = golden_designs(spec.space, read_rows(spec, TRAIN, root)[0])
+    golden_x = _golden_designs(spec, read_rows(spec, TRAIN, root)[0])
     folder = oracle_folder(spec.name, root)
     files: dict[Path, bytes] = {}
     golden: dict[str, list[float]] = {}
@@ -240,6 +240,17 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
     document = Golden(task=spec.name, version=spec.version, x=x, y=golden)
     files[folder / GOLDEN_FILE] = msgspec.json.encode(document) + b"\n"
     return _write_changed(files)
+
+
+def _golden_designs(spec: TaskSpec, visible: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "m d"]:
+    """Choose the designs whose values are published: half visible, half drawn from the space."""
+    half = GOLDEN // 2
+    spread = np.linspace(0, len(visible) - 1, half).round().astype(int)
+    drawn = spec.space.sample(4 * half, rng=0)
+    for kind in spec.oracles.values():
+        if isinstance(kind, Simulator):  # which may find a legal design that is no robot
+            drawn = drawn[np.isfinite(_simulate(kind, drawn))]
+    return np.concatenate([visible[spread], drawn[:half]])
 
 
 def _simulate(kind: Simulator, designs: Num[np.ndarray, "n d"]) -> Float32[np.ndarray, " n"]:

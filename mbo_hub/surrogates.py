@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from mbo_hub.oracles.mujoco.rollout import Network
 
 __all__ = [
+    "GOLDEN",
     "Made",
     "forest_graph",
-    "golden_designs",
     "hold_out",
     "make",
     "policy_model",
@@ -420,12 +420,3 @@ def policy_model(network: Network, task: str) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     raw: bytes = model.SerializeToString(deterministic=True)
     return raw
-
-
-def golden_designs(
-    space: Sequence | Box, visible: Num[np.ndarray, "n d"]
-) -> Num[np.ndarray, "m d"]:
-    """Choose the designs whose values are published: half visible, half drawn from the space."""
-    half = GOLDEN // 2
-    spread = np.linspace(0, len(visible) - 1, half).round().astype(int)
-    return np.concatenate([visible[spread], space.sample(GOLDEN - half, rng=0)])

@@ -225,7 +225,7 @@ def test_nothing_half_written_stays(
 @pytest.mark.parametrize(
     ("suffix", "library", "command"),
     [(".png", "PIL", "mbo-hub[render]"), (".gif", "PIL", "mbo-hub[render]"),
-     (".mp4", "imageio_ffmpeg", "mbo-hub[render]"), (".png", "mujoco", "mujoco>=4")],
+     (".mp4", "imageio_ffmpeg", "mbo-hub[render]"), (".png", "mujoco", "mujoco-core>=4")],
 )  # fmt: skip
 def test_what_is_missing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, library: str, command: str

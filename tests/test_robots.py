@@ -10,9 +10,10 @@ import pytest
 from conftest import ROOT
 
 import mbo_hub
-from mbo_hub import InvalidDesign, OracleUnavailable
+from mbo_hub import InvalidDesign, OracleUnavailable, Report
 from mbo_hub.oracles.mujoco import ant, dkitty, hopper
 from mbo_hub.oracles.mujoco.oracle import MujocoOracle
+from mbo_hub.scoring import _figures
 
 ROBOTS = {"ant": ant, "dkitty": dkitty, "hopper": hopper}
 by_robot = pytest.mark.parametrize("name", sorted(ROBOTS))
@@ -142,9 +143,31 @@ def test_receipts_say_how_golden_values_came_out(tmp_path: Path) -> None:
     assert f"golden values {report.agreement}" in str(report)
     assert task.verify(report.save(tmp_path / "r.json"), task.x[:5]).ok
     assert report.y[0] is not None
-    nudged = msgspec.structs.replace(report, y=(report.y[0] + 0.5, *report.y[1:]))
-    assert task.verify(nudged, task.x[:5]).ok == (report.agreement == "compatible")
-    elsewhere = msgspec.structs.replace(nudged, agreement="compatible")
-    assert task.verify(elsewhere, task.x[:5]).ok  # within the declared tolerance of 1
-    far = msgspec.structs.replace(elsewhere, y=(report.y[0] + 2, *report.y[1:]))
-    assert not task.verify(far, task.x[:5]).ok
+
+    def moved(by: float, agreement: str) -> Report:
+        y = (report.y[0] + by, *report.y[1:])
+        figures = _figures(y, task.manifest)
+        return msgspec.structs.replace(report, y=y, agreement=agreement, **figures)
+
+    here = report.agreement
+    assert task.verify(moved(0.5, "exact"), task.x[:5]).ok == (here == "compatible")
+    assert task.verify(moved(0.5, "compatible"), task.x[:5]).ok  # the tolerance is 1
+    assert not task.verify(moved(2.0, "compatible"), task.x[:5]).ok
+
+
+def test_an_ant_that_begins_inside_the_floor_is_invalid() -> None:
+    """It would be thrown: the only random designs that beat the best visible one were such."""
+    task = mbo_hub.load("ant")
+    sunk = ant.DEFAULT.astype(np.float32)
+    names = list(ant.NAMES)
+    sunk[names.index("leg0_b")] = 90.0  # straight down, with the longest leg
+    sunk[[names.index(f"leg0_{part}_size") for part in ("hip", "thigh", "ankle")]] = 0.4, 0.4, 0.8
+    designs = np.stack([task.x[0], sunk, task.x[1]])
+    assert task.space.legal(designs).all()
+    report = task.evaluate(designs)
+    assert report.y[1] is None
+    assert report.invalid == pytest.approx(1 / 3)
+    assert [report.y[0], report.y[2]] == task.oracle(task.x[:2]).tolist()
+    random = task.oracle(task.space.sample(60, rng=1))
+    assert 0.1 < np.isnan(random).mean() < 0.6
+    assert np.nanmax(random) < task.y.max()

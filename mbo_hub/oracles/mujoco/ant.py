@@ -84,6 +84,11 @@ STARTS = (
     "-+--+-----++",
 )
 TURN = 1e-6  # rad
+
+# The simulator throws a robot that begins inside the floor. Of 300 uniform random designs 34 % do,
+# and the only two that beat the best visible design were among them; of 4,000 designs of the data
+# none touches the floor at the start. Such a design has no return.
+DEEPEST_START = 0.001  # m
 _TORSO = 7  # positions of the torso: x, y, z (m) and a quaternion
 OFFSETS = np.zeros((len(STARTS), _TORSO + 3 * LEGS))
 OFFSETS[:, _TORSO:] = [[TURN if sign == "+" else -TURN for sign in start] for start in STARTS]
@@ -147,6 +152,30 @@ class Ant:
             spec.geom(f"{leg}_{part}").fromto = [0.0, 0.0, 0.0, size, size, 0.0]
 
 
+class StandingAnt(Ant):
+    """Makes models of ants that do not begin inside the floor."""
+
+    _data: Any = None
+
+    def __call__(self, design: Float64[np.ndarray, " 60"]) -> Any:
+        """Compile the model of one legal design.
+
+        Raises:
+            ValueError: it begins deeper inside the floor than `DEEPEST_START`.
+        """
+        import mujoco
+
+        model = super().__call__(design)
+        if self._data is None:  # all ants have arrays of the same sizes
+            self._data = mujoco.MjData(model)
+        mujoco.mj_resetData(model, self._data)
+        mujoco.mj_fwdPosition(model, self._data)
+        depth = -min(self._data.contact.dist, default=0.0)
+        if depth > DEEPEST_START:
+            raise ValueError(f"the robot begins {depth:.3f} m inside the floor")
+        return model
+
+
 def position(state: State) -> Float64[np.ndarray, " n"]:
     """Where the torso is along the direction to walk in, m."""
     return state.qpos[:, 0]
@@ -188,6 +217,7 @@ def returns(
     policy: Callable[[np.ndarray], np.ndarray],
     *,
     offsets: Float64[np.ndarray, "k 19"] | None = None,
+    build: Ant | None = None,
     threads: int = 1,
     progress: Callable[[float], object] = lambda designs: None,
 ) -> Float64[np.ndarray, " n"]:
@@ -198,6 +228,7 @@ def returns(
         policy: maps observations (n, 95) to actions (n, 12): the hip, thigh and ankle of each leg.
         offsets: what to add to the positions at the start, a row for each of k episodes whose
             mean is returned; without it one episode starts from the positions of the model.
+        build: makes the models; without it any legal design has one.
         threads: how many threads share the designs; the result does not depend on it.
         progress: called now and then with how many more designs are done, in fractions of one.
 
@@ -210,7 +241,7 @@ def returns(
     legal = SPACE.validate(designs).astype(np.float64)
     episodes = rollout.returns(
         CONTROL,
-        Ant(),
+        build or Ant(),
         legal,
         lambda state: policy(observe(state)),
         offsets=offsets,
@@ -227,5 +258,15 @@ def objective(
     threads: int = 1,
     progress: Callable[[float], object] = lambda designs: None,
 ) -> Float64[np.ndarray, " n"]:
-    """Mean return of each design with the task's policy and from its `STARTS`; see `returns`."""
-    return returns(designs, policy(), offsets=OFFSETS, threads=threads, progress=progress)
+    """Mean return of each design with the task's policy and from its `STARTS`; see `returns`.
+
+    NaN for an ant that begins inside the floor.
+    """
+    return returns(
+        designs,
+        policy(),
+        offsets=OFFSETS,
+        build=StandingAnt(),
+        threads=threads,
+        progress=progress,
+    )

@@ -226,11 +226,11 @@ def _note(warning: str) -> None:
 
 
 def _compile(build: Callable[[np.ndarray], Any], design: Float64[np.ndarray, " d"]) -> Any:
-    """Make the model of a design; None if MuJoCo refuses it."""
+    """Make the model of a design; None if MuJoCo or the robot's rules refuse it."""
     try:
         return build(design)
     except ValueError as error:  # what MjSpec.compile raises
-        log.warning("MuJoCo cannot compile a design, which has no return: %s", error)
+        log.info("A design has no return: %s", error)
         return None
 
 
