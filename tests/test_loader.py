@@ -51,7 +51,7 @@ def test_a_relative_folder_needs_its_dot(folder: Path, monkeypatch: pytest.Monke
     [
         ("tfbind-8", "no task named 'tfbind-8'; did you mean 'tfbind8'?  (`mbo list` shows all)"),
         ("TFBind8", "did you mean 'tfbind8'?"),
-        ("zzz", "no task named 'zzz';  (`mbo list` shows all)"),
+        ("zzz", "no task named 'zzz'  (`mbo list` shows all)"),
         ("./nowhere", "./nowhere: the folder does not exist"),
         (".", "has no task.json"),
     ],
