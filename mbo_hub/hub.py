@@ -103,7 +103,7 @@ def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "")
         return hf_hub_download(repo, file, repo_type=kind, revision=revision, etag_timeout=PATIENT)
 
     what = f"{repo} ({kind}, revision {revision}): {file}"
-    tried = f"not in the cache, {note}and "
+    tried = "" if cached is not None else f"not in the cache, {note}and "
     try:
         # Asked for by itself because hf_hub_download turns many an error into a cached copy.
         wanted = _persist(head, what, tried).commit_hash

@@ -86,8 +86,8 @@ TASK = TaskSpec(
         "The exact oracle scored 22 designs, 88 episodes, a second on two cores.",
         "A design whose robot begins more than a millimetre inside the floor is invalid: the "
         "simulator throws such robots, and of 300 uniformly random designs (34 % begin inside the "
-        "floor) the only two that beat D(best) were among them. None of 4,000 designs of the data "
-        "touches the floor at the start. The bounds do not say this; `task.evaluate` does.",
+        "floor) the only two that beat D(best) were among them. None of the 25,009 designs of the "
+        "data does. The bounds do not say this; `task.evaluate` counts such designs as invalid.",
     ),
     optimum="Not known; searches on the exact oracle found the largest values of the hidden rows.",
     published="2026-11-22",
