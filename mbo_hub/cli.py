@@ -222,8 +222,8 @@ def score(
     report = loaded.evaluate(designs, budget=budget, project=project, oracle=oracle)
     if project and invalid == "refuse" and report.invalid:
         raise InvalidFile(
-            f"{file}: {report.invalid:.1%} of the designs have no nearest legal one; "
-            "--invalid count counts them"
+            f"{file}: {report.invalid:.1%} of the designs have no nearest legal one, or cannot be "
+            "scored; --invalid count counts them"
         )
     if receipt is not None:
         report.save(receipt)
