@@ -254,13 +254,18 @@ class Network:
 
     def __call__(self, observation: Float64[np.ndarray, "n i"]) -> Float64[np.ndarray, "n a"]:
         """Evaluate the network, each row for itself."""
+        import mujoco
+
         standard = (observation - self.mean) * self.scale
         hidden: np.ndarray = np.clip(standard, -self.limit, self.limit)
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if layer:
                 hidden = np.tanh(hidden)
-            # einsum's own loops, not BLAS: they sum a row the same way in every batch.
-            hidden = np.einsum("ni,io->no", hidden, weight, optimize=False) + bias
+            product = np.empty((len(hidden), weight.shape[1]))
+            # Not BLAS: this adds up a row in the order of its inputs, in every batch, as einsum
+            # does, in two thirds of the time.
+            mujoco.mju_mulMatMat(product, hidden, weight)
+            hidden = product + bias
         return hidden
 
     @classmethod
@@ -283,7 +288,7 @@ class Network:
                 "installed package was changed: install mbo-hub again"
             )
         with np.load(BytesIO(content), allow_pickle=False) as file:
-            # C order, since einsum sums in an order that depends on the layout.
+            # C order, as MuJoCo's product of matrices needs it.
             arrays = {name: np.ascontiguousarray(file[name], np.float64) for name in file.files}
         layers = range(sum(name.startswith("W") for name in arrays))
         return cls(
