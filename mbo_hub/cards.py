@@ -13,16 +13,16 @@ import numpy as np
 
 from mbo_hub import metadata
 from mbo_hub.archive import ORG, PACKAGE
-from mbo_hub.manifest import HeldOut, Manifest, OnnxEntry, OracleEntry
+from mbo_hub.manifest import Band, HeldOut, Manifest, OnnxEntry, OracleEntry
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import TaskSpec, Wheel
+from mbo_hub.spec import Simulator, TaskSpec
 from mbo_hub.surrogates import GOLDEN
 from mbo_hub.typing import Float32
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["dataset_card", "histogram", "oracle_card", "plotted_data", "with_table"]
+__all__ = ["dataset_card", "histogram", "oracle_card", "plotted_data", "trust_plots", "with_table"]
 
 TABLE = re.compile(r"(<!-- tasks: generated -->\n).*?(<!-- /tasks -->)", re.DOTALL)
 
@@ -54,14 +54,9 @@ def _size_category(rows: int) -> str:
     return next((word for limit, word in limits if rows < limit), "1M<n<10M")
 
 
-def dataset_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) -> str:
-    """Write the README.md of a dataset repository: YAML metadata and text.
-
-    Args:
-        spec: of the task.
-        manifest: of the task.
-        sizes: bytes of each data file's table in memory, by path.
-    """
+def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
+    """Write the README.md of a dataset repository: YAML metadata and text."""
+    sizes = {file: entry.arrow_bytes or 0 for file, entry in manifest.files.items()}
     splits = {file: file.removeprefix("data/").removesuffix(".parquet") for file in manifest.files}
     meta = {
         "license": spec.source.license.lower(),
@@ -104,8 +99,15 @@ def _features(spec: TaskSpec) -> list[dict[str, Any]]:
         *text,
         {"name": "x", "list": str(space.dtype), "length": space.dim},
         {"name": "y", "dtype": "float32"},
-        *({"name": name, "dtype": "int32"} for name in spec.extra),
+        *({"name": name, "dtype": kind} for name, kind, _ in _more_columns(spec)),
     ]
+
+
+def _more_columns(spec: TaskSpec) -> list[tuple[str, str, str]]:
+    """Name, type and meaning of the columns behind x and y."""
+    what = f"what the oracle `{spec.y_oracle}` gives for the design, in the unit of y"
+    labels = [("y_oracle", "float32", what)] if spec.y_oracle else []
+    return [*labels, *((name, "int32", meaning) for name, meaning in spec.extra.items())]
 
 
 def oracle_card(
@@ -175,9 +177,9 @@ def _render(
         columns=_columns(spec),
         example_x=_example(spec)[0].tolist() if isinstance(spec.space, Sequence) else None,
         example=example,
-        from_wheel=isinstance(spec.raw, Wheel),
-        simulated=not isinstance(spec.raw, Wheel),
-        picture=not isinstance(spec.raw, Wheel),
+        origin=type(spec.raw).__name__,
+        simulated=any(isinstance(o, Simulator) for o in spec.oracles.values()),
+        label=spec.oracles[spec.y_oracle] if spec.y_oracle else None,
         **extra,
     )  # fmt: skip
 
@@ -196,7 +198,7 @@ def _columns(spec: TaskSpec) -> list[tuple[str, str, str]]:
         *text,
         ("x", f"list of {space.dim} {space.dtype}", f"the design, as {what}"),
         ("y", "float32", f"{spec.objective.name}{unit}, larger is better"),
-        *((name, "int32", meaning) for name, meaning in spec.extra.items()),
+        *_more_columns(spec),
     ]
 
 
@@ -237,6 +239,57 @@ def histogram(
         metadata={"Software": None, "Description": sha256(shown).hexdigest()},
     )  # fmt: skip
     return sink.getvalue()
+
+
+def trust_plots(manifest: Manifest) -> dict[str, bytes]:
+    """Plot how well each learned oracle ranks designs at each distance from what it was trained on.
+
+    Returns:
+        PNG by the oracle's name, for those that say so; with a hash of what they show, as
+        `histogram`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    plots = {}
+    for name, entry in manifest.oracles.items():
+        held = getattr(entry, "held_out", None)
+        if held is None or not held.by_distance:
+            continue
+        figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+        FigureCanvasAgg(figure)
+        left = figure.add_subplot()
+        places = range(len(held.by_distance))
+        rho = [np.nan if band.spearman is None else band.spearman for band in held.by_distance]
+        left.bar(places, rho, width=0.7, color="#2f6690")
+        left.axhline(held.spearman, color="#2f6690", linewidth=1, linestyle=":")
+        left.set_ylabel("Spearman", color="#2f6690")
+        low = min(0.0, *(r for r in rho if r == r))
+        left.set_ylim(low, 1)
+        left.set_xticks(places, [_band(band) for band in held.by_distance])
+        left.set_xlabel("distance to the nearest design trained on (percentiles)")
+        right = left.twinx()
+        errors = [band.mean_absolute_error for band in held.by_distance]
+        right.plot(places, errors, color="#c1121f", marker="o")
+        right.set_ylim(0, max(errors) * 1.15)
+        unit = f" ({manifest.objective.unit})" if manifest.objective.unit else ""
+        right.set_ylabel(f"mean absolute error{unit}", color="#c1121f")
+        left.set_title(f"{manifest.title} v{manifest.version}, oracle '{name}', held-out designs")
+        left.spines["top"].set_visible(False)
+        right.spines["top"].set_visible(False)
+        shown = msgspec.json.encode([held, manifest.title, manifest.version, name])
+        sink = io.BytesIO()
+        figure.savefig(
+            sink, format="png", dpi=120,
+            metadata={"Software": None, "Description": sha256(shown).hexdigest()},
+        )  # fmt: skip
+        plots[name] = sink.getvalue()
+    return plots
+
+
+def _band(band: Band) -> str:
+    low, high = (f"{percentile:.0f}" for percentile in band.percentiles)
+    return low if low == high else f"{low}–{high}"
 
 
 def plotted_data(png: bytes) -> str | None:

@@ -293,6 +293,22 @@ def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool) -> N
             click.echo(f"  {file}")
 
 
+@main.command(epilog="Example:  mbo build superconductor")
+@click.argument("task")
+@click.option("--raw-dir", type=click.Path(path_type=Path), help="A folder that has the raw file.")
+@click.option("--url", help="Another address of the same raw file; its content is checked.")
+def build(task: str, raw_dir: Path | None, url: str | None) -> None:
+    """Build the data of TASK from their public source, where the package may not carry them.
+
+    Downloads the raw file, checks, validates, and writes into the user's cache ($MBO_HUB_CACHE),
+    where `mbo_hub.load` finds it. Does nothing where that is done already.
+    """
+    from mbo_hub.assembly import build_in_cache
+    from mbo_hub.tasks import TASKS
+
+    click.echo(str(build_in_cache(TASKS, task, raw_dir, url)))
+
+
 @main.command(epilog="Example:  mbo cache --verify")
 @click.option("--verify", "check", is_flag=True, help="Hash every file; exit code 1 if any is bad.")
 @click.option("--remove", metavar="REPO", help="Remove a downloaded repository, owner/name.")

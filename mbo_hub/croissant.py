@@ -74,6 +74,9 @@ def _records(spec: TaskSpec, file: str) -> dict[str, Any]:
          {"isArray": True, "arrayShape": str(spec.space.dim), "description": "the design"}),
         ("y", "sc:Float", {"description": f"{spec.objective.name}, larger is better"}),
     ]  # fmt: skip
+    if spec.y_oracle is not None:
+        what = f"value of the oracle {spec.y_oracle} for the design"
+        columns.append(("y_oracle", "sc:Float", {"description": what}))
     columns += [(name, "sc:Integer", {"description": what}) for name, what in spec.extra.items()]
     if spec.text is not None:
         columns.insert(0, (spec.text, "sc:Text", {"description": "the design, written for people"}))

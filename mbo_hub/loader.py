@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 from functools import partial
 from hashlib import sha256
+from typing import Literal
 
 import numpy as np
 
 from mbo_hub import archive, manifest, parquet
 from mbo_hub.archive import Folder
 from mbo_hub.errors import InvalidDataset, OracleUnavailable, UnknownRevision
-from mbo_hub.manifest import Manifest, MujocoEntry, OnnxEntry, OracleEntry, TableEntry
-from mbo_hub.offline import Normalization, Offline
+from mbo_hub.manifest import (
+    Manifest,
+    MujocoEntry,
+    OnnxEntry,
+    OracleEntry,
+    TableEntry,
+)
+from mbo_hub.offline import Affine, Normalization, Offline
 from mbo_hub.oracles import Oracle
 from mbo_hub.task import Oracles, Rows, Task
 
@@ -21,20 +28,31 @@ __all__ = ["load"]
 TRAIN, TEST = "data/train.parquet", "data/test.parquet"
 
 
-def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
+Labels = Literal["measured", "oracle"]
+
+
+def load(
+    name: str | os.PathLike[str], revision: str | None = None, *, labels: Labels = "measured"
+) -> Task:
     """Load a task.
 
-    Looks for an explicit folder, the embedded copy of the version, the cache of huggingface_hub,
-    and the Hub, in this order; the network is touched only for the last. Every file is checked
-    against its sha256. Nothing that comes with a dataset is executed.
+    Looks for an explicit folder, the embedded copy of the version, the copy that `mbo build` made,
+    the cache of huggingface_hub, and the Hub, in this order; the network is touched only for the
+    last. Every file is checked against its sha256. Nothing that comes with a dataset is executed.
 
     Args:
         name: a task of the archive ('tfbind8' or 'mbo/tfbind8'), any dataset repository with a
             task.json ('someone/their-task'), or a folder ('./my_dataset', or a Path).
         revision: version wanted, 'v1.0.0' or '1.0.0', or any branch or commit; None takes the
             version that this release of mbo_hub was made with, or the main branch of another's.
+        labels: what y is. Where the objective was measured and the oracle learned, "oracle" takes
+            the oracle's values of the same designs instead of the measured ones, so that what a
+            method learns from is what it is judged by. The range of y that scores refer to, and
+            D(best), stay those of the measurements. Where the oracle defines the objective, the two
+            are one.
 
     Raises:
+        ValueError: `labels` is neither of the two.
         UnknownTask: no such task, folder or repository.
         UnknownRevision: there is no such version.
         HubUnavailable: it is neither here nor cached, and the Hub cannot be reached.
@@ -55,7 +73,8 @@ def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
     wanted = archive.version_of(revision)
     if wanted is not None and wanted != declared.version:
         raise UnknownRevision(f"{folder} holds version {declared.version}, not {wanted}")
-    x, y = read_split(folder, declared, TRAIN)
+    label = _label(folder, declared, labels)
+    x, y = read_split(folder, declared, TRAIN, label)
     for array in (x, y):
         array.flags.writeable = False
     offline = Offline(
@@ -63,7 +82,9 @@ def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
         space=declared.space,
         x=x,
         y=y,
-        normalization=Normalization.of(declared.statistics),
+        normalization=Normalization.of(declared.statistics)
+        if label == "y"
+        else Normalization(Normalization.of(declared.statistics).x, Affine.fit(y)),
     )
     openers = {
         oracle: partial(open_oracle, folder, declared, entry, (x, y))
@@ -74,11 +95,24 @@ def load(name: str | os.PathLike[str], revision: str | None = None) -> Task:
         offline=offline,
         oracles=Oracles(openers),
         dataset_sha256=sha256(raw).hexdigest(),
-        _hidden=partial(read_split, folder, declared, TEST),
+        _hidden=partial(read_split, folder, declared, TEST, label),
     )
 
 
-def read_split(folder: Folder, declared: Manifest, file: str) -> Rows:
+def _label(folder: Folder, declared: Manifest, labels: Labels) -> str:
+    """Name the column that holds the labels asked for."""
+    if labels not in ("measured", "oracle"):
+        raise ValueError(f"labels are 'measured' or 'oracle', got {labels!r}")
+    if labels == "measured" or any(entry.exact for entry in declared.oracles.values()):
+        return "y"
+    if declared.y_oracle is None:
+        raise InvalidDataset(
+            str(folder), ["it was published without its oracle's labels (no column y_oracle)"]
+        )
+    return "y_oracle"
+
+
+def read_split(folder: Folder, declared: Manifest, file: str, label: str = "y") -> Rows:
     """Read one split of a dataset folder; a split without a file has no rows.
 
     Raises:
@@ -89,7 +123,8 @@ def read_split(folder: Folder, declared: Manifest, file: str) -> Rows:
     if file not in declared.files:
         return np.empty((0, space.dim), space.dtype), np.empty(0, np.float32)
     entry = declared.files[file]
-    x, y = parquet.read(folder.read(file, entry.sha256), space, f"{folder}/{file}")
+    raw = folder.read(file, entry.sha256, partial(parquet.has_content, wanted=entry.content_sha256))
+    x, y = parquet.read(raw, space, f"{folder}/{file}", label)
     if len(y) != entry.rows:
         raise InvalidDataset(
             str(folder), [f"{file} has {len(y)} rows, task.json says {entry.rows}"]

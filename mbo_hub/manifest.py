@@ -17,6 +17,7 @@ from mbo_hub.spaces import Box, Sequence
 
 __all__ = [
     "FORMAT",
+    "Band",
     "Golden",
     "HeldOut",
     "Manifest",
@@ -28,6 +29,7 @@ __all__ = [
     "Split",
     "Statistics",
     "StoredFile",
+    "Support",
     "TableEntry",
     "json_schema",
     "read",
@@ -76,11 +78,13 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
         percentiles: lower and upper percentile of y over the full data (linear interpolation).
         y_low: the value at the lower percentile; rows at it are visible.
         y_high: the value at the upper percentile; rows at it are visible.
+        sampled: only this many of those rows are visible, drawn at random; null is all of them.
     """
 
     percentiles: tuple[Percentile, Percentile]
     y_low: float
     y_high: float
+    sampled: Count | None = None
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,11 +114,50 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of the dataset folder."""
+    """One file of the dataset folder.
+
+    Attributes:
+        sha256: of the file.
+        bytes: its size.
+        rows: how many it holds.
+        content_sha256: of its values, whatever wrote the file (`parquet.content_sha256`): a file
+            with these values is the declared one, too. Parquet writers differ in their bytes.
+        arrow_bytes: of its table in memory, which `datasets` calls num_bytes.
+    """
 
     sha256: Sha256
     bytes: Count
     rows: Count
+    content_sha256: Sha256 | None = None
+    arrow_bytes: Count | None = None
+
+
+class Band(msgspec.Struct, frozen=True, kw_only=True):
+    """How an oracle does on held-out designs at some distance from those that it was trained on.
+
+    Attributes:
+        percentiles: least and largest distance among them, as `Support` counts distances.
+        rows: how many they are.
+        spearman: rank correlation with y; null where one of the two does not vary.
+        mean_absolute_error: in units of y.
+    """
+
+    percentiles: tuple[Percentile, Percentile]
+    rows: Count
+    spearman: Fraction | None
+    mean_absolute_error: float
+
+
+class Support(msgspec.Struct, frozen=True, kw_only=True):
+    """How close to each other the designs are that an oracle was trained on.
+
+    Attributes:
+        designs: how many distinct ones there are.
+        distances: percentiles 0, 1, … 100 of the distance from each to the nearest other one.
+    """
+
+    designs: Count
+    distances: Annotated[tuple[float, ...], msgspec.Meta(min_length=101, max_length=101)]
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +171,8 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
         mean_absolute_error: in units of y.
         spearman_random_rows: the same with as many rows held out at random, where `rule` holds out
             groups of related rows: what is learned from a row's relatives shows in the difference.
+        mean_absolute_error_seen: the error on the rows that the same model was trained on.
+        by_distance: the held-out designs by their distance to the nearest one trained on.
     """
 
     rows: Count
@@ -136,6 +181,8 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
     spearman_top_decile: Fraction
     mean_absolute_error: float
     spearman_random_rows: Fraction | None = None
+    mean_absolute_error_seen: float | None = None
+    by_distance: tuple[Band, ...] = ()
 
 
 class TableEntry(msgspec.Struct, frozen=True, kw_only=True, tag="table", tag_field="kind"):
@@ -164,6 +211,7 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
         tolerance: largest difference from stored y that an exact oracle may show.
         held_out: how a learned oracle does on rows that it did not see.
         trained_on: which rows it saw.
+        support: how far apart those are, to tell designs that it knows nothing about.
         description: one sentence.
     """
 
@@ -175,6 +223,7 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
     tolerance: float = 0.0
     held_out: HeldOut | None = None
     trained_on: str = ""
+    support: Support | None = None
     description: str = ""
 
     @property
@@ -235,6 +284,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         source: origin and terms of the measurements.
         oracles: by name; the first is the task's own.
         text: the column that writes designs for people, where there is one.
+        y_oracle: the oracle whose values stand in the column `y_oracle`, where there is one.
         files: the data files by path, `data/train.parquet` among them.
     """
 
@@ -250,6 +300,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     source: Source | None = None
     oracles: dict[str, OracleEntry] = {}
     text: str | None = None
+    y_oracle: str | None = None
     files: dict[FilePath, StoredFile]
 
     def to_json(self) -> bytes:
@@ -307,6 +358,10 @@ def read(raw: bytes, where: str) -> Manifest:
     if not manifest.statistics.y_min < manifest.statistics.y_max:
         raise InvalidDataset(
             where, ["task.json: y_min is not below y_max, so nothing can be scored"]
+        )
+    if manifest.y_oracle is not None and manifest.y_oracle not in manifest.oracles:
+        raise InvalidDataset(
+            where, [f"task.json: y_oracle names {manifest.y_oracle!r}, which is no oracle of it"]
         )
     if "data/train.parquet" not in manifest.files:
         raise InvalidDataset(where, ["task.json: files has no data/train.parquet"])

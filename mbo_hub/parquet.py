@@ -1,13 +1,14 @@
 """The parquet files of a dataset: one writer, one reader.
 
-`x` is a fixed-size list (int8 tokens, dictionary-coded, or float32, byte-stream-split), `y` is
-float32; zstd level 3, one row group. Two writes of the same table give identical bytes (pyarrow
-26.0.1; another pyarrow writes its own name into the footer). Reading flattens the Arrow buffer:
-`datasets.with_format("numpy")` turns int8 into int64 and takes 250 times as long.
+`x` is a fixed-size list (int8 tokens, dictionary-coded, or float32, byte-stream-split), `y` and
+`y_oracle` are float32; zstd level 3, one row group. Two writes of the same table give identical
+bytes (pyarrow 26.0.1; another pyarrow writes its own name into the footer). Reading flattens the
+Arrow buffer: `datasets.with_format("numpy")` turns int8 into int64 and takes 250 times as long.
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from mbo_hub.typing import Float32, Num
 if TYPE_CHECKING:
     from mbo_hub.spaces import Space
 
-__all__ = ["read", "write"]
+__all__ = ["arrow_bytes", "content_sha256", "has_content", "read", "write"]
 
 
 def write(table: pa.Table, sink: Any) -> None:
@@ -59,8 +60,57 @@ def _is_floating(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(inner))
 
 
+def content_sha256(raw: bytes) -> str:
+    """Hash the values of a parquet file, whatever program wrote it.
+
+    For each column in order: its name and a zero byte, then its numbers in little-endian bytes, row
+    after row, or its texts in UTF-8, each with a zero byte behind it.
+
+    Raises:
+        InvalidDataset: not a parquet file, or with columns of other kinds or empty cells.
+    """
+    digest = sha256()
+    table = _table(raw, None, "the file")
+    for name in table.column_names:
+        column = table[name]
+        digest.update(name.encode() + b"\0")
+        if _nulls(column):
+            raise InvalidDataset("the file", [f"column {name} has empty cells"])
+        if pa.types.is_string(_plain(column.type)):
+            digest.update(b"".join(t.encode() + b"\0" for t in column.to_pylist()))
+            continue
+        inner = column.type.value_type if pa.types.is_fixed_size_list(column.type) else column.type
+        if not (pa.types.is_integer(inner) or pa.types.is_floating(inner)):
+            raise InvalidDataset("the file", [f"column {name} is {column.type}"])
+        dtype = np.dtype(inner.to_pandas_dtype())
+        digest.update(_values(column, dtype).astype(dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def arrow_bytes(raw: bytes) -> int:
+    """Size in memory of the table in a parquet file."""
+    return int(_table(raw, None, "the file").nbytes)
+
+
+def has_content(raw: bytes, wanted: str | None) -> bool:
+    """Tell whether a parquet file holds the values of this `content_sha256`."""
+    try:
+        return wanted is not None and content_sha256(raw) == wanted
+    except InvalidDataset:
+        return False
+
+
+def _table(raw: bytes, columns: list[str] | None, where: str) -> pa.Table:
+    """Read some columns of a parquet file, or all, as one chunk."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False)
+        return file.read(columns=columns, use_threads=False).combine_chunks()
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidDataset(where, [f"not a readable parquet file: {error}"]) from None
+
+
 def read(
-    raw: bytes, space: Space, where: str
+    raw: bytes, space: Space, where: str, label: str = "y"
 ) -> tuple[Num[np.ndarray, "n d"], Float32[np.ndarray, " n"]]:
     """Read designs and objective of one split.
 
@@ -68,31 +118,29 @@ def read(
         raw: content of the file, already checked against its sha256.
         space: gives the width and dtype of x.
         where: what to call the file in messages.
+        label: the column that holds y.
 
     Returns:
         x, (n, d) in the space's dtype, and y, (n,) float32.
 
     Raises:
-        InvalidDataset: not a parquet file, or without columns x and y of the right type.
+        InvalidDataset: not a parquet file, or without these columns of the right type.
     """
-    try:
-        file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False)
-        table = file.read(columns=["x", "y"], use_threads=False).combine_chunks()
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidDataset(where, [f"not a readable parquet file: {error}"]) from None
+    table = _table(raw, ["x", label], where)
     wanted = pa.list_(pa.from_numpy_dtype(space.dtype), space.dim)
     problems = [
-        f"no column {name}" for name in ("x", "y") if name not in table.column_names
+        f"no column {name}" for name in ("x", label) if name not in table.column_names
     ] or [
         f"column {name} is {table.schema.field(name).type}, not {kind}"
-        for name, kind in (("x", wanted), ("y", pa.float32()))
+        for name, kind in (("x", wanted), (label, pa.float32()))
         if not _same(table.schema.field(name).type, kind)
     ]  # fmt: skip
     if not problems:
-        problems = [f"column {n} has empty cells" for n in ("x", "y") if _nulls(table[n])]
+        problems = [f"column {n} has empty cells" for n in ("x", label) if _nulls(table[n])]
     if problems:
         raise InvalidDataset(where, problems)
-    return _values(table["x"], space.dtype).reshape(-1, space.dim), _values(table["y"], np.float32)
+    x = _values(table["x"], space.dtype).reshape(-1, space.dim)
+    return x, _values(table[label], np.float32)
 
 
 def _same(found: pa.DataType, wanted: pa.DataType) -> bool:

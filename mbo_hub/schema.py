@@ -27,6 +27,7 @@ def frame_schema(
     space: Sequence | Box,
     *,
     text: str | None = None,
+    y_oracle: bool = False,
     y_between: tuple[float, float] = FINITE,
 ) -> pa.DataFrameSchema:
     """Describe a frame of designs and objective values.
@@ -34,6 +35,7 @@ def frame_schema(
     Args:
         space: of the task; x is checked by it.
         text: the column that writes designs for people; must say the same as x.
+        y_oracle: whether there is a column of the oracle's values.
         y_between: smallest and largest legal y.
     """
     import pandera.polars as pa
@@ -63,6 +65,8 @@ def frame_schema(
             pa.Check.in_range(low, high),  # NaN counts as empty, infinities lie outside
         ),
     }
+    if y_oracle:
+        columns["y_oracle"] = pa.Column(pl.Float32, pa.Check.in_range(*FINITE))
     checks = []
     if text is not None:
         columns[text] = pa.Column(pl.String)
@@ -78,7 +82,12 @@ def split_schema(manifest: Manifest, split: str) -> pa.DataFrameSchema:
     rule = manifest.split
     if rule is not None and split == "train":
         low, high = rule.y_low, rule.y_high
-    return frame_schema(manifest.space, text=manifest.text, y_between=(low, high))
+    return frame_schema(
+        manifest.space,
+        text=manifest.text,
+        y_oracle=manifest.y_oracle is not None,
+        y_between=(low, high),
+    )
 
 
 def problems(frame: pl.DataFrame, schema: pa.DataFrameSchema, where: str) -> list[str]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import os
+import statistics
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,10 +20,10 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from mbo_hub import __version__
+from mbo_hub import __version__, trust
 from mbo_hub.atomic import write_file
 from mbo_hub.errors import InvalidDesign, InvalidFile
-from mbo_hub.manifest import Manifest, Name
+from mbo_hub.manifest import Manifest, Name, OracleEntry
 from mbo_hub.offline import Offline
 from mbo_hub.oracles import Fingerprint, Oracle
 from mbo_hub.spaces import Sequence, Space
@@ -76,6 +78,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         diversity: mean distance between two valid designs; None below two.
         novelty: mean distance from a valid design to the nearest visible one.
         metric: the distance of these two.
+        support: of each scored design, how far it is from what a learned oracle was trained on, as
+            a percentile of how far those designs are from each other (`mbo_hub.trust`); None for a
+            design that is not valid, and as a whole for an oracle that needs no such warning.
+        outside: fraction of the valid designs that lie outside the oracle's support, at or beyond
+            the 99th of these percentiles.
+        spread: of each scored design, the standard deviation of a forest's trees, raw.
     """
 
     format: int
@@ -106,6 +114,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     diversity: float | None
     novelty: float | None
     metric: str
+    support: tuple[float | None, ...] | None = None
+    outside: float | None = None
+    spread: tuple[float | None, ...] | None = None
 
     def __str__(self) -> str:
         return _render(self)
@@ -181,6 +192,7 @@ def evaluate(
     dataset_sha256: str,
     oracle: Oracle,
     oracle_name: str,
+    training: Callable[[], Num[np.ndarray, "n d"]],
     budget: int = BUDGET,
     project: bool = False,
 ) -> Report:
@@ -193,6 +205,7 @@ def evaluate(
         dataset_sha256: of task.json.
         oracle: what scores.
         oracle_name: its name in the manifest.
+        training: gives the designs that a learned oracle was trained on.
         budget: how many designs count.
         project: first replace illegal designs by the nearest legal ones.
 
@@ -218,7 +231,7 @@ def evaluate(
     valid = space.validate(usable[legal])
     scale = offline.normalization.x.std
     distinct = len(np.unique(valid, axis=0))
-    nearest = _nearest(space, valid, offline.x, scale)
+    nearest = trust.nearest(space, valid, offline.x, scale)
     values = tuple(v if math.isfinite(v) else None for v in y.tolist())
     return Report(
         format=RECEIPT_FORMAT,
@@ -247,10 +260,44 @@ def evaluate(
         visible=float(np.count_nonzero(nearest == 0)) / len(given),
         diversity=space.mean_distance(valid, scale),
         novelty=float(nearest.mean()) if len(valid) else None,
+        **_trust(oracle, manifest.oracles.get(oracle_name), legal, valid, offline, training),
         metric="Hamming distance"
         if isinstance(space, Sequence)
         else "distance in units of the visible std",
     )
+
+
+def _trust(
+    oracle: Oracle,
+    entry: OracleEntry | None,
+    legal: Bool[np.ndarray, " n"],
+    valid: Num[np.ndarray, "m d"],
+    offline: Offline,
+    training: Callable[[], Num[np.ndarray, "k d"]],
+) -> dict[str, Any]:
+    """The fields of a report that say how far a learned oracle is to be trusted."""
+    fields: dict[str, Any] = {}
+    spread = getattr(oracle, "spread", lambda designs: None)(valid)
+    if spread is not None:
+        fields["spread"] = _by_row(legal, spread)
+    support = getattr(entry, "support", None)
+    if support is not None:
+        scale = offline.normalization.x.std
+        apart = trust.nearest(offline.space, valid, training(), scale)
+        percentiles = trust.percentiles(support, apart)
+        fields["support"] = _by_row(legal, percentiles)
+        fields["outside"] = (
+            float(np.mean(percentiles >= trust.OUTSIDE)) if len(percentiles) else None
+        )
+    return fields
+
+
+def _by_row(
+    legal: Bool[np.ndarray, " n"], values: Num[np.ndarray, " m"]
+) -> tuple[float | None, ...]:
+    """Values of the legal rows, and None for the others."""
+    of_legal = iter(values.tolist())
+    return tuple(next(of_legal) if row else None for row in legal)
 
 
 def _figures(y: tuple[float | None, ...], manifest: Manifest) -> dict[str, Any]:
@@ -299,21 +346,6 @@ def _summary(y: Float64[np.ndarray, " n"]) -> Summary:
     return Summary(
         best=y.max().item(), p90=p90, p80=p80, median=np.median(y).item(), mean=y.mean().item()
     )
-
-
-def _nearest(
-    space: Space,
-    designs: Num[np.ndarray, "n d"],
-    visible: Num[np.ndarray, "m d"],
-    scale: Float64[np.ndarray, " d"],
-) -> Float64[np.ndarray, " n"]:
-    """Distance from each design to the nearest visible one, a few rows at a time."""
-    step = max(1, 2**22 // max(1, len(visible)))
-    parts = [
-        space.distance(designs[i : i + step], visible, scale).min(axis=1)
-        for i in range(0, len(designs), step)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def _designs_sha256(designs: Num[np.ndarray, "n d"]) -> str:
@@ -415,6 +447,12 @@ def _difference(what: str, said: Any, found: Any) -> list[str]:
             for part in said.__struct_fields__
             for line in _difference(f"{what}.{part}", getattr(said, part), getattr(found, part))
         ]
+    if isinstance(said, tuple) and isinstance(found, tuple) and len(said) == len(found):
+        pairs = [(a, b) for a, b in zip(said, found, strict=True) if a != b]
+        if all(
+            None not in pair and math.isclose(*pair, rel_tol=1e-4, abs_tol=1e-6) for pair in pairs
+        ):
+            return []
     floats = isinstance(said, float) and isinstance(found, float)
     same = math.isclose(said, found, rel_tol=1e-9, abs_tol=1e-9) if floats else said == found
     return [] if same else [f"{what}: the receipt says {said}, here it is {found}"]
@@ -449,6 +487,8 @@ def _render(report: Report) -> str:
     )
     if report.projected is not None:
         fractions += f", projected onto the space {report.projected}"
+    if report.outside is not None:
+        fractions += f", outside the oracle's data {report.outside:.1%}"
     distances = (
         f"diversity {number(report.diversity)} (mean between two designs), novelty "
         f"{number(report.novelty)} (mean to the nearest visible one); {report.metric}"
@@ -457,6 +497,11 @@ def _render(report: Report) -> str:
         f"dataset {report.dataset_sha256[:12]}, oracle {report.fingerprint.sha256[:12]}, designs "
         f"{report.designs_sha256[:12]}; {report.fingerprint.runtime}"
     )
+    if report.spread is not None and scored:
+        about = [s for s in report.spread if s is not None]
+        if about:
+            middle = number(statistics.median(about))
+            distances += f"\nspread of the oracle's trees {middle} (median)"
     if report.agreement is not None:
         origin += f", golden values {report.agreement}"
     return "\n".join([head, "", *table, "", fractions, distances, origin])

@@ -12,6 +12,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from collections.abc import Sequence as Rows
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -424,6 +425,15 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
 _Bound = float | None | tuple[float | None, ...]
 
 
+@lru_cache(256)
+def _filled(side: _Bound, unbounded: float, size: int) -> Float32[np.ndarray, " d"]:
+    """One side's bound of each value; kept, since every score asks for it."""
+    each = side if isinstance(side, tuple) else (side,) * size
+    bounds = np.array([unbounded if v is None else v for v in each], np.float32)
+    bounds.flags.writeable = False
+    return bounds
+
+
 class Box(Space, frozen=True, tag="box", kw_only=True):
     """Designs that are `size` real numbers, each between a lower and an upper bound, both legal.
 
@@ -432,6 +442,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         low: lower bound: one for all values or one each; None is unbounded.
         high: upper bound, likewise.
         names: what each value is called; default x0, x1, ….
+        nonzero: whether a design of zeros alone is illegal.
 
     Example:
         >>> box = Box(size=2, low=0.0, high=(1.0, None), names=("Cu", "O"))
@@ -446,6 +457,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
     low: _Bound = None
     high: _Bound = None
     names: tuple[str, ...] = ()
+    nonzero: bool = False
 
     def __post_init__(self) -> None:
         for side in (self.low, self.high):
@@ -477,24 +489,24 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
     @property
     def bounds(self) -> tuple[Float32[np.ndarray, " d"], Float32[np.ndarray, " d"]]:
         """Lower and upper bounds, (d,) each, as the float32 values that designs are held to."""
-
-        def filled(side: _Bound, unbounded: float) -> Float32[np.ndarray, " d"]:
-            each = side if isinstance(side, tuple) else (side,) * self.size
-            return np.array([unbounded if v is None else v for v in each], np.float32)
-
-        return filled(self.low, -np.inf), filled(self.high, np.inf)
+        return _filled(self.low, -np.inf, self.size), _filled(self.high, np.inf, self.size)
 
     def _legal_values(self, designs: Num[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
         low, high = self.bounds
         # Judged as the float32 value that will be scored, so that a float64 bound is legal too.
         with np.errstate(over="ignore"):  # beyond float32: becomes infinite, and is refused
             values = designs.astype(np.float32, copy=False)
-        return np.isfinite(values) & (values >= low) & (values <= high)
+        legal = np.isfinite(values) & (values >= low) & (values <= high)
+        if self.nonzero:
+            legal[~values.any(axis=1)] = False
+        return legal
 
     def _explain(self, row: Num[np.ndarray, " d"], at: int) -> str:
         low, high = (side[at].item() for side in self.bounds)
         value, name = row[at].item(), self.columns[at]
         with np.errstate(over="ignore"):
+            if self.nonzero and not row.astype(np.float32).any():
+                return "has nothing but zeros; at least one value differs from 0"
             if not np.isfinite(np.float32(value)):
                 return f"has {value} for {name}; values are finite float32 numbers"
         if high == np.inf:

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "Download",
     "Forest",
     "Generated",
     "Groups",
+    "Model",
     "OracleSpec",
     "Simulator",
     "Table",
     "TableGraph",
     "TaskSpec",
+    "Trained",
     "Wheel",
 ]
 
@@ -51,6 +54,42 @@ class Wheel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Download:
+    """Raw data inside a zip archive at a public address.
+
+    Attributes:
+        url: of the archive.
+        sha256: of the archive.
+        member: path of the raw file inside it.
+        member_sha256: of the raw file.
+    """
+
+    url: str
+    sha256: str
+    member: str
+    member_sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.member} from {self.url}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """Data that are the values of the task's own ONNX oracle, over the whole domain.
+
+    Attributes:
+        script: command that trains it.
+        file: where it lies in the oracle folder.
+    """
+
+    script: str
+    file: str = "model.onnx"
+
+    def __str__(self) -> str:
+        return f"{self.file}, which `{self.script}` trains"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """The data cover the whole domain: the oracle looks designs up."""
 
@@ -67,24 +106,47 @@ class TableGraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """A random forest on one-hot tokens or raw values, exported to ONNX.
+    """A forest on one-hot tokens, counts of token n-grams, or raw values, exported to ONNX.
 
     Attributes:
         file: where in the oracle folder.
+        kind: a random forest, or one of extremely randomized trees.
         trees: how many.
         leaves: at most this many leaves a tree; None grows trees to full depth.
+        least: at least this many rows a leaf.
+        ngrams: count token n-grams up to this length instead of one-hot encoding tokens.
         max_features: fraction of the features tried at each split.
         held_out: fraction of the groups of rows that it is not trained on.
+        own: whether this is the task's oracle rather than a stand-in for it. Then it is trained on
+            all rows, its held-out figures are those of a second forest that was not, and users
+            are told what to distrust: the spread over trees, and how far designs are from the data.
         seed: of the held-out choice and of the forest.
         description: one sentence.
     """
 
     file: str = "surrogate.onnx"
+    kind: Literal["random", "extra"] = "random"
     trees: int
     leaves: int | None
+    least: int = 1
+    ngrams: int | None = None
     max_features: float
     held_out: float = 0.1
+    own: bool = False
     seed: int = 0
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """An ONNX graph that a script trained, and that defines the objective.
+
+    Attributes:
+        file: where in the oracle folder.
+        description: one sentence.
+    """
+
+    file: str = "model.onnx"
     description: str
 
 
@@ -103,7 +165,7 @@ class Simulator:
     description: str
 
 
-OracleSpec = Table | TableGraph | Forest | Simulator
+OracleSpec = Table | TableGraph | Forest | Trained | Simulator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +211,16 @@ class TaskSpec:
         space: what a legal design is.
         objective: what is maximised.
         raw: the raw file.
+        embedded: whether the package carries the data. Where it may not, users build them from the
+            public source, into their own cache.
         source: origin and terms, as published in task.json.
         build: raw file → frame with columns x (pl.Array), y (Float32) and any others, in the order
             in which they are published. The only code that a task needs.
         text: the column that writes a design for people, where there is one.
         extra: further columns, int32, and what they mean.
         visible: lower and upper percentile of y that methods may see.
+        sampled: only this many of those rows, drawn with seed 0; None shows all of them.
+        y_oracle: the oracle whose values are published beside y; None where y is its values.
         groups: rows that must be held out together, because they are related.
         oracles: by name, the task's own first.
         known: what a user should know about the data: one Markdown sentence each.
@@ -170,12 +236,15 @@ class TaskSpec:
     design: str
     space: Sequence | Box
     objective: Objective
-    raw: Wheel | Generated
+    raw: Wheel | Generated | Download | Model
+    embedded: bool = True
     source: Source
     build: Callable[[bytes], pl.DataFrame]
     text: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     visible: tuple[float, float]
+    sampled: int | None = None
+    y_oracle: str | None = None
     groups: Groups | None = None
     oracles: Mapping[str, OracleSpec]
     known: tuple[str, ...] = ()

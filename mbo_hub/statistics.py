@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mbo_hub.manifest import Split, Statistics
-from mbo_hub.typing import Float32, Num
+from mbo_hub.typing import Bool, Float32, Num
 
-__all__ = ["measure", "rule_of"]
+__all__ = ["measure", "rule_of", "visible_rows"]
 
 
 def measure(
@@ -35,7 +35,20 @@ def measure(
     )
 
 
-def rule_of(percentiles: tuple[float, float], y: Float32[np.ndarray, " n"]) -> Split:
+def rule_of(
+    percentiles: tuple[float, float], y: Float32[np.ndarray, " n"], sampled: int | None = None
+) -> Split:
     """Measure the cuts of a percentile rule on the full data (linear interpolation, float64)."""
     low, high = np.percentile(y.astype(np.float64), percentiles).tolist()
-    return Split(percentiles=percentiles, y_low=low, y_high=high)
+    return Split(percentiles=percentiles, y_low=low, y_high=high, sampled=sampled)
+
+
+def visible_rows(rule: Split, y: Float32[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Tell which rows of the full data a rule makes visible; a sample is drawn with seed 0."""
+    exact = y.astype(np.float64)
+    visible = (exact >= rule.y_low) & (exact <= rule.y_high)
+    if rule.sampled is not None:
+        among = np.flatnonzero(visible)
+        visible[:] = False
+        visible[np.random.default_rng(0).choice(among, rule.sampled, replace=False)] = True
+    return visible

@@ -177,6 +177,7 @@ class Task:
             dataset_sha256=self.dataset_sha256,
             oracle=self.oracles[name],
             oracle_name=name,
+            training=lambda: np.concatenate([self.x, self.hidden[0]]),
             budget=budget,
             project=project,
         )

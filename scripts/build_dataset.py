@@ -32,7 +32,7 @@ def main() -> None:
             build_one(name, arguments.raw_dir, check=arguments.check)
         if not arguments.check:
             for path in build.write_documents(TASKS):
-                print(f"wrote {path.relative_to(build.ROOT)}")
+                print(f"wrote {build.shown(path)}")
     except MboHubError as error:
         sys.exit(str(error))
 
@@ -40,14 +40,14 @@ def main() -> None:
 def build_one(name: str, raw_dir: Path, *, check: bool) -> None:
     """Build one task, or check that a build would change nothing."""
     spec = TASKS[name]
-    raw = build.fetch(spec.raw, raw_dir)
+    raw = build.fetch(spec, raw_dir)
     if not check:
         for path in build.write_data(spec, raw):
-            print(f"wrote {path.relative_to(build.ROOT)}")
+            print(f"wrote {build.shown(path)}")
         return
     changed = build.outdated_data(spec, raw)
     if changed:
-        named = ", ".join(str(path.relative_to(build.ROOT)) for path in changed)
+        named = ", ".join(build.shown(path) for path in changed)
         sys.exit(f"{name}: the raw file gives another {named}")
     print(f"{name}: the data are what the raw file gives, byte for byte")
 

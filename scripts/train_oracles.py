@@ -19,9 +19,9 @@ def main() -> None:
     try:
         for name in parser.parse_args().tasks:
             for path in build.write_oracles(TASKS[name]):
-                print(f"wrote {path.relative_to(build.ROOT)}")
+                print(f"wrote {build.shown(path)}")
         for path in build.write_documents(TASKS):
-            print(f"wrote {path.relative_to(build.ROOT)}")
+            print(f"wrote {build.shown(path)}")
     except MboHubError as error:
         sys.exit(str(error))
 

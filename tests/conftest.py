@@ -3,28 +3,76 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 os.environ["HF_ENDPOINT"] = (
     "http://127.0.0.1:9"  # nothing listens there: no test leaves the machine
 )
+# As on a new user's machine, nothing is built: `build_cache` has what is, for tests that need it.
+EMPTY_CACHE = os.environ["MBO_HUB_CACHE"] = tempfile.mkdtemp(prefix="mbo-hub-tests-")
 
 import jaxtyping
 
 HOOK = jaxtyping.install_import_hook("mbo_hub", "beartype.beartype")
 
 import shutil  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 import mbo_hub  # noqa: E402
+from mbo_hub import build  # noqa: E402
+from mbo_hub.assembly import build_in_cache  # noqa: E402
+from mbo_hub.tasks import TASKS  # noqa: E402
 
 hypothesis.settings.register_profile("default", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).parent.parent
 RAW = ROOT.parent / "shared" / "raw"  # raw sources, where they lie beside the checkout
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(EMPTY_CACHE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def build_cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds a task that the package does not carry, once; gives the cache that has it."""
+    place = tmp_path_factory.mktemp("built")
+
+    def build_once(name: str) -> Path:
+        if not (RAW / name).is_dir():
+            pytest.skip(f"{name}'s raw file is not at ../shared/raw")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MBO_HUB_CACHE", str(place))
+            build_in_cache(TASKS, name, RAW / name)
+        return place
+
+    return build_once
+
+
+@pytest.fixture
+def available(
+    build_cache: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Path]:
+    """Makes a task of the archive loadable in this test; gives the folder of its data."""
+
+    def make(name: str) -> Path:
+        if not TASKS[name].embedded:
+            monkeypatch.setenv("MBO_HUB_CACHE", str(build_cache(name)))
+        return build.data_folder(TASKS[name])
+
+    return make
+
+
+@pytest.fixture
+def superconductor(available: Callable[[str], Path]) -> mbo_hub.Task:
+    """Loaded from what `mbo build` made; processes that the test starts find it, too."""
+    available("superconductor")
+    return mbo_hub.load("superconductor")
 
 
 @pytest.fixture(scope="session")

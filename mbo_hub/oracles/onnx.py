@@ -28,7 +28,7 @@ class OnnxOracle:
     """Scores designs with onnxruntime on the CPU.
 
     The graph has one input `x`, (n, d) int64 tokens or float32 values, and one output, (n,) or
-    (n, 1) of a floating type.
+    (n, 1) of a floating type. A second output called `spread` says how much to doubt each value.
 
     Args:
         space: of the task.
@@ -90,8 +90,9 @@ class OnnxOracle:
                 f"{self.name}: its batch is fixed at {inputs[0].shape[0]}; export it with a "
                 "dynamic first dimension"
             )
-        if len(outputs) != 1 or outputs[0].type not in ("tensor(float)", "tensor(double)"):
-            kinds = [(o.name, o.type) for o in outputs]
+        kinds = [(o.name, o.type) for o in outputs]
+        floating = all(kind in ("tensor(float)", "tensor(double)") for _, kind in kinds)
+        if not floating or [name for name, _ in kinds[1:]] not in ([], ["spread"]):
             raise OracleUnavailable(f"{self.name}: gives {kinds}, expected one floating output")
         return session
 
@@ -113,19 +114,37 @@ class OnnxOracle:
 
     def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
         """Score designs, (n, d) → (n,) float32; InvalidDesign names the first illegal one."""
+        return self._score(designs, 0)
+
+    def spread(self, designs: Any) -> Float32[np.ndarray, " n"] | None:
+        """Tell how far apart the parts of the oracle are about designs, if it says so.
+
+        Args:
+            designs: (n, d) legal designs.
+
+        Returns:
+            Standard deviation of a forest's trees, (n,) float32, in raw units; None where the file
+            has no output called `spread`.
+
+        Raises:
+            InvalidDesign: names the first illegal design.
+        """
+        return self._score(designs, 1) if len(self._session.get_outputs()) > 1 else None
+
+    def _score(self, designs: Any, output: int) -> Float32[np.ndarray, " n"]:
         legal = self.space.validate(designs)
         # Out-of-range tokens would give a plausible number: the line above is what refuses them.
         x = legal.astype(np.int64) if isinstance(self.space, Sequence) else legal
         chunks = [x[i : i + CHUNK] for i in range(0, len(x), CHUNK)]
         if len(chunks) <= 1 or self.threads == 1:
-            scored = [self._run(chunk) for chunk in chunks]
+            scored = [self._run(chunk, output) for chunk in chunks]
         else:
             with ThreadPoolExecutor(min(self.threads, len(chunks))) as pool:
-                scored = list(pool.map(self._run, chunks))
+                scored = list(pool.map(self._run, chunks, [output] * len(chunks)))
         return np.concatenate(scored) if scored else np.empty(0, np.float32)
 
-    def _run(self, x: Num[np.ndarray, "n d"]) -> Float32[np.ndarray, " n"]:
-        y = self._session.run(None, {"x": x})[0]
+    def _run(self, x: Num[np.ndarray, "n d"], output: int) -> Float32[np.ndarray, " n"]:
+        y = self._session.run(None, {"x": x})[output]
         if y.size != len(x):
             raise OracleUnavailable(f"{self.name}: gave {y.shape} values for {len(x)} designs")
         with np.errstate(over="ignore"):  # beyond float32: infinite, which counts as invalid

@@ -1,0 +1,152 @@
+"""Raw file → validated frame → parquet files, for maintainers and in a user's own cache."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mbo_hub import archive, manifest, parquet, schema, sources, statistics
+from mbo_hub.atomic import new_folder
+from mbo_hub.errors import IntegrityError, InvalidDataset, UnknownTask
+from mbo_hub.loader import TEST, TRAIN
+from mbo_hub.manifest import OnnxEntry
+from mbo_hub.oracles import Oracle
+from mbo_hub.oracles.onnx import OnnxOracle
+from mbo_hub.spec import Download, TaskSpec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["assemble", "build_in_cache", "split"]
+
+
+def assemble(spec: TaskSpec, raw: bytes, oracle: Oracle | None) -> dict[str, bytes]:
+    """Build, validate, split and encode the data of a task.
+
+    Args:
+        spec: of the task.
+        raw: content of its raw file.
+        oracle: gives the column `y_oracle`, where the task has one.
+
+    Returns:
+        Content of each parquet file, by its path in the dataset folder.
+
+    Raises:
+        InvalidDataset: the frame breaks its schema; all violations.
+    """
+    import polars as pl
+
+    frame = spec.build(raw)
+    if oracle is not None:
+        x = schema.matrix(frame["x"], spec.space)
+        frame = frame.insert_column(
+            frame.columns.index("y") + 1, pl.Series("y_oracle", oracle(x), pl.Float32)
+        )
+    wanted = schema.frame_schema(spec.space, text=spec.text, y_oracle=oracle is not None)
+    found = schema.problems(frame, wanted, spec.name)
+    if found:
+        raise InvalidDataset(spec.name, found)
+    splits = zip((TRAIN, TEST), split(spec, frame), strict=True)
+    return {file: _encode(part) for file, part in splits if len(part)}
+
+
+def split(spec: TaskSpec, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part the rows of a task's full data into the visible and the hidden ones."""
+    import polars as pl
+
+    y = frame["y"].to_numpy()
+    visible = statistics.visible_rows(statistics.rule_of(spec.visible, y, spec.sampled), y)
+    return frame.filter(pl.Series(visible)), frame.filter(pl.Series(~visible))
+
+
+def _encode(frame: pl.DataFrame) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    parquet.write(frame.to_arrow(), sink)
+    raw: bytes = sink.getvalue().to_pybytes()
+    return raw
+
+
+def build_in_cache(
+    specs: Mapping[str, TaskSpec], name: str, raw_dir: Path | None = None, url: str | None = None
+) -> Path:
+    """Build the data of a task from their public source into the user's cache.
+
+    The result is the dataset folder as it is on the Hub, and `mbo_hub.load` finds it. Its values
+    are compared with those that this release declares before anything is written; nothing is done
+    where it is there already.
+
+    Args:
+        specs: the registry.
+        name: of the task.
+        raw_dir: a folder that has the raw file already, instead of a download.
+        url: another address to download it from.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UnknownTask: no such task, or one whose data are part of the package.
+        DownloadFailed: the source cannot be reached.
+        IntegrityError: the raw file, or what was built from it, is not the declared one.
+        InvalidDataset: the raw file is not in `raw_dir`.
+        OSError: the cache cannot be written.
+    """
+    if name not in specs:
+        raise UnknownTask(f"no task named {name!r}  (`mbo list` shows all)")
+    spec = specs[name]
+    if spec.embedded or not isinstance(spec.raw, Download):
+        raise UnknownTask(f"the data of {name!r} are part of the package; nothing is to be built")
+    card, target = archive.embedded(name), archive.built(name).path
+    declaration = card.read("task.json", archive.pins()[name]["sha256"])
+    declared = manifest.read(declaration, str(card))
+    if _holds(target, declaration, declared):
+        return target
+    if raw_dir is not None and not raw_dir.is_dir():
+        raise InvalidDataset(str(raw_dir), ["is no folder; --raw-dir names one"])
+    raw = sources.fetch(spec.raw, raw_dir or archive.cache_root() / "raw", url=url)
+    files = assemble(spec, raw, _labeller(spec, declared))
+    for file, entry in declared.files.items():
+        if not parquet.has_content(files[file], entry.content_sha256):
+            raise IntegrityError(
+                f"{name}: {file} has other values than those of v{declared.version}, though the "
+                "raw file is the right one; please report this with your versions of polars, "
+                "pyarrow and onnxruntime. Nothing was written"
+            )
+    if target.exists():
+        shutil.rmtree(target)  # damaged, or a build that was interrupted
+    with new_folder(target) as fresh:
+        shutil.copytree(card.path, fresh, dirs_exist_ok=True)
+        for file, content in files.items():
+            (fresh / file).parent.mkdir(exist_ok=True)
+            (fresh / file).write_bytes(content)
+    return target
+
+
+def _holds(folder: Path, declaration: bytes, declared: manifest.Manifest) -> bool:
+    """Tell whether a folder has this task.json and all values that it declares."""
+    said = folder / "task.json"
+    return (
+        said.is_file()
+        and said.read_bytes() == declaration
+        and all(
+            (folder / file).is_file()
+            and parquet.has_content((folder / file).read_bytes(), entry.content_sha256)
+            for file, entry in declared.files.items()
+        )
+    )
+
+
+def _labeller(spec: TaskSpec, declared: manifest.Manifest) -> Oracle | None:
+    """The embedded oracle that gives the column `y_oracle`."""
+    if declared.y_oracle is None:
+        return None
+    entry = declared.oracles[declared.y_oracle]
+    if not isinstance(entry, OnnxEntry):
+        raise TypeError(f"{spec.name}: only an ONNX oracle can label data where they are built")
+    place = archive.embedded_oracle(spec.name)
+    model = place.read(entry.file, entry.sha256)
+    return OnnxOracle(spec.space, model, f"{place}/{entry.file}", exact=entry.exact)

@@ -1,0 +1,254 @@
+"""Every .onnx file gives the same values in three runtimes, none of which knows mbo_hub.
+
+They are onnxruntime, the reference evaluator of onnx, and onnxruntime-web (WebAssembly) under Node.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.reference
+import onnxruntime as ort
+import pytest
+from conftest import ROOT
+
+# How far a value may be from the one in golden.json, as a part of it; README.md says so too. What
+# task.json declares as the oracle's `tolerance` comes on top.
+RELATIVE = 1e-6
+# How far the controllers' actions, float64 from -1 to 1, may be apart: golden.json has none of them.
+ACTION = 1e-12
+
+NODE = ROOT / "tests" / "node"
+README = (ROOT / "README.md").read_text("utf-8")
+HEADING = "## Score from any language\n"
+SECTION = README.partition(HEADING)[2].partition("\n## ")[0]
+
+FILES = {
+    path.relative_to(ROOT / "oracles_onnx").as_posix(): path
+    for path in sorted((ROOT / "oracles_onnx").rglob("*.onnx"))
+}
+each_file = pytest.mark.parametrize("file", FILES)
+
+Tensors = dict[str, np.ndarray]
+
+
+def node_is_missing() -> str:
+    """Why Node cannot run here what package-lock.json asks for; empty where it can."""
+    if shutil.which("node") is None:
+        return "node is not installed"
+    installed = NODE / "node_modules" / ".package-lock.json"  # npm writes it last
+    wanted, found = (
+        {name: entry["version"] for name, entry in json.loads(path.read_text())["packages"].items()
+         if name} if path.is_file() else {}
+        for path in (NODE / "package-lock.json", installed)
+    )  # fmt: skip
+    if found != wanted:
+        return "onnxruntime-web is not installed; scripts/test does that where npm finds it"
+    return ""
+
+
+needs_node = pytest.mark.skipif(bool(node_is_missing()), reason=node_is_missing())
+
+
+@cache
+def read(path: Path) -> tuple[onnx.ModelProto, dict]:
+    golden = path.parent / "golden.json"
+    assert golden.is_file(), f"{golden} is missing: scripts/train_oracles.py writes it"
+    return onnx.load(path), json.loads(golden.read_text("utf-8"))
+
+
+@cache
+def inputs(path: Path) -> Tensors:
+    """The golden designs; for a controller, observations drawn from a normal distribution."""
+    model, golden = read(path)
+    (tensor,) = model.graph.input
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type)
+    width = tensor.type.tensor_type.shape.dim[1].dim_value
+    if tensor.name == "observation":
+        rows = np.random.default_rng(0).normal(scale=2, size=(200, width))
+    else:
+        rows = np.array(golden["x"])
+    assert rows.shape[1] == width
+    return {tensor.name: np.ascontiguousarray(rows, dtype)}
+
+
+@cache
+def in_onnxruntime(path: Path) -> Tensors:
+    """With one thread: several add up a forest's trees in another order."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(path, options)
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, inputs(path)), strict=True))
+
+
+def in_reference(path: Path) -> Tensors:
+    evaluator = onnx.reference.ReferenceEvaluator(read(path)[0])
+    return dict(zip(evaluator.output_names, evaluator.run(None, inputs(path)), strict=True))
+
+
+def in_node(path: Path) -> Tensors:
+    request = {
+        name: {
+            "type": values.dtype.name,
+            "dims": values.shape,
+            "data": base64.b64encode(values.astype(values.dtype.newbyteorder("<"))).decode(),
+        }
+        for name, values in inputs(path).items()
+    }
+    out = run(["node", str(NODE / "score.mjs"), str(path)], ROOT, json.dumps(request))
+    try:
+        answer = json.loads(out)
+        return {
+            name: np.frombuffer(
+                base64.b64decode(tensor["data"], validate=True),
+                np.dtype(tensor["type"]).newbyteorder("<"),
+            ).reshape(tensor["dims"])
+            for name, tensor in answer["outputs"].items()
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        pytest.fail(f"score.mjs answered {out[:300]!r} for {path}: {error!r}")
+
+
+def run(command: list[str], cwd: Path, stdin: str = "") -> str:
+    done = subprocess.run(
+        command, cwd=cwd, input=stdin, capture_output=True, text=True, check=False, timeout=500
+    )
+    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def node_answers() -> Iterator[dict[str, Future[Tensors]]]:
+    """All files in Node, two at a time, the slowest first, while other tests run.
+
+    Loading a forest takes WebAssembly a time that grows with the square of the trees' size.
+    """
+    by_size = sorted(FILES, key=lambda file: FILES[file].stat().st_size, reverse=True)
+    with ThreadPoolExecutor(2) as pool:
+        if node_is_missing():
+            yield {}
+        else:
+            yield {file: pool.submit(in_node, FILES[file]) for file in by_size}
+
+
+def check(path: Path, found: Tensors) -> None:
+    """Compare y with golden.json, and whatever else a file gives with onnxruntime."""
+    golden = read(path)[1]
+    expected = dict(in_onnxruntime(path))
+    assert set(found) == set(expected)
+    if path.name in golden["y"]:
+        expected["y"] = np.array(golden["y"][path.name], np.float32)
+    else:
+        assert set(inputs(path)) == {"observation"}, f"golden.json has no values of {path.name}"
+    for name, values in expected.items():
+        assert found[name].dtype == values.dtype
+        assert found[name].shape == values.shape
+        assert np.isfinite(values).all()
+        allowed = np.full(values.shape, ACTION)
+        if "y" in expected:  # a spread over trees is as precise as the values that it comes from
+            allowed = tolerance(path) + RELATIVE * np.maximum(np.abs(values), np.abs(expected["y"]))
+        apart = np.abs(found[name].astype(np.float64) - values)
+        worst = np.unravel_index((apart - allowed).argmax(), apart.shape)
+        assert (apart <= allowed).all(), (
+            f"{name} of {path.parent.name}/{path.name} is {found[name][worst]}, expected "
+            f"{values[worst]} ± {allowed[worst]:g}, for the input's row {worst[0]}"
+        )
+
+
+def tolerance(path: Path) -> float:
+    """What task.json allows this file."""
+    task = json.loads((ROOT / "dataset_cards" / path.parent.name / "task.json").read_text("utf-8"))
+    entries = [e for e in task["oracles"].values() if e.get("file") == path.name]
+    return max((entry["tolerance"] for entry in entries), default=0.0)
+
+
+def test_the_files_are_found() -> None:
+    assert len(FILES) >= 7
+    assert {"ant/policy.onnx", "tfbind8/model.onnx"} <= set(FILES)
+
+
+@each_file
+@pytest.mark.usefixtures("node_answers")  # so that Node works meanwhile
+def test_onnxruntime_gives_the_golden_values(file: str) -> None:
+    check(FILES[file], in_onnxruntime(FILES[file]))
+
+
+@each_file
+def test_the_reference_evaluator_gives_the_golden_values(file: str) -> None:
+    check(FILES[file], in_reference(FILES[file]))
+
+
+@needs_node
+@each_file
+def test_onnxruntime_web_gives_the_golden_values(
+    file: str, node_answers: dict[str, Future[Tensors]]
+) -> None:
+    check(FILES[file], node_answers[file].result())
+
+
+@needs_node
+def test_node_gives_nan_for_a_design_that_is_none(tmp_path: Path) -> None:
+    """As every task's contract asks of onnxruntime; JSON has no NaN, so this is about score.mjs too."""
+    path = FILES["tfbind8/model.onnx"]
+    designs = inputs(path)["x"][:3].copy()
+    designs[1, 0] = -1
+    data = base64.b64encode(designs).decode()
+    request = {"x": {"type": "int64", "dims": designs.shape, "data": data}}
+    out = run(["node", str(NODE / "score.mjs"), str(path)], tmp_path, json.dumps(request))
+    y = np.frombuffer(base64.b64decode(json.loads(out)["outputs"]["y"]["data"]), "<f4")
+    assert np.isnan(y).tolist() == [False, True, False]
+
+
+def test_readme_states_the_tolerance() -> None:
+    assert SECTION, f"README.md has no section {HEADING!r}"
+    assert f"{RELATIVE:.0e}".replace("e-0", "e-") in SECTION
+
+
+def example(language: str) -> str:
+    (code,) = re.findall(rf"```{language}\n(.*?)```", SECTION, re.DOTALL)
+    return code
+
+
+@pytest.fixture
+def beside_the_oracles(tmp_path: Path) -> Path:
+    """A working directory as the examples expect it; nothing of this package is in it."""
+    (tmp_path / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
+    return tmp_path
+
+
+def test_readme_example_in_python(beside_the_oracles: Path) -> None:
+    check_example(run([sys.executable, "-c", example("python")], beside_the_oracles))
+
+
+def test_readme_example_on_the_command_line(beside_the_oracles: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # as with .venv active
+    check_example(run(["env", f"PATH={path}", "bash", "-ec", example("bash")], beside_the_oracles))
+
+
+@needs_node
+def test_readme_example_in_javascript(beside_the_oracles: Path) -> None:
+    (beside_the_oracles / "node_modules").symlink_to(NODE / "node_modules")
+    (beside_the_oracles / "example.mjs").write_text(example("javascript"), "utf-8")
+    check_example(run(["node", "example.mjs"], beside_the_oracles))
+
+
+def check_example(out: str) -> None:
+    """All three score GCTAATTA, which onnxruntime does here."""
+    session = ort.InferenceSession(FILES["tfbind8/model.onnx"])
+    tokens = np.array([["ACGT".index(letter) for letter in "GCTAATTA"]], np.int64)
+    (wanted,) = session.run(["y"], {"x": tokens})[0]
+    (found,) = re.findall(r"\d+\.\d+", out)
+    assert float(found) == pytest.approx(wanted, rel=RELATIVE)
