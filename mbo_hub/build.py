@@ -25,6 +25,7 @@ from mbo_hub.errors import InvalidDataset
 from mbo_hub.loader import TEST, TRAIN
 from mbo_hub.manifest import (
     FORMAT,
+    Finding,
     Golden,
     HeldOut,
     Manifest,
@@ -321,6 +322,7 @@ def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
     raw = (folder / kind.file).read_bytes()
     metadata = OnnxOracle(spec.space, raw, kind.file, exact=False).metadata
     held_out, support = metadata.get("mbo.held_out"), metadata.get("mbo.support")
+    findings = msgspec.json.decode(metadata.get("mbo.findings", "[]"), type=tuple[Finding, ...])
     return OnnxEntry(
         file=kind.file,
         sha256=sha256(raw).hexdigest(),
@@ -329,6 +331,7 @@ def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
         exact=isinstance(kind, Trained | TableGraph),
         held_out=None if held_out is None else msgspec.json.decode(held_out, type=HeldOut),
         trained_on=metadata.get("mbo.trained_on", ""),
+        findings=findings,
         support=None if support is None else msgspec.json.decode(support, type=Support),
         description=kind.description,
     )

@@ -18,6 +18,7 @@ from mbo_hub.spaces import Box, Sequence
 __all__ = [
     "FORMAT",
     "Band",
+    "Finding",
     "Golden",
     "HeldOut",
     "Manifest",
@@ -185,6 +186,18 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
     by_distance: tuple[Band, ...] = ()
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured figure that says what an oracle is worth, in words that stand alone.
+
+    Attributes:
+        what: was measured, on what, and in which unit.
+        value: the figure.
+    """
+
+    what: Text
+    value: float
+
+
 class TableEntry(msgspec.Struct, frozen=True, kw_only=True, tag="table", tag_field="kind"):
     """The dataset holds the whole domain; the oracle looks designs up in it."""
 
@@ -211,6 +224,7 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
         tolerance: largest difference from stored y that an exact oracle may show.
         held_out: how a learned oracle does on rows that it did not see.
         trained_on: which rows it saw.
+        findings: what else was measured of it.
         support: how far apart those are, to tell designs that it knows nothing about.
         description: one sentence.
     """
@@ -223,6 +237,7 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
     tolerance: float = 0.0
     held_out: HeldOut | None = None
     trained_on: str = ""
+    findings: tuple[Finding, ...] = ()
     support: Support | None = None
     description: str = ""
 

@@ -79,13 +79,13 @@ def make(
     x, y = matrix(frame["x"], spec.space), frame["y"].to_numpy()
     if isinstance(kind, TableGraph):
         table = TableOracle(spec.space, x, y)
-        made = Made(_finish(table_graph(table), spec, {}), None, "")
+        made = Made(finish(table_graph(table), spec, {}), None, "")
         _check_parity(spec, made, x, table(x), tolerance=0.0)
         return made
     return _make_forest(spec, kind, frame, x, y)
 
 
-def _finish(graph: onnx.GraphProto, spec: TaskSpec, extra: Mapping[str, str]) -> bytes:
+def finish(graph: onnx.GraphProto, spec: TaskSpec, extra: Mapping[str, str]) -> bytes:
     """Wrap a graph into a checked model with metadata; identical input, identical bytes."""
     import onnx
     from onnx import helper
@@ -118,7 +118,7 @@ def _describe_input(space: Sequence | Box) -> str:
     return f"x: float32 (n, {space.dim}), raw units"
 
 
-def _graph(
+def surround(
     nodes: list[onnx.NodeProto],
     space: Sequence | Box,
     constants: Mapping[str, Any],
@@ -257,7 +257,7 @@ def table_graph(table: TableOracle) -> onnx.GraphProto:
         helper.make_node("ReduceSum", ["digits", "last_axis"], ["index"], keepdims=0),
         helper.make_node("Gather", ["values", "index"], ["value"], axis=0),
     ]
-    return _graph(nodes, space, {"places": places, "values": table.values}, {"y": "value"})
+    return surround(nodes, space, {"places": places, "values": table.values}, {"y": "value"})
 
 
 def forest_features(
@@ -344,7 +344,7 @@ def forest_graph(
         ]
     else:
         features = [helper.make_node("Identity", ["legal_x"], ["features"])]
-    return _graph([*features, *nodes], space, constants, outputs)
+    return surround([*features, *nodes], space, constants, outputs)
 
 
 def _flatten(trees: list[Any], *, apart: bool) -> dict[str, Any]:
@@ -502,7 +502,7 @@ def _make_forest(
         "mbo.trained_on": trained_on,
     }
     graph = forest_graph(spec.space, forest, grams, spread=kind.own)
-    made = Made(_finish(graph, spec, extra), held_out, trained_on)
+    made = Made(finish(graph, spec, extra), held_out, trained_on)
     _check_parity(spec, made, x, predicted, tolerance=1e-5 * float(np.ptp(y)))
     return made
 
