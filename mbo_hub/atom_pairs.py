@@ -237,7 +237,7 @@ def nodes(
     sum_up = constant(order[:, None] <= order)  # cumulative sums, as a product
     itself = constant(np.eye(d))
 
-    atom = look_up(read.element > 0, row)
+    atom = look_up((read.element > 0).astype(np.int64), row)
     depth = apply("MatMul", look_up(read.depth, column), sum_up)
     lower = apply("And", apply("Less", depth, turn(depth)), later)
     left = apply("MatMul", as_float(lower), sum_up)

@@ -273,6 +273,7 @@ def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
         source=spec.source,
         oracles={name: _entry(spec, name, root) for name in spec.oracles},
         text=spec.text,
+        notation=spec.notation,
         y_oracle=spec.y_oracle,
         files=files,
     )

@@ -299,6 +299,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         source: origin and terms of the measurements.
         oracles: by name; the first is the task's own.
         text: the column that writes designs for people, where there is one.
+        notation: how that column is to be read, where that is known.
         y_oracle: the oracle whose values stand in the column `y_oracle`, where there is one.
         files: the data files by path, `data/train.parquet` among them.
     """
@@ -315,6 +316,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     source: Source | None = None
     oracles: dict[str, OracleEntry] = {}
     text: str | None = None
+    notation: Literal["smiles"] | None = None
     y_oracle: str | None = None
     files: dict[FilePath, StoredFile]
 
