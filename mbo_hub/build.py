@@ -21,7 +21,7 @@ from mbo_hub import archive, cards, parquet, sources, statistics
 from mbo_hub.assembly import assemble, split
 from mbo_hub.atomic import write_file
 from mbo_hub.croissant import croissant
-from mbo_hub.errors import InvalidDataset
+from mbo_hub.errors import InvalidFile
 from mbo_hub.loader import TEST, TRAIN
 from mbo_hub.manifest import (
     FORMAT,
@@ -85,13 +85,14 @@ def fetch(spec: TaskSpec, raw_dir: Path, root: Path = ROOT) -> bytes:
 
     Raises:
         IntegrityError: it is not the declared one.
-        InvalidDataset: it is not there, and cannot be downloaded.
+        InvalidFile: it is not there, and a script of the project makes it.
+        DownloadFailed: it is not there, and cannot be downloaded.
     """
     if not isinstance(spec.raw, Model):
         return sources.fetch(spec.raw, raw_dir)
     path = oracle_folder(spec.name, root) / spec.raw.file
     if not path.is_file():
-        raise InvalidDataset(str(spec.raw), [f"{path} is not there; run  {spec.raw.script}"])
+        raise InvalidFile(f"{path}: is not there; run  {spec.raw.script}")
     return path.read_bytes()
 
 

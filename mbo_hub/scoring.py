@@ -423,10 +423,14 @@ def compare(
     """
     if receipt.agreement == again.agreement == "exact":
         tolerance = 0.0
-    differences = _score_differences(receipt, again, tolerance, relative)
+    differences = _row_differences("score", receipt.y, again.y, tolerance, relative)
+    differences += _row_differences("support", receipt.support, again.support, 1e-9, 0.0)
+    # A spread is as precise as the values that it is measured from.
+    largest = max((abs(value) for value in again.y if value is not None), default=0.0)
+    differences += _row_differences("spread", receipt.spread, again.spread, 1e-6 * largest, 1e-4)
     figures = _figures(receipt.y, manifest)
-    # What these say follows from versions and only makes notes, or is compared by itself.
-    free = {"libraries", "fingerprint", "agreement", "y", "molecules"}
+    # The first three only make notes, the others are compared by themselves.
+    free = {"libraries", "fingerprint", "agreement", "y", "support", "spread", "molecules"}
     for field in (f for f in Report.__struct_fields__ if f not in free):
         said, found = getattr(receipt, field), figures.get(field, getattr(again, field))
         differences += _difference(field, said, found)
@@ -464,20 +468,28 @@ def _molecule_differences(
     ], []
 
 
-def _score_differences(
-    receipt: Report, again: Report, tolerance: float, relative: float
+def _row_differences(
+    what: str,
+    said: tuple[float | None, ...] | None,
+    found: tuple[float | None, ...] | None,
+    tolerance: float,
+    relative: float,
 ) -> list[str]:
-    said, found = (np.array(r.y, np.float64) for r in (receipt, again))
+    """Compare a figure of each design, and name the first design that differs."""
+    if said is None or found is None:
+        said_of, found_of = (None if r is None else len(r) for r in (said, found))
+        return _difference(f"{what} of designs", said_of, found_of)
     if len(said) != len(found):
-        return [f"scores: the receipt has {len(said)}, here there are {len(found)}"]
-    apart = ~(np.abs(said - found) <= tolerance + relative * np.abs(found))
-    apart &= ~(np.isnan(said) & np.isnan(found))
+        return [f"{what}s: the receipt has {len(said)}, here there are {len(found)}"]
+    there, here = (np.array(values, np.float64) for values in (said, found))
+    apart = ~(np.abs(there - here) <= tolerance + relative * np.abs(here))
+    apart &= ~(np.isnan(there) & np.isnan(here))
     if not apart.any():
         return []
     row = int(np.flatnonzero(apart)[0])
     return [
-        f"score of {np.count_nonzero(apart)} designs, first design {row}: the receipt says "
-        f"{receipt.y[row]}, here it is {again.y[row]}"
+        f"{what} of {np.count_nonzero(apart)} designs, first design {row}: the receipt says "
+        f"{said[row]}, here it is {found[row]}"
     ]
 
 
@@ -489,12 +501,6 @@ def _difference(what: str, said: Any, found: Any) -> list[str]:
             for part in said.__struct_fields__
             for line in _difference(f"{what}.{part}", getattr(said, part), getattr(found, part))
         ]
-    if isinstance(said, tuple) and isinstance(found, tuple) and len(said) == len(found):
-        pairs = [(a, b) for a, b in zip(said, found, strict=True) if a != b]
-        if all(
-            None not in pair and math.isclose(*pair, rel_tol=1e-4, abs_tol=1e-6) for pair in pairs
-        ):
-            return []
     floats = isinstance(said, float) and isinstance(found, float)
     same = math.isclose(said, found, rel_tol=1e-9, abs_tol=1e-9) if floats else said == found
     return [] if same else [f"{what}: the receipt says {said}, here it is {found}"]
