@@ -290,7 +290,7 @@ def forest_graph(
             one-hot tokens.
         spread: add an output `spread`, the standard deviation over the trees.
     """
-    from onnx import helper, numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
     trees = [estimator.tree_ for estimator in forest.estimators_]
     parts = _flatten(trees, apart=spread)
@@ -313,13 +313,18 @@ def forest_graph(
     outputs = {"y": "value"}
     if spread:
         outputs["spread"] = "deviation"
+        # A column is a leaf's own value. Runtimes add columns up in their own orders, which float32
+        # would show in its last bits.
         nodes += [
-            helper.make_node("ReduceMean", ["columns", "last_axis"], ["value"], keepdims=0),
-            helper.make_node("ReduceMean", ["columns", "last_axis"], ["middle"], keepdims=1),
-            helper.make_node("Sub", ["columns", "middle"], ["deviations"]),
+            helper.make_node("Cast", ["columns"], ["trees"], to=TensorProto.DOUBLE),
+            helper.make_node("ReduceMean", ["trees", "last_axis"], ["middle"], keepdims=1),
+            helper.make_node("Sub", ["trees", "middle"], ["deviations"]),
             helper.make_node("Mul", ["deviations", "deviations"], ["squares"]),
             helper.make_node("ReduceMean", ["squares", "last_axis"], ["variance"], keepdims=0),
-            helper.make_node("Sqrt", ["variance"], ["deviation"]),
+            helper.make_node("Sqrt", ["variance"], ["exact_deviation"]),
+            helper.make_node("ReduceMean", ["trees", "last_axis"], ["mean"], keepdims=0),
+            helper.make_node("Cast", ["mean"], ["value"], to=TensorProto.FLOAT),
+            helper.make_node("Cast", ["exact_deviation"], ["deviation"], to=TensorProto.FLOAT),
         ]
     else:
         constants["flat_shape"] = np.array([-1], np.int64)
@@ -527,7 +532,7 @@ def _make_forest(
     )
     findings = _compare(spec, kind, frame, x, y, groups)
     if kind.own:
-        which = "second forest" if kind.parts == 1 else f"{kind.parts} other forests"
+        which = "a second forest" if kind.parts == 1 else f"{kind.parts} other forests"
         trained_on = (
             f"all {len(x):,} rows; the held-out figures are those of {which}, which did not see "
             "the rows that they were tried on"

@@ -213,12 +213,14 @@ def walk_step_by_step(
     """Simulate ants the plain way: an environment for each episode, a Python loop over its steps.
 
     Like Design-Bench's oracle, it reads the robot's XML for each episode, steps the simulator once
-    at a time, and computes observation and reward after each control step.
+    at a time, and computes observation and reward after each control step. MuJoCo's settings are its
+    defaults: looking for constraint islands is on, which the oracle leaves out to save time.
 
     Args:
         designs: legal designs.
         record: called after each episode with what `mujoco.rollout` needs to repeat it: the model,
-            the initial state and the motor commands of all simulator steps.
+            with the oracle's own settings, the initial state and the motor commands of all
+            simulator steps.
 
     Returns:
         The mean return of each design.
@@ -228,6 +230,8 @@ def walk_step_by_step(
     for row, design in enumerate(designs.astype(np.float64)):
         for episode, offset in enumerate(ant.OFFSETS):
             model = ant.Ant()(design)
+            if record is None:
+                model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
             data = mujoco.MjData(model)
             data.qpos += offset
             state = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS))
