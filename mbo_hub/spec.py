@@ -27,6 +27,7 @@ __all__ = [
     "TableGraph",
     "TaskSpec",
     "Trained",
+    "Trainer",
     "Wheel",
 ]
 
@@ -165,7 +166,22 @@ class Simulator:
     description: str
 
 
-OracleSpec = Table | TableGraph | Forest | Trained | Simulator
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """The networks of `oracles.training`, which define the objective.
+
+    Attributes:
+        made_with: version of torch that the data were made with.
+        tolerance: how far a golden value may be off on another machine or torch, in raw units.
+        description: one sentence.
+    """
+
+    made_with: str
+    tolerance: float
+    description: str
+
+
+OracleSpec = Table | TableGraph | Forest | Trained | Simulator | Trainer
 
 
 @dataclass(frozen=True, kw_only=True)

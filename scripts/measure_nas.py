@@ -191,7 +191,7 @@ def measure(
 
 def value(line: dict[str, Any]) -> float:
     """Objective value of a measured design, in %."""
-    return float(accuracy(line["right"]))
+    return float(accuracy(np.array(line["right"])))
 
 
 def search(lines: Lines, seed: int, processes: int) -> None:

@@ -23,10 +23,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
-from importlib import import_module
-from threading import Thread
+from importlib import metadata
+from importlib.util import find_spec
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -34,12 +35,27 @@ import numpy as np
 
 from mbo_hub import spaces
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.typing import Int, Num
+from mbo_hub.oracles.golden import Agreement, Check, compare
+from mbo_hub.oracles.progress import telling
+from mbo_hub.oracles.protocol import Fingerprint
+from mbo_hub.typing import Float32, Float64, Int, Num
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["RECIPE", "SPACE", "Recipe", "Trained", "parameters", "train"]
+__all__ = [
+    "RECIPE",
+    "SPACE",
+    "Recipe",
+    "Trained",
+    "TrainingOracle",
+    "accuracy",
+    "objective",
+    "parameters",
+    "require",
+    "train",
+    "train_all",
+]
 
 BLOCKS = 16
 KERNELS = (2, 3, 4, 5, 6)  # sizes, by token
@@ -87,9 +103,14 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RECIPE = Recipe()
+LIBRARIES = {"torch": "torch", "scikit-learn": "sklearn"}
 INSTALL = "pip install 'mbo-hub[nas]'"
+CHECKED = 3  # golden designs that are trained before the first score: some seconds each
 PIXELS = 8  # side of a digit
 STEM = 3  # kernel size of the first convolution
+
+_checked: dict[tuple[str, str], Check] = {}
+_checking = Lock()
 
 
 class Trained(NamedTuple):
@@ -105,24 +126,23 @@ class Trained(NamedTuple):
 
 
 def require() -> None:
-    """See that torch and scikit-learn are there.
+    """See that torch and scikit-learn are there, without importing them.
 
     Raises:
-        OracleUnavailable: says how to install them.
+        OracleUnavailable: says how to install them, and what can score without them.
     """
-    for library in ("torch", "sklearn"):
-        try:
-            import_module(library)
-        except ModuleNotFoundError as error:
-            raise OracleUnavailable(
-                f"the exact oracle of 'nas' trains networks and needs torch and scikit-learn "
-                f"({error}); install them with  {INSTALL}  or use the task's surrogate"
-            ) from None
+    missing = [name for name, module in LIBRARIES.items() if find_spec(module) is None]
+    if missing:
+        raise OracleUnavailable(
+            f"the exact oracle of 'nas' trains networks and needs {' and '.join(missing)}; "
+            f"install with  {INSTALL}  or ask for the surrogate, a model of it that needs neither: "
+            "mbo score nas FILE --oracle surrogate"
+        )
 
 
-def accuracy(right: Any) -> Any:
-    """Turn numbers of test digits read right, (…, seeds), into their mean accuracy in %, (…)."""
-    return 100.0 * np.asarray(right, np.float64).mean(-1) / RECIPE.test
+def accuracy(right: Num[np.ndarray, "*n seeds"]) -> Float64[np.ndarray, "*n"]:
+    """Turn numbers of test digits read right into their mean over seeds, in %."""
+    return np.asarray(100.0 * right.mean(-1, dtype=np.float64) / RECIPE.test)
 
 
 def parameters(designs: Num[np.ndarray, "n 64"]) -> Int[np.ndarray, " n"]:
@@ -414,3 +434,134 @@ def _serve() -> None:
     """Train what stdin says, until it ends."""
     for line in sys.stdin:
         print(json.dumps(train(*json.loads(line))), flush=True)  # noqa: T201
+
+
+def objective(
+    designs: Num[np.ndarray, "n 64"],
+    *,
+    processes: int,
+    progress: Callable[[float], object] = lambda more: None,
+) -> Float32[np.ndarray, " n"]:
+    """Train the networks of legal designs, equal ones once, and give their mean accuracy in %.
+
+    Args:
+        designs: legal ones, (n, 64).
+        processes: that share them. Never changes a value.
+        progress: called with how many more designs are done.
+
+    Raises:
+        OracleUnavailable: torch or scikit-learn is missing, or a process died.
+    """
+    distinct, rows, counts = np.unique(designs, axis=0, return_inverse=True, return_counts=True)
+    values = np.empty(len(distinct), np.float32)
+    for row, trained in train_all(distinct.tolist(), processes=processes):
+        values[row] = accuracy(np.array(trained.right))
+        progress(float(counts[row]))
+    return values[rows.reshape(-1)]
+
+
+class TrainingOracle:
+    """Scores designs by training their networks on digits.
+
+    torch is not loaded before the first use, and, with more than one process and design, not in
+    this process at all. The first score in a process trains some golden designs again.
+
+    Args:
+        golden_designs: legal designs, (m, 64), whose values are known; `CHECKED` are trained.
+        golden_values: the accuracies that the task's maintainers found, (m,) float32, %.
+        tolerance: how far one of them may be off here, in percentage points.
+        made_with: version of torch that they were found with, e.g. "2.13.0".
+        processes: that share the designs; None takes all cores. Never changes a value.
+        progress: called now and then with the numbers of designs done and of all; None draws a bar
+            to stderr if that is a terminal and it takes more than two seconds.
+    """
+
+    exact = True
+
+    def __init__(
+        self,
+        golden_designs: Any,
+        golden_values: Any,
+        *,
+        tolerance: float,
+        made_with: str,
+        processes: int | None = None,
+        progress: Callable[[float, int], object] | None = None,
+    ) -> None:
+        self.tolerance = tolerance
+        self.made_with = made_with
+        self.processes = processes or os.cpu_count() or 1
+        self.progress = progress
+        designs, values = np.asarray(golden_designs), np.asarray(golden_values, np.float32)
+        if not len(values):
+            raise ValueError("the oracle of 'nas' needs golden values to be checked with")
+        rows = np.unique(np.linspace(0, len(values) - 1, CHECKED).astype(int))
+        self._golden_designs, self._golden_values = designs[rows], values[rows]
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """The sha256 of the recipe, and the version of torch.
+
+        Raises:
+            OracleUnavailable: torch or scikit-learn is missing.
+        """
+        require()
+        return Fingerprint(
+            kind="training", sha256=RECIPE.sha256, runtime=f"torch {metadata.version('torch')}"
+        )
+
+    @property
+    def agreement(self) -> Agreement:
+        """How golden values come out here: "exact" to the bit, or "compatible" within tolerance.
+
+        Computed once in a process.
+
+        Raises:
+            OracleUnavailable: one of them is off by more than the tolerance, or torch or
+                scikit-learn is missing.
+        """
+        golden = self._golden_designs.tobytes() + self._golden_values.tobytes()
+        key = (sha256(golden).hexdigest(), repr(self.tolerance))
+        with _checking:
+            if key not in _checked:
+                _checked[key] = self._check()
+        found = _checked[key]
+        if found.problem:
+            raise OracleUnavailable(found.problem)
+        return found.agreement
+
+    def _check(self) -> Check:
+        values = self._train(self._golden_designs, "golden designs, once in a process")
+        return compare(
+            values,
+            self._golden_values,
+            self.tolerance,
+            lambda row: (
+                f"the exact oracle of 'nas' gives {values[row]} % for the golden design "
+                f"{SPACE.decode(self._golden_designs[row : row + 1])[0]}, expected "
+                f"{self._golden_values[row]} ± {self.tolerance}: this is "
+                f"{self.fingerprint.runtime}, and the task was made with torch {self.made_with}; "
+                f"install that with  pip install 'torch=={self.made_with}'  or use the surrogate"
+            ),
+        )
+
+    def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
+        """Score designs, (n, 64) → (n,) float32, in %: seconds for each one.
+
+        Args:
+            designs: legal designs.
+
+        Raises:
+            InvalidDesign: names the first illegal design.
+            OracleUnavailable: torch or scikit-learn is missing, or golden values come out wrong.
+        """
+        legal = SPACE.validate(designs)
+        require()
+        if len(legal):
+            _ = self.agreement
+        return self._train(legal, "designs")
+
+    def _train(self, designs: Any, what: str) -> Float32[np.ndarray, " n"]:
+        said = f"nas: training {len(designs)} {what}"
+        with telling(said, len(designs), self.progress) as progress:
+            return objective(designs, processes=self.processes, progress=progress)
