@@ -371,10 +371,11 @@ def train_all(
             threads[-1].start()
         for _ in range(len(designs)):
             if (found := done.get()) is None:
-                codes = [code for worker in workers if (code := worker.poll()) is not None]
+                codes = {worker.poll() for worker in workers} - {None}
                 raise OracleUnavailable(
-                    f"a process that trains networks ended before it was done (exit code {codes}); "
-                    "what it said last is above. If memory ran out, use fewer processes"
+                    "a process that trains networks ended before it was done (exit code "
+                    f"{', '.join(map(str, codes))}); what it said last is above. If memory ran "
+                    "out, use fewer processes"
                 )
             yield found
     finally:
