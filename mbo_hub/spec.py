@@ -116,6 +116,7 @@ class Forest:
         leaves: at most this many leaves a tree; None grows trees to full depth.
         least: at least this many rows a leaf.
         ngrams: count token n-grams up to this length instead of one-hot encoding tokens.
+        period: beside one-hot tokens, count those at positions that are equal modulo this.
         max_features: fraction of the features tried at each split.
         held_out: fraction of the groups of rows that it is not trained on.
         own: whether this is the task's oracle rather than a stand-in for it. Then it is trained on
@@ -131,6 +132,7 @@ class Forest:
     leaves: int | None
     least: int = 1
     ngrams: int | None = None
+    period: int | None = None
     max_features: float
     held_out: float = 0.1
     own: bool = False

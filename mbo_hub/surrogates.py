@@ -261,15 +261,30 @@ def table_graph(table: TableOracle) -> onnx.GraphProto:
 
 
 def forest_features(
-    space: Sequence | Box, x: Num[np.ndarray, "n d"], grams: Int[np.ndarray, "g m"] | None
+    space: Sequence | Box,
+    x: Num[np.ndarray, "n d"],
+    grams: Int[np.ndarray, "g m"] | None,
+    period: int | None = None,
 ) -> Float32[np.ndarray, "n f"]:
-    """What a forest sees: counts of n-grams, one-hot tokens, or the values themselves."""
+    """What a forest sees: counts of n-grams, one-hot tokens, or the values themselves.
+
+    Args:
+        space: of the task.
+        x: legal designs.
+        grams: n-grams to count.
+        period: beside one-hot tokens, count those at positions that are equal modulo this.
+    """
     if grams is not None:
         from mbo_hub import ngrams
 
         return ngrams.counts(space.validate(x), grams)
     if isinstance(space, Sequence):
-        return space.one_hot(x).reshape(len(x), -1)
+        one_hot = space.one_hot(x)
+        flat = one_hot.reshape(len(x), -1)
+        if period is None:
+            return flat
+        counts = one_hot.reshape(len(x), space.length // period, -1).sum(1)
+        return np.concatenate([flat, counts], axis=1)
     return space.validate(x)
 
 
@@ -278,6 +293,7 @@ def forest_graph(
     forest: Any,
     grams: Int[np.ndarray, "g m"] | None = None,
     *,
+    period: int | None = None,
     spread: bool = False,
 ) -> onnx.GraphProto:
     """Write a scikit-learn forest of regression trees as one TreeEnsemble (ai.onnx.ml 5).
@@ -290,6 +306,7 @@ def forest_graph(
         forest: a fitted forest with `estimators_`, one output.
         grams: n-grams of tokens that are counted, as `ngrams.vocabulary` writes them; None for
             one-hot tokens.
+        period: as in `forest_features`.
         spread: add an output `spread`, the standard deviation over the trees.
     """
     from onnx import helper, numpy_helper
@@ -340,8 +357,16 @@ def forest_graph(
         }
         features = [
             helper.make_node("OneHot", ["legal_x", "depth", "off_on"], ["one_hot"], axis=-1),
-            helper.make_node("Reshape", ["one_hot", "feature_shape"], ["features"]),
-        ]
+            helper.make_node("Reshape", ["one_hot", "feature_shape"],
+                             ["features" if period is None else "choices"]),
+        ]  # fmt: skip
+        if period is not None:
+            constants["period_shape"] = np.array([-1, space.length // period, k * period], np.int64)
+            features += [
+                helper.make_node("Reshape", ["one_hot", "period_shape"], ["periods"]),
+                helper.make_node("ReduceSum", ["periods", "last_axis"], ["counts"], keepdims=0),
+                helper.make_node("Concat", ["choices", "counts"], ["features"], axis=1),
+            ]
     else:
         features = [helper.make_node("Identity", ["legal_x"], ["features"])]
     return _graph([*features, *nodes], space, constants, outputs)
@@ -435,7 +460,7 @@ def train_forest(
         from mbo_hub import ngrams
 
         grams = ngrams.vocabulary(spec.space, seen, kind.ngrams)
-    forest.fit(forest_features(spec.space, seen, grams), y[~held])
+    forest.fit(forest_features(spec.space, seen, grams, kind.period), y[~held])
     forest.n_jobs = 1
     return forest, grams
 
@@ -457,7 +482,7 @@ def _make_forest(
     rows = np.arange(len(x))
     held = hold_out(kind, rows if spec.groups is None else spec.groups.of(frame))
     forest, grams = train_forest(spec, kind, x, y, held)
-    predicted = forest.predict(forest_features(spec.space, x, grams))
+    predicted = forest.predict(forest_features(spec.space, x, grams, kind.period))
     distinct = _distinct(x, held)
     rule = f"{np.mean(held):.0%} of the rows, drawn at random (seed {kind.seed})"
     by_row = None
@@ -465,7 +490,7 @@ def _make_forest(
         rule += f" {spec.groups.words}"
         among = hold_out(kind, rows)
         other, others = train_forest(spec, kind, x, y, among)
-        again = other.predict(forest_features(spec.space, x[among], others))
+        again = other.predict(forest_features(spec.space, x[among], others, kind.period))
         by_row = _metrics(y[among], again)["spearman"]
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
@@ -496,12 +521,12 @@ def _make_forest(
             "not see the held-out rows"
         )
         forest, grams = train_forest(spec, kind, x, y, np.zeros(len(x), bool))
-        predicted = forest.predict(forest_features(spec.space, x, grams))
+        predicted = forest.predict(forest_features(spec.space, x, grams, kind.period))
     extra |= {
         "mbo.held_out": msgspec.json.encode(held_out).decode(),
         "mbo.trained_on": trained_on,
     }
-    graph = forest_graph(spec.space, forest, grams, spread=kind.own)
+    graph = forest_graph(spec.space, forest, grams, period=kind.period, spread=kind.own)
     made = Made(_finish(graph, spec, extra), held_out, trained_on)
     _check_parity(spec, made, x, predicted, tolerance=1e-5 * float(np.ptp(y)))
     return made

@@ -111,8 +111,12 @@ TASK = TaskSpec(
             trees=100,
             leaves=None,
             least=2,
+            period=2,
             max_features=0.3,
-            description="A random forest on one-hot choices, for where torch is not.",
+            description=(
+                "A random forest on the choices and on how often each is taken, for where torch "
+                "is not."
+            ),
         ),
     },
     optimum="Not known; nothing says that the best row is the best possible.",
