@@ -103,7 +103,7 @@ TASK = TaskSpec(
     oracles={
         "exact": Trainer(
             made_with="2.13.0",
-            tolerance=1.0,
+            tolerance=0.5,
             description="Trains the network on scikit-learn's digits with torch, three times.",
         ),
         "surrogate": Forest(
