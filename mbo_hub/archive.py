@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from mbo_hub.atomic import new_folder
+from mbo_hub.atomic import write_folder
 from mbo_hub.errors import (
     ExportConflict,
     HubUnavailable,
@@ -85,7 +85,7 @@ class Folder:
             self._set_aside(file)
             raise IntegrityError(
                 f"{self}/{file}: sha256 expected {expected[:12]}…, got {found[:12]}… "
-                f"({len(raw):,} bytes); it was not used. {self.advice.capitalize()}"
+                f"({len(raw):,} bytes); it was not used. {self.advice[:1].upper()}{self.advice[1:]}"
             )
         return raw
 
@@ -143,7 +143,7 @@ class Repository(Folder):
         except (HubUnavailable, NotPermitted, UnknownRevision, UnknownTask) as error:
             if not self.instead:
                 raise
-            raise type(error)(f"{error}. Without the Hub: {self.instead}") from None
+            raise type(error)(f"{error}. Or, without the Hub: {self.instead}") from None
 
     def _raw(self, file: str) -> bytes:
         path = self._download(file)
@@ -202,6 +202,20 @@ def built(name: str) -> Folder:
     return Folder(cache_root() / name / f"v{version}", f"build it again with  mbo build {name}")
 
 
+def with_data(name: str) -> Folder | None:
+    """The folder that has the data of one of the archive's own tasks here: embedded, or built."""
+    places = (embedded(name), built(name))
+    return next((p for p in places if (p.path / "data" / "train.parquet").is_file()), None)
+
+
+def state_of_data(name: str) -> Literal["embedded", "built", "not built"]:
+    """Tell in a word where the data of one of the archive's own tasks are."""
+    here = with_data(name)
+    if here is None:
+        return "not built"
+    return "embedded" if here.path == embedded(name).path else "built"
+
+
 def embedded_oracle(name: str) -> Folder:
     """The embedded oracle folder of one of the archive's own tasks."""
     return Folder(_root("oracles_onnx") / name, REINSTALL)
@@ -248,21 +262,29 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> tuple[Fol
     if org in ("", ORG) and task in pins():
         pin = pins()[task]
         if revision is None or version == pin["version"]:
-            folder = embedded(task)
-            for place in (folder, built(task)):
-                if (place.path / "data" / "train.parquet").is_file():
-                    return place, pin["sha256"]
-            instead = (
-                f"the data of {task!r} are not part of the package: build them from their public "
-                f"source, once, with  mbo build {task}"
-            )
+            here = with_data(task)
+            if here is not None:
+                return here, pin["sha256"]
+            instead = f"build the data from their public source, once, with  mbo build {task}"
             repo = Repository(f"{ORG}/{task}", "dataset", f"v{pin['version']}", instead=instead)
             return repo, pin["sha256"]
         note = f"this mbo_hub embeds v{pin['version']}, "
         return Repository(f"{ORG}/{task}", "dataset", _tag(revision), note), None
     if org == "":
-        raise UnknownTask(_unknown(task))
+        raise UnknownTask(unknown(task))
     return Repository(str(name), "dataset", _tag(revision or "main")), None
+
+
+def find_card(name: str | os.PathLike[str]) -> tuple[Folder, str | None]:
+    """Find the folder of a task's card and task.json, as `find`; the data need not be there.
+
+    Raises:
+        UnknownTask: no such folder, or no task of that name.
+    """
+    task = os.fspath(name).removeprefix(f"{ORG}/")
+    if task in pins() and (embedded(task).path / "task.json").is_file():
+        return embedded(task), pins()[task]["sha256"]
+    return find(name)
 
 
 def _tag(revision: str) -> str:
@@ -270,7 +292,8 @@ def _tag(revision: str) -> str:
     return revision if version is None else f"v{version}"
 
 
-def _unknown(task: str) -> str:
+def unknown(task: str) -> str:
+    """Say that there is no task of this name, and which one may be meant."""
     import difflib
 
     if Path(task).is_dir():
@@ -313,11 +336,11 @@ def find_oracle(dataset: Folder, repo: str | None, revision: str | None) -> Fold
     )
 
 
-def embedded_pairs(names: Iterable[str]) -> list[tuple[str, Path, Path]]:
-    """Name, dataset folder and oracle folder of embedded tasks, each once.
+def pairs(names: Iterable[str]) -> list[tuple[str, Path, Path]]:
+    """Name, dataset folder and oracle folder of the archive's own tasks, each once.
 
     Raises:
-        UnknownTask: one of them is not embedded here.
+        UnknownTask: one of them is none of the archive's own, or its data are not here.
     """
     found = {}
     for name in names:
@@ -334,7 +357,7 @@ def embedded_pairs(names: Iterable[str]) -> list[tuple[str, Path, Path]]:
 
 
 def export(names: Iterable[str], target: Path) -> list[tuple[Path, bool]]:
-    """Copy embedded tasks, laid out like the Hub: DIR/<task> and DIR/<task>-oracle.
+    """Copy tasks that are here, laid out like the Hub: DIR/<task> and DIR/<task>-oracle.
 
     Args:
         names: tasks of the archive.
@@ -350,7 +373,7 @@ def export(names: Iterable[str], target: Path) -> list[tuple[Path, bool]]:
         OSError: the place cannot be written.
     """
     wanted: list[tuple[Path, Path]] = []
-    for task, dataset, oracles in embedded_pairs(names):
+    for task, dataset, oracles in pairs(names):
         wanted += [(dataset, target / task), (oracles, target / f"{task}-oracle")]
     written = []
     for source, place in wanted:
@@ -365,15 +388,13 @@ def export(names: Iterable[str], target: Path) -> list[tuple[Path, bool]]:
         if place.exists():
             written.append((place, False))
             continue
-        with new_folder(place) as fresh:
-            for file, raw in _files(source).items():
-                (fresh / file).parent.mkdir(parents=True, exist_ok=True)
-                (fresh / file).write_bytes(raw)
+        write_folder(place, files_of(source))
         written.append((place, True))
     return written
 
 
-def _files(folder: Path) -> dict[str, bytes]:
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Content of each file of a folder, by its path inside."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -384,7 +405,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def _differing(source: Path, place: Path) -> set[str]:
     if not place.is_dir():
         return {place.name}
-    there, here = _files(place), _files(source)
+    there, here = files_of(place), files_of(source)
     return {file for file in here.keys() | there.keys() if here.get(file) != there.get(file)}
 
 
@@ -418,7 +439,7 @@ def copies(*, check: bool) -> list[dict[str, Any]]:
                 "kind": "embedded",
                 "versions": [f"v{pin['version']}"],
                 "path": str(folder.path),
-                "bytes": sum(len(raw) for place in places for raw in _files(place).values()),
+                "bytes": sum(len(raw) for place in places for raw in files_of(place).values()),
                 "state": (
                     _state(folder, pin["sha256"])
                     if check
@@ -436,7 +457,7 @@ def copies(*, check: bool) -> list[dict[str, Any]]:
                     "kind": "built",
                     "versions": [f"v{pin['version']}"],
                     "path": str(own.path),
-                    "bytes": sum(len(raw) for raw in _files(own.path).values()),
+                    "bytes": sum(len(raw) for raw in files_of(own.path).values()),
                     "state": _state(own, pin["sha256"]) if check else "built",
                 }
             )
@@ -480,7 +501,7 @@ def remove(name: str) -> int:
 
     if name in pins() and built(name).path.is_dir():
         own = built(name).path
-        freed = sum(len(raw) for raw in _files(own).values())
+        freed = sum(len(raw) for raw in files_of(own).values())
         shutil.rmtree(own)
         return freed
     commits = [c for r in hub.cached_repositories() if r["repo"] == name for c in r["commits"]]

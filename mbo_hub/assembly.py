@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mbo_hub import archive, manifest, parquet, schema, sources, statistics
-from mbo_hub.atomic import new_folder
-from mbo_hub.errors import IntegrityError, InvalidDataset, UnknownTask
+from mbo_hub.atomic import write_folder
+from mbo_hub.errors import IntegrityError, InvalidDataset, InvalidFile, UnknownTask
 from mbo_hub.loader import TEST, TRAIN
 from mbo_hub.manifest import OnnxEntry
 from mbo_hub.oracles import Oracle
@@ -39,17 +39,22 @@ def assemble(spec: TaskSpec, raw: bytes, oracle: Oracle | None) -> dict[str, byt
     import polars as pl
 
     frame = spec.build(raw)
+    _validate(spec, frame, labelled=False)
     if oracle is not None:
         x = schema.matrix(frame["x"], spec.space)
         frame = frame.insert_column(
             frame.columns.index("y") + 1, pl.Series("y_oracle", oracle(x), pl.Float32)
         )
-    wanted = schema.frame_schema(spec.space, text=spec.text, y_oracle=oracle is not None)
+        _validate(spec, frame, labelled=True)
+    splits = zip((TRAIN, TEST), split(spec, frame), strict=True)
+    return {file: _encode(part) for file, part in splits if len(part)}
+
+
+def _validate(spec: TaskSpec, frame: pl.DataFrame, *, labelled: bool) -> None:
+    wanted = schema.frame_schema(spec.space, text=spec.text, y_oracle=labelled)
     found = schema.problems(frame, wanted, spec.name)
     if found:
         raise InvalidDataset(spec.name, found)
-    splits = zip((TRAIN, TEST), split(spec, frame), strict=True)
-    return {file: _encode(part) for file, part in splits if len(part)}
 
 
 def split(spec: TaskSpec, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -77,13 +82,13 @@ def build_in_cache(
 
     The result is the dataset folder as it is on the Hub, and `mbo_hub.load` finds it. Its values
     are compared with those that this release declares before anything is written; nothing is done
-    where it is there already.
+    where it is there already, intact.
 
     Args:
         specs: the registry.
-        name: of the task.
-        raw_dir: a folder that has the raw file already, instead of a download.
-        url: another address to download it from.
+        name: of the task, 'superconductor' or 'mbo/superconductor'.
+        raw_dir: a folder that has the raw file, or its archive; then nothing is downloaded.
+        url: another address to download the archive from.
 
     Returns:
         The folder.
@@ -92,11 +97,12 @@ def build_in_cache(
         UnknownTask: no such task, or one whose data are part of the package.
         DownloadFailed: the source cannot be reached.
         IntegrityError: the raw file, or what was built from it, is not the declared one.
-        InvalidDataset: the raw file is not in `raw_dir`.
+        InvalidFile: the raw file is not in `raw_dir`.
         OSError: the cache cannot be written.
     """
+    name = name.removeprefix(f"{archive.ORG}/")
     if name not in specs:
-        raise UnknownTask(f"no task named {name!r}  (`mbo list` shows all)")
+        raise UnknownTask(archive.unknown(name))
     spec = specs[name]
     if spec.embedded or not isinstance(spec.raw, Download):
         raise UnknownTask(f"the data of {name!r} are part of the package; nothing is to be built")
@@ -106,11 +112,13 @@ def build_in_cache(
     if _holds(target, declaration, declared):
         return target
     if raw_dir is not None and not raw_dir.is_dir():
-        raise InvalidDataset(str(raw_dir), ["is no folder; --raw-dir names one"])
-    raw = sources.fetch(spec.raw, raw_dir or archive.cache_root() / "raw", url=url)
+        what = "is no folder" if raw_dir.exists() else "does not exist"
+        raise InvalidFile(f"{raw_dir}: {what}; --raw-dir names the folder of the raw file")
+    place = raw_dir or archive.cache_root() / "raw"
+    raw = sources.fetch(spec.raw, place, url=url, download=raw_dir is None)
     files = assemble(spec, raw, _labeller(spec, declared))
     for file, entry in declared.files.items():
-        if not parquet.has_content(files[file], entry.content_sha256):
+        if not parquet.has_content(files.get(file, b""), entry.content_sha256):
             raise IntegrityError(
                 f"{name}: {file} has other values than those of v{declared.version}, though the "
                 "raw file is the right one; please report this with your versions of polars, "
@@ -118,11 +126,7 @@ def build_in_cache(
             )
     if target.exists():
         shutil.rmtree(target)  # damaged, or a build that was interrupted
-    with new_folder(target) as fresh:
-        shutil.copytree(card.path, fresh, dirs_exist_ok=True)
-        for file, content in files.items():
-            (fresh / file).parent.mkdir(exist_ok=True)
-            (fresh / file).write_bytes(content)
+    write_folder(target, {**archive.files_of(card.path), **files})
     return target
 
 
@@ -141,7 +145,7 @@ def _holds(folder: Path, declaration: bytes, declared: manifest.Manifest) -> boo
 
 
 def _labeller(spec: TaskSpec, declared: manifest.Manifest) -> Oracle | None:
-    """The embedded oracle that gives the column `y_oracle`."""
+    """Open the embedded oracle that gives the column `y_oracle`."""
     if declared.y_oracle is None:
         return None
     entry = declared.oracles[declared.y_oracle]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["new_folder", "write_file"]
+__all__ = ["new_folder", "write_file", "write_folder"]
 
 
 def _beside(target: Path) -> Path:
@@ -50,3 +50,19 @@ def new_folder(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder.
+
+    Args:
+        target: must not exist, except as an empty folder. Its parents are made.
+        files: contents by path inside the folder, with forward slashes.
+
+    Raises:
+        OSError: the place cannot be written, or is taken; nothing of the new folder stays.
+    """
+    with new_folder(target) as fresh:
+        for file, content in files.items():
+            (fresh / file).parent.mkdir(parents=True, exist_ok=True)
+            (fresh / file).write_bytes(content)

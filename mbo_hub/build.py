@@ -21,10 +21,11 @@ from mbo_hub import archive, cards, parquet, sources, statistics
 from mbo_hub.assembly import assemble, split
 from mbo_hub.atomic import write_file
 from mbo_hub.croissant import croissant
-from mbo_hub.errors import InvalidDataset
+from mbo_hub.errors import InvalidFile
 from mbo_hub.loader import TEST, TRAIN
 from mbo_hub.manifest import (
     FORMAT,
+    Finding,
     Golden,
     HeldOut,
     Manifest,
@@ -86,13 +87,14 @@ def fetch(spec: TaskSpec, raw_dir: Path, root: Path = ROOT) -> bytes:
 
     Raises:
         IntegrityError: it is not the declared one.
-        InvalidDataset: it is not there, and cannot be downloaded.
+        InvalidFile: it is not there, and a script of the project makes it.
+        DownloadFailed: it is not there, and cannot be downloaded.
     """
     if not isinstance(spec.raw, Model):
         return sources.fetch(spec.raw, raw_dir)
     path = oracle_folder(spec.name, root) / spec.raw.file
     if not path.is_file():
-        raise InvalidDataset(str(spec.raw), [f"{path} is not there; run  {spec.raw.script}"])
+        raise InvalidFile(f"{path}: is not there; run  {spec.raw.script}")
     return path.read_bytes()
 
 
@@ -276,6 +278,7 @@ def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
         source=spec.source,
         oracles={name: _entry(spec, name, root) for name in spec.oracles},
         text=spec.text,
+        notation=spec.notation,
         y_oracle=spec.y_oracle,
         files=files,
     )
@@ -336,6 +339,7 @@ def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
     raw = (folder / kind.file).read_bytes()
     metadata = OnnxOracle(spec.space, raw, kind.file, exact=False).metadata
     held_out, support = metadata.get("mbo.held_out"), metadata.get("mbo.support")
+    findings = msgspec.json.decode(metadata.get("mbo.findings", "[]"), type=tuple[Finding, ...])
     return OnnxEntry(
         file=kind.file,
         sha256=sha256(raw).hexdigest(),
@@ -344,6 +348,7 @@ def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
         exact=isinstance(kind, Trained | TableGraph),
         held_out=None if held_out is None else msgspec.json.decode(held_out, type=HeldOut),
         trained_on=metadata.get("mbo.trained_on", ""),
+        findings=findings,
         support=None if support is None else msgspec.json.decode(support, type=Support),
         description=kind.description,
     )

@@ -39,6 +39,7 @@ def _environment() -> Environment:
         autoescape=False,  # noqa: S701 -- Markdown from our own declarations, not HTML from users
     )
     environment.filters["thousands"] = lambda n: f"{n:,}"
+    environment.filters["figure"] = lambda v: f"{v:,.0f}" if float(v).is_integer() else f"{v:.4g}"
     environment.filters["exact"] = lambda value: f"{np.float32(value)!s}"
     return environment
 

@@ -56,7 +56,7 @@ def main() -> None:
 @main.command("list", epilog="Example:  mbo list")
 @as_json
 def list_tasks(as_json: bool) -> None:
-    """List the tasks that are embedded here."""
+    """List the archive's tasks, and whether their data are here or can be built."""
     from mbo_hub import archive
 
     tasks = [
@@ -68,6 +68,7 @@ def list_tasks(as_json: bool) -> None:
             "rows": task["statistics"]["rows"],
             "dim": len(task["statistics"]["x_mean"]),
             "best_visible": task["statistics"]["best_visible"],
+            "data": archive.state_of_data(task["name"]),
             "oracles": {
                 name: {"kind": oracle["kind"], "exact": oracle["exact"]}
                 for name, oracle in task["oracles"].items()
@@ -86,6 +87,7 @@ def list_tasks(as_json: bool) -> None:
             f"{task['visible']:,} / {task['rows']:,}",
             str(task["dim"]),
             f"{task['best_visible']:.4g}",
+            task["data"],
             ", ".join(
                 f"{name} ({oracle['kind']}, {'exact' if oracle['exact'] else 'not exact'})"
                 for name, oracle in task["oracles"].items()
@@ -93,7 +95,8 @@ def list_tasks(as_json: bool) -> None:
         )
         for task in tasks
     ]
-    _print_table(("TASK", "VERSION", "TITLE", "VISIBLE / ALL", "DIM", "D(BEST)", "ORACLES"), rows)
+    _print_table(("TASK", "VERSION", "TITLE", "VISIBLE / ALL", "DIM", "D(BEST)", "DATA",
+                  "ORACLES"), rows)  # fmt: skip
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -108,7 +111,10 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 @as_json
 def info(task: str, as_json: bool) -> None:
     """Describe TASK: designs, objective, data, oracles, terms. --json prints its task.json."""
-    declared = _load(task).manifest
+    from mbo_hub import archive, manifest
+
+    folder, pinned = archive.find_card(task)
+    declared = manifest.read(folder.read("task.json", pinned), str(folder))
     if as_json:
         click.echo(declared.to_json().decode(), nl=False)
         return
@@ -123,15 +129,18 @@ def info(task: str, as_json: bool) -> None:
             "data",
             f"{s.visible:,} visible of {s.rows:,} rows; y from {s.y_min:.6g} to {s.y_max:.6g}",
         ),
-        ("D(best)", f"{s.best_visible:.8g}, score {_score(declared):.4f}"),
     ]
-    for name, oracle in declared.oracles.items():
+    name = declared.name
+    if folder.path == archive.embedded(name).path and archive.with_data(name) is None:
+        lines.append(("", f"not part of the package; get them with  mbo build {name}"))
+    lines.append(("D(best)", f"{s.best_visible:.8g}, score {_score(declared):.4f}"))
+    for called, oracle in declared.oracles.items():
         held = getattr(oracle, "held_out", None)
         trust = "exact" if oracle.exact else "not exact"
         if held is not None:
             trust += f", held-out Spearman {held.spearman:.3f}"
             trust += f", in the top decile {held.spearman_top_decile:.3f}"
-        lines.append(("oracle", f"{name} ({oracle.kind}, {trust})"))
+        lines.append(("oracle", f"{called} ({oracle.kind}, {trust})"))
     if declared.source is not None:
         lines.append(("terms", f"{declared.source.license}; {declared.source.attribution}"))
     for label, text in lines:
@@ -159,14 +168,14 @@ def _describe(space: Any) -> str:
 @click.argument("tasks", nargs=-1)
 @click.option("--git", "as_git", is_flag=True, help="Write bare git repositories with tags.")
 def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
-    """Write TASKS (default: all) into DIRECTORY, laid out as on the Hub.
+    """Write TASKS (default: all whose data are here) into DIRECTORY, laid out as on the Hub.
 
     `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory. With
     --git, a server on a cluster without a network can serve DIRECTORY to the Hub's clients.
     """
     from mbo_hub import archive
 
-    names = tasks or tuple(archive.pins())
+    names = tasks or tuple(name for name in archive.pins() if archive.with_data(name))
     if as_git:
         from mbo_hub.mirror import export_git
 
@@ -175,6 +184,9 @@ def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
         written = [(str(place), new) for place, new in archive.export(names, directory)]
     for place, is_new in written:
         click.echo(f"{place}{'' if is_new else '  (there already, the same)'}")
+    for name in () if tasks else sorted(archive.pins().keys() - set(names)):
+        click.echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
+                   err=True)  # fmt: skip
 
 
 column_option = click.option("--column", help="Column of a CSV or parquet file to read.")
@@ -295,14 +307,20 @@ def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool) -> N
 
 @main.command(epilog="Example:  mbo build superconductor")
 @click.argument("task")
-@click.option("--raw-dir", type=click.Path(path_type=Path), help="A folder that has the raw file.")
-@click.option("--url", help="Another address of the same raw file; its content is checked.")
+@click.option(
+    "--raw-dir",
+    type=click.Path(path_type=Path),
+    help="Folder that has the raw file or its archive; then nothing is downloaded.",
+)
+@click.option("--url", help="Another address of the same archive; its content is checked.")
 def build(task: str, raw_dir: Path | None, url: str | None) -> None:
     """Build the data of TASK from their public source, where the package may not carry them.
 
-    Downloads the raw file, checks, validates, and writes into the user's cache ($MBO_HUB_CACHE),
-    where `mbo_hub.load` finds it. Does nothing where that is done already.
+    Downloads the raw file, checks, validates, and writes into your cache ($MBO_HUB_CACHE), where
+    `mbo_hub.load` finds it. Prints the folder; does nothing where that is done already.
     """
+    if raw_dir is not None and url is not None:
+        raise click.UsageError("--raw-dir takes the raw file from a folder, --url downloads it")
     from mbo_hub.assembly import build_in_cache
     from mbo_hub.tasks import TASKS
 

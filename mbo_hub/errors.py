@@ -6,7 +6,7 @@
     ├── UnknownTask         (KeyError)           no task of that name
     ├── UnknownRevision     (LookupError)        the task exists, that version of it is not here
     ├── InvalidDesign       (ValueError)         a design that is not in the task's space
-    ├── InvalidFile         (ValueError)         a file of designs or a receipt that cannot be read
+    ├── InvalidFile         (ValueError)         a file of designs, a receipt, a raw file: unusable
     ├── InvalidDataset      (ValueError)         a dataset folder that breaks its own declaration
     │   └── UnsupportedFormat                    … because a newer mbo_hub wrote it
     ├── IntegrityError      (ValueError)         a file's sha256 is not the declared one
@@ -57,7 +57,7 @@ class InvalidDesign(MboHubError, ValueError):
 
 
 class InvalidFile(MboHubError, ValueError):
-    """A file of designs, or a receipt, cannot be read as what it should be."""
+    """A file of designs, a receipt, or raw data, is not there or not what it should be."""
 
 
 class InvalidDataset(MboHubError, ValueError):

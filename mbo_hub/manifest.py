@@ -18,6 +18,7 @@ from mbo_hub.spaces import Box, Sequence
 __all__ = [
     "FORMAT",
     "Band",
+    "Finding",
     "Golden",
     "HeldOut",
     "Manifest",
@@ -186,6 +187,18 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
     by_distance: tuple[Band, ...] = ()
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured figure that says what an oracle is worth, in words that stand alone.
+
+    Attributes:
+        what: was measured, on what, and in which unit.
+        value: the figure.
+    """
+
+    what: Text
+    value: float
+
+
 class TableEntry(msgspec.Struct, frozen=True, kw_only=True, tag="table", tag_field="kind"):
     """The dataset holds the whole domain; the oracle looks designs up in it."""
 
@@ -212,6 +225,7 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
         tolerance: largest difference from stored y that an exact oracle may show.
         held_out: how a learned oracle does on rows that it did not see.
         trained_on: which rows it saw.
+        findings: what else was measured of it.
         support: how far apart those are, to tell designs that it knows nothing about.
         description: one sentence.
     """
@@ -224,6 +238,7 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
     tolerance: float = 0.0
     held_out: HeldOut | None = None
     trained_on: str = ""
+    findings: tuple[Finding, ...] = ()
     support: Support | None = None
     description: str = ""
 
@@ -316,6 +331,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         source: origin and terms of the measurements.
         oracles: by name; the first is the task's own.
         text: the column that writes designs for people, where there is one.
+        notation: how that column is to be read, where that is known.
         y_oracle: the oracle whose values stand in the column `y_oracle`, where there is one.
         files: the data files by path, `data/train.parquet` among them.
     """
@@ -332,6 +348,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     source: Source | None = None
     oracles: dict[str, OracleEntry] = {}
     text: str | None = None
+    notation: Literal["smiles"] | None = None
     y_oracle: str | None = None
     files: dict[FilePath, StoredFile]
 

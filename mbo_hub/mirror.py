@@ -25,7 +25,7 @@ DATE = "1577836800 +0000"  # 2020-01-01, so that commits depend on content alone
 
 
 def export_git(names: Iterable[str], target: Path) -> list[tuple[Path, str, bool]]:
-    """Write embedded tasks as git repositories, laid out the way olah looks for them.
+    """Write tasks that are here as git repositories, laid out the way olah looks for them.
 
     Each version becomes a commit on `main` with a tag; older versions stay. Export versions in
     ascending order, since `main` is the one exported last.
@@ -43,7 +43,7 @@ def export_git(names: Iterable[str], target: Path) -> list[tuple[Path, str, bool
         GitFailed: git is missing, or fails.
     """
     wanted = []
-    for task, dataset, oracles in archive.embedded_pairs(names):
+    for task, dataset, oracles in archive.pairs(names):
         tag = f"v{archive.pins()[task]['version']}"
         wanted += [
             (dataset, target / "datasets" / ORG / task, tag),

@@ -76,7 +76,9 @@ def _prepare(name: str | os.PathLike[str]) -> _Prepared:
     """Find a task's folders and check them."""
     folder, pin = archive.find(name)
     if isinstance(folder, Repository):
-        raise InvalidDataset(str(name), ["its data are not here; build or download them first"])
+        task = folder.repo.removeprefix(f"{archive.ORG}/")
+        way = f"build them:  mbo build {task}" if task in archive.pins() else "download it first"
+        raise InvalidDataset(str(name), [f"its data are not here; {way}"])
     declared = manifest.read(folder.read("task.json", pin), str(folder))
     problems = validate(folder.path)
     oracles: dict[str, Folder] = {}

@@ -46,9 +46,9 @@ def read_designs(
 
     The ending says what the file is: `.csv`, `.npy`, `.parquet`; any other, and standard input
     (`-`), is text with one design a line, or CSV where the first line names the columns. A CSV or
-    parquet file has the task's text column (for example `sequence`), or a column `x`, or one column
-    for each value. Sequences are read as they are written: case matters, and surrounding blanks and
-    empty lines do not count.
+    parquet file has, of a sequence task, its text column (for example `sequence`), or a column `x`,
+    or one column for each value. Sequences are read as they are written: case matters, and
+    surrounding blanks and empty lines do not count.
 
     Args:
         path: the file, or `-`.
@@ -182,7 +182,9 @@ def _choose(
     columns: list[str], name: str, manifest: Manifest, column: str | None
 ) -> str | list[str]:
     """Find the column that holds the designs, or one column for each value."""
-    wanted = [column] if column else [c for c in (manifest.text, "x") if c]
+    # What is written for people is only read back of sequences: a formula is no list of amounts.
+    text = manifest.text if isinstance(manifest.space, Sequence) else None
+    wanted = [column] if column else [c for c in (text, "x") if c]
     for candidate in wanted:
         if candidate in columns:
             return candidate

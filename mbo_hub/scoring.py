@@ -20,10 +20,11 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from mbo_hub import __version__, trust
+from mbo_hub import __version__, molecules, trust
 from mbo_hub.atomic import write_file
 from mbo_hub.errors import InvalidDesign, InvalidFile
 from mbo_hub.manifest import Manifest, Name, OracleEntry
+from mbo_hub.molecules import Molecules
 from mbo_hub.offline import Offline
 from mbo_hub.oracles import Fingerprint, Oracle
 from mbo_hub.spaces import Sequence, Space
@@ -84,6 +85,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         outside: fraction of the valid designs that lie outside the oracle's support, at or beyond
             the 99th of these percentiles.
         spread: of each scored design, the standard deviation of a forest's trees, raw.
+        molecules: what RDKit says of designs that are written as SMILES; None for other designs,
+            and where RDKit is not installed.
     """
 
     format: int
@@ -117,6 +120,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     support: tuple[float | None, ...] | None = None
     outside: float | None = None
     spread: tuple[float | None, ...] | None = None
+    molecules: Molecules | None = None
 
     def __str__(self) -> str:
         return _render(self)
@@ -260,6 +264,7 @@ def evaluate(
         visible=float(np.count_nonzero(nearest == 0)) / len(given),
         diversity=space.mean_distance(valid, scale),
         novelty=float(nearest.mean()) if len(valid) else None,
+        molecules=_molecules(manifest, legal, valid, offline),
         **_trust(oracle, manifest.oracles.get(oracle_name), legal, valid, offline, training),
         metric="Hamming distance"
         if isinstance(space, Sequence)
@@ -290,6 +295,23 @@ def _trust(
             float(np.mean(percentiles >= trust.OUTSIDE)) if len(percentiles) else None
         )
     return fields
+
+
+def _molecules(
+    manifest: Manifest,
+    legal: Bool[np.ndarray, " n"],
+    valid: Num[np.ndarray, "m d"],
+    offline: Offline,
+) -> Molecules | None:
+    """Judge designs that are written as SMILES, where RDKit is there."""
+    space = offline.space
+    if manifest.notation != "smiles" or not isinstance(space, Sequence):
+        return None
+    if not molecules.is_available():
+        return None
+    texts = iter(space.decode(valid))
+    smiles = [next(texts) if row else None for row in legal]
+    return molecules.describe(smiles, space.decode(offline.x))
 
 
 def _by_row(
@@ -401,16 +423,22 @@ def compare(
     """
     if receipt.agreement == again.agreement == "exact":
         tolerance = 0.0
-    differences = _score_differences(receipt, again, tolerance, relative)
+    differences = _row_differences("score", receipt.y, again.y, tolerance, relative)
+    differences += _row_differences("support", receipt.support, again.support, 1e-9, 0.0)
+    # A spread is as precise as the values that it is measured from.
+    largest = max((abs(value) for value in again.y if value is not None), default=0.0)
+    differences += _row_differences("spread", receipt.spread, again.spread, 1e-6 * largest, 1e-4)
     figures = _figures(receipt.y, manifest)
-    free = {"libraries", "fingerprint", "agreement", "y"}  # the first three only make notes
+    # The first three only make notes, the others are compared by themselves.
+    free = {"libraries", "fingerprint", "agreement", "y", "support", "spread", "molecules"}
     for field in (f for f in Report.__struct_fields__ if f not in free):
         said, found = getattr(receipt, field), figures.get(field, getattr(again, field))
         differences += _difference(field, said, found)
     for part in ("kind", "sha256"):
         said, found = (getattr(r.fingerprint, part) for r in (receipt, again))
         differences += _difference(f"oracle's {part}", said, found)
-    notes = []
+    more, notes = _molecule_differences(receipt.molecules, again.molecules)
+    differences += more
     if receipt.fingerprint.runtime != again.fingerprint.runtime:
         notes.append(f"scored with {receipt.fingerprint.runtime}, here {again.fingerprint.runtime}")
     if receipt.agreement != again.agreement:
@@ -422,20 +450,46 @@ def compare(
     return Verification(tuple(differences), tuple(notes))
 
 
-def _score_differences(
-    receipt: Report, again: Report, tolerance: float, relative: float
+def _molecule_differences(
+    said: Molecules | None, found: Molecules | None
+) -> tuple[list[str], list[str]]:
+    """Compare what RDKit said of designs: differences with the same RDKit, else notes."""
+    if said == found:
+        return [], []
+    if said is None or found is None:
+        here, there = ("here", "there") if said is None else ("there", "here")
+        return [], [f"molecules were judged {here} only; RDKit is not installed {there}"]
+    if said.toolkit != found.toolkit:
+        return [], [f"molecules were judged with {said.toolkit}, here {found.toolkit}"]
+    return [
+        line
+        for field in said.__struct_fields__
+        for line in _difference(f"molecules.{field}", getattr(said, field), getattr(found, field))
+    ], []
+
+
+def _row_differences(
+    what: str,
+    said: tuple[float | None, ...] | None,
+    found: tuple[float | None, ...] | None,
+    tolerance: float,
+    relative: float,
 ) -> list[str]:
-    said, found = (np.array(r.y, np.float64) for r in (receipt, again))
+    """Compare a figure of each design, and name the first design that differs."""
+    if said is None or found is None:
+        said_of, found_of = (None if r is None else len(r) for r in (said, found))
+        return _difference(f"{what} of designs", said_of, found_of)
     if len(said) != len(found):
-        return [f"scores: the receipt has {len(said)}, here there are {len(found)}"]
-    apart = ~(np.abs(said - found) <= tolerance + relative * np.abs(found))
-    apart &= ~(np.isnan(said) & np.isnan(found))
+        return [f"{what}s: the receipt has {len(said)}, here there are {len(found)}"]
+    there, here = (np.array(values, np.float64) for values in (said, found))
+    apart = ~(np.abs(there - here) <= tolerance + relative * np.abs(here))
+    apart &= ~(np.isnan(there) & np.isnan(here))
     if not apart.any():
         return []
     row = int(np.flatnonzero(apart)[0])
     return [
-        f"score of {np.count_nonzero(apart)} designs, first design {row}: the receipt says "
-        f"{receipt.y[row]}, here it is {again.y[row]}"
+        f"{what} of {np.count_nonzero(apart)} designs, first design {row}: the receipt says "
+        f"{said[row]}, here it is {found[row]}"
     ]
 
 
@@ -447,12 +501,6 @@ def _difference(what: str, said: Any, found: Any) -> list[str]:
             for part in said.__struct_fields__
             for line in _difference(f"{what}.{part}", getattr(said, part), getattr(found, part))
         ]
-    if isinstance(said, tuple) and isinstance(found, tuple) and len(said) == len(found):
-        pairs = [(a, b) for a, b in zip(said, found, strict=True) if a != b]
-        if all(
-            None not in pair and math.isclose(*pair, rel_tol=1e-4, abs_tol=1e-6) for pair in pairs
-        ):
-            return []
     floats = isinstance(said, float) and isinstance(found, float)
     same = math.isclose(said, found, rel_tol=1e-9, abs_tol=1e-9) if floats else said == found
     return [] if same else [f"{what}: the receipt says {said}, here it is {found}"]
@@ -502,6 +550,20 @@ def _render(report: Report) -> str:
         if about:
             middle = number(statistics.median(about))
             distances += f"\nspread of the oracle's trees {middle} (median)"
+    if report.molecules is not None:
+        distances += f"\n{_of_molecules(report.molecules)}"
     if report.agreement is not None:
         origin += f", golden values {report.agreement}"
     return "\n".join([head, "", *table, "", fractions, distances, origin])
+
+
+def _of_molecules(found: Molecules) -> str:
+    parts = [
+        f"{label} –" if value is None else f"{label} {value:{form}}"
+        for label, value, form in (
+            ("molecules", found.molecules, ".1%"),
+            ("new among these", found.new, ".1%"),
+            ("diversity (mean Tanimoto distance)", found.diversity, ".4f"),
+        )
+    ]
+    return f"{', '.join(parts)}; {found.toolkit}"

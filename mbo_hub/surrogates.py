@@ -6,16 +6,16 @@ float32, with a dynamic batch. What a user should know stands in the file's meta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from mbo_hub import statistics, trust
+from mbo_hub import atom_pairs, statistics, trust
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.manifest import Band, HeldOut, Support
+from mbo_hub.manifest import Band, Finding, HeldOut
 from mbo_hub.offline import Affine
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.oracles.table import TableOracle
@@ -79,13 +79,13 @@ def make(
     x, y = matrix(frame["x"], spec.space), frame["y"].to_numpy()
     if isinstance(kind, TableGraph):
         table = TableOracle(spec.space, x, y)
-        made = Made(_finish(table_graph(table), spec, {}), None, "")
-        _check_parity(spec, made, x, table(x), tolerance=0.0)
+        made = Made(finish(table_graph(table), spec, {}), None, "")
+        _check_parity(spec, made.model, x, table(x), 0.0)
         return made
     return _make_forest(spec, kind, frame, x, y)
 
 
-def _finish(graph: onnx.GraphProto, spec: TaskSpec, extra: Mapping[str, str]) -> bytes:
+def finish(graph: onnx.GraphProto, spec: TaskSpec, extra: Mapping[str, str]) -> bytes:
     """Wrap a graph into a checked model with metadata; identical input, identical bytes."""
     import onnx
     from onnx import helper
@@ -118,7 +118,7 @@ def _describe_input(space: Sequence | Box) -> str:
     return f"x: float32 (n, {space.dim}), raw units"
 
 
-def _graph(
+def surround(
     nodes: list[onnx.NodeProto],
     space: Sequence | Box,
     constants: Mapping[str, Any],
@@ -257,28 +257,26 @@ def table_graph(table: TableOracle) -> onnx.GraphProto:
         helper.make_node("ReduceSum", ["digits", "last_axis"], ["index"], keepdims=0),
         helper.make_node("Gather", ["values", "index"], ["value"], axis=0),
     ]
-    return _graph(nodes, space, {"places": places, "values": table.values}, {"y": "value"})
+    return surround(nodes, space, {"places": places, "values": table.values}, {"y": "value"})
 
 
 def forest_features(
     space: Sequence | Box,
     x: Num[np.ndarray, "n d"],
-    grams: Int[np.ndarray, "g m"] | None,
+    pairs: Int[np.ndarray, "g 3"] | None,
     period: int | None = None,
 ) -> Float32[np.ndarray, "n f"]:
-    """What a forest sees: counts of n-grams, one-hot tokens, or the values themselves.
+    """What a forest sees: counts of pairs of atoms, one-hot tokens, or the values themselves.
 
     Args:
         space: of the task.
         x: legal designs.
-        grams: n-grams to count.
+        pairs: of atoms to count.
         period: beside one-hot tokens, count those at positions that are equal modulo this.
     """
-    if grams is not None:
-        from mbo_hub import ngrams
-
-        return ngrams.counts(space.validate(x), grams)
     if isinstance(space, Sequence):
+        if pairs is not None:
+            return atom_pairs.counts(space, x, pairs)
         one_hot = space.one_hot(x)
         flat = one_hot.reshape(len(x), -1)
         if period is None:
@@ -291,7 +289,7 @@ def forest_features(
 def forest_graph(
     space: Sequence | Box,
     forest: Any,
-    grams: Int[np.ndarray, "g m"] | None = None,
+    pairs: Int[np.ndarray, "g 3"] | None = None,
     *,
     period: int | None = None,
     spread: bool = False,
@@ -304,7 +302,7 @@ def forest_graph(
     Args:
         space: of the task; tokens are one-hot encoded, or counted, inside the graph.
         forest: a fitted forest with `estimators_`, one output.
-        grams: n-grams of tokens that are counted, as `ngrams.vocabulary` writes them; None for
+        pairs: pairs of atoms that are counted, as `atom_pairs.vocabulary` lists them; None for
             one-hot tokens.
         period: as in `forest_features`.
         spread: add an output `spread`, the standard deviation over the trees.
@@ -343,10 +341,8 @@ def forest_graph(
     else:
         constants["flat_shape"] = np.array([-1], np.int64)
         nodes.append(helper.make_node("Reshape", ["columns", "flat_shape"], ["value"]))
-    if grams is not None:
-        from mbo_hub import ngrams
-
-        features, more = ngrams.nodes("legal_x", "features", grams)
+    if isinstance(space, Sequence) and pairs is not None:
+        features, more = atom_pairs.nodes("legal_x", "features", space, pairs)
         constants |= more
     elif isinstance(space, Sequence):
         k = len(space.alphabet)
@@ -369,7 +365,7 @@ def forest_graph(
             ]
     else:
         features = [helper.make_node("Identity", ["legal_x"], ["features"])]
-    return _graph([*features, *nodes], space, constants, outputs)
+    return surround([*features, *nodes], space, constants, outputs)
 
 
 def _flatten(trees: list[Any], *, apart: bool) -> dict[str, Any]:
@@ -435,12 +431,21 @@ def train_forest(
     x: Num[np.ndarray, "n d"],
     y: Float32[np.ndarray, " n"],
     held: Bool[np.ndarray, " n"],
-) -> tuple[Any, Int[np.ndarray, "g m"] | None]:
+) -> tuple[Any, Int[np.ndarray, "g 3"] | None]:
     """Train a scikit-learn forest on all rows but the held-out ones.
 
     Returns:
-        The forest, and the n-grams that it counts where it does.
+        The forest, and the pairs of atoms that it counts where it does.
     """
+    seen, pairs = x[~held], None
+    if kind.atom_pairs:
+        if not isinstance(spec.space, Sequence):
+            raise TypeError("only sequences of SMILES tokens have atoms")
+        pairs = atom_pairs.vocabulary(spec.space, seen)
+    return _fit(kind, forest_features(spec.space, seen, pairs, kind.period), y[~held]), pairs
+
+
+def _fit(kind: Forest, features: Float32[np.ndarray, "n f"], y: Float32[np.ndarray, " n"]) -> Any:
     from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
     make_forest = {"random": RandomForestRegressor, "extra": ExtraTreesRegressor}[kind.kind]
@@ -452,24 +457,57 @@ def train_forest(
         random_state=kind.seed,
         n_jobs=-1,  # each tree has its own seed, so the number of jobs changes nothing
     )
-    seen = x[~held]
-    grams = None
-    if kind.ngrams is not None:
-        if not isinstance(spec.space, Sequence):
-            raise TypeError("only sequences have n-grams")
-        from mbo_hub import ngrams
-
-        grams = ngrams.vocabulary(spec.space, seen, kind.ngrams)
-    forest.fit(forest_features(spec.space, seen, grams, kind.period), y[~held])
+    forest.fit(features, y)
     forest.n_jobs = 1
-    return forest, grams
+    return forest
 
 
-def hold_out(kind: Forest, groups: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-    """Choose the rows of a random part of the groups."""
+def hold_out(kind: Forest, groups: Int[np.ndarray, " n"], part: int = 0) -> Bool[np.ndarray, " n"]:
+    """Choose the rows of a random part of the groups; no two of `kind.parts` parts share one."""
     names = np.unique(groups)
     chosen = np.random.default_rng(kind.seed).permutation(names)
-    return np.isin(groups, chosen[: max(1, round(kind.held_out * len(names)))])
+    size = max(1, round(kind.held_out * len(names)))
+    # Rounding may leave a few groups over; the last of several parts takes them.
+    end = len(names) if part + 1 == kind.parts > 1 else (part + 1) * size
+    return np.isin(groups, chosen[part * size : end])
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What a forest said that did not see some rows.
+
+    Attributes:
+        held: the rows that it did not see, (n,).
+        predicted: its values of all rows, (n,).
+    """
+
+    held: Bool[np.ndarray, " n"]
+    predicted: Float64[np.ndarray, " n"]
+
+
+def _try(
+    kind: Forest,
+    groups: Int[np.ndarray, " n"],
+    predict: Callable[[Bool[np.ndarray, " n"]], Float64[np.ndarray, " n"]],
+) -> list[_Trial]:
+    """Hold out part after part.
+
+    Args:
+        kind: says how large the parts are, and how many.
+        groups: rows of a group are held out together.
+        predict: trains a forest without the rows that it is told, and gives its values of all rows.
+    """
+    parts = [hold_out(kind, groups, part) for part in range(kind.parts)]
+    return [_Trial(held, predict(held)) for held in parts]
+
+
+def _pooled(
+    x: Num[np.ndarray, "n d"], y: Float32[np.ndarray, " n"], trials: list[_Trial]
+) -> tuple[Float32[np.ndarray, " m"], Float64[np.ndarray, " m"]]:
+    """The held-out values of all trials, each design once, and what was predicted."""
+    rows = [_distinct(x, trial.held) for trial in trials]
+    predicted = [trial.predicted[r] for trial, r in zip(trials, rows, strict=True)]
+    return y[np.concatenate(rows)], np.concatenate(predicted)
 
 
 def _make_forest(
@@ -480,76 +518,134 @@ def _make_forest(
     y: Float32[np.ndarray, " n"],
 ) -> Made:
     rows = np.arange(len(x))
-    held = hold_out(kind, rows if spec.groups is None else spec.groups.of(frame))
-    forest, grams = train_forest(spec, kind, x, y, held)
-    predicted = forest.predict(forest_features(spec.space, x, grams, kind.period))
-    distinct = _distinct(x, held)
-    rule = f"{np.mean(held):.0%} of the rows, drawn at random (seed {kind.seed})"
-    by_row = None
-    if spec.groups is not None:
-        rule += f" {spec.groups.words}"
-        among = hold_out(kind, rows)
-        other, others = train_forest(spec, kind, x, y, among)
-        again = other.predict(forest_features(spec.space, x[among], others, kind.period))
-        by_row = _metrics(y[among], again)["spearman"]
+    groups = rows if spec.groups is None else spec.groups.of(frame)
+    if kind.parts > 1 and not kind.own:
+        raise TypeError(f"{spec.name}: a forest that misses several parts cannot be published")
+    forest: Any = None
+    pairs: Int[np.ndarray, "g 3"] | None = None
+
+    def predict(held: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        nonlocal forest, pairs
+        forest, pairs = train_forest(spec, kind, x, y, held)
+        features = forest_features(spec.space, x, pairs, kind.period)
+        values: Float64[np.ndarray, " n"] = forest.predict(features)
+        return values
+
+    by_row = _spearman(*_pooled(x, y, _try(kind, rows, predict))) if spec.groups else None
+    trials = _try(kind, groups, predict)
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
-    trained_on = (
-        f"{np.count_nonzero(~held):,} of all {len(x):,} rows; the held-out rows are not among them"
-    )
+    seen = len(x) - np.count_nonzero(trials[-1].held)
+    trained_on = f"{seen:,} of all {len(x):,} rows; the held-out rows are not among them"
     if kind.own:
         rule_of_all = statistics.rule_of(spec.visible, y)
         scale = Affine.fit(x[statistics.visible_rows(rule_of_all, y)]).std
-        known["mean_absolute_error_seen"] = _error(y[~held], predicted[~held])
-        known["by_distance"] = _bands(
-            trust.measure(spec.space, x[~held], scale),
-            trust.nearest(spec.space, x[distinct], np.unique(x[~held], axis=0), scale),
-            y[distinct],
-            predicted[distinct],
-        )
+        errors = [_error(y[~t.held], t.predicted[~t.held]) for t in trials]
+        known["mean_absolute_error_seen"] = round(float(np.mean(errors)), 6)
+        known["by_distance"] = _bands(spec.space, x, y, trials, scale)
         extra["mbo.support"] = msgspec.json.encode(trust.measure(spec.space, x, scale)).decode()
     held_out = HeldOut(
-        rows=len(distinct),
-        rule=rule,
-        spearman_random_rows=by_row,
-        **_metrics(y[distinct], predicted[distinct]),
+        rows=len(_pooled(x, y, trials)[0]),
+        rule=_rule(spec, kind, trials),
+        spearman_random_rows=None if by_row is None else round(by_row, 4),
+        **_metrics(*_pooled(x, y, trials)),
         **known,
     )
+    findings = _compare(spec, kind, frame, x, y, groups)
     if kind.own:
+        which = "second forest" if kind.parts == 1 else f"{kind.parts} other forests"
         trained_on = (
-            f"all {len(x):,} rows; the held-out figures are those of a second forest, which did "
-            "not see the held-out rows"
+            f"all {len(x):,} rows; the held-out figures are those of {which}, which did not see "
+            "the rows that they were tried on"
         )
-        forest, grams = train_forest(spec, kind, x, y, np.zeros(len(x), bool))
-        predicted = forest.predict(forest_features(spec.space, x, grams, kind.period))
+        predicted = predict(np.zeros(len(x), bool))
+    else:
+        predicted = trials[0].predicted
+    graph = forest_graph(spec.space, forest, pairs, period=kind.period, spread=kind.own)
+    allowed = 1e-5 * float(np.ptp(y))
+    apart = _check_parity(spec, finish(graph, spec, {}), x, predicted, allowed)
+    if kind.own:
+        what = (
+            f"Largest difference from scikit-learn's own values, all rows; {allowed:.1g} is allowed"
+        )
+        findings.append(Finding(what=what, value=apart))
     extra |= {
         "mbo.held_out": msgspec.json.encode(held_out).decode(),
         "mbo.trained_on": trained_on,
+        "mbo.findings": msgspec.json.encode(findings).decode(),
     }
-    graph = forest_graph(spec.space, forest, grams, period=kind.period, spread=kind.own)
-    made = Made(_finish(graph, spec, extra), held_out, trained_on)
-    _check_parity(spec, made, x, predicted, tolerance=1e-5 * float(np.ptp(y)))
-    return made
+    return Made(finish(graph, spec, extra), held_out, trained_on)
+
+
+def _rule(spec: TaskSpec, kind: Forest, trials: list[_Trial]) -> str:
+    """Say which rows were held out."""
+    part = f"{np.mean(trials[0].held):.0%} of the rows, drawn at random (seed {kind.seed})"
+    if kind.parts > 1:
+        part = (
+            f"{kind.parts} times another {kind.held_out:.0%} of them, drawn at random "
+            f"(seed {kind.seed}),"
+        )
+    return part if spec.groups is None else f"{part} {spec.groups.words}"
+
+
+def _compare(
+    spec: TaskSpec,
+    kind: Forest,
+    frame: pl.DataFrame,
+    x: Num[np.ndarray, "n d"],
+    y: Float32[np.ndarray, " n"],
+    groups: Int[np.ndarray, " n"],
+) -> list[Finding]:
+    """Try forests on other features on the same held-out rows."""
+    ways = {"": np.arange(len(x))} if spec.groups is None else {
+        f", {spec.groups.words}": groups, ", held out at random": np.arange(len(x))
+    }  # fmt: skip
+    found = []
+    for name, features_of in kind.references.items():
+        features = features_of(frame)
+
+        def predict(
+            held: Bool[np.ndarray, " n"], features: Float32[np.ndarray, "n f"] = features
+        ) -> Float64[np.ndarray, " n"]:
+            values: Float64[np.ndarray, " n"] = _fit(kind, features[~held], y[~held]).predict(
+                features
+            )
+            return values
+
+        for way, names in ways.items():
+            rho = _spearman(*_pooled(x, y, _try(kind, names, predict)))
+            what = f"For comparison: Spearman correlation of the same kind of forest on {name}{way}"
+            found.append(Finding(what=what, value=round(rho, 4)))
+    return found
 
 
 def _bands(
-    support: Support,
-    apart: Float64[np.ndarray, " n"],
+    space: Sequence | Box,
+    x: Num[np.ndarray, "n d"],
     y: Float32[np.ndarray, " n"],
-    predicted: Float64[np.ndarray, " n"],
+    trials: list[_Trial],
+    scale: Float64[np.ndarray, " d"],
 ) -> tuple[Band, ...]:
     """Part held-out designs into bands by their distance to the nearest design trained on."""
-    percentiles = trust.percentiles(support, apart)
-    order = np.argsort(apart, kind="stable")
+    distances, percentiles = [], []
+    for trial in trials:
+        known = x[~trial.held]
+        rows = _distinct(x, trial.held)
+        apart = trust.nearest(space, x[rows], np.unique(known, axis=0), scale)
+        distances.append(apart)
+        percentiles.append(trust.percentiles(trust.measure(space, known, scale), apart))
+    far = np.concatenate(percentiles)
+    value, predicted = _pooled(x, y, trials)
+    order = np.argsort(np.concatenate(distances), kind="stable")
     bands = []
     for rows in np.array_split(order, BANDS):
-        rho = _spearman(y[rows], predicted[rows])
+        rho = _spearman(value[rows], predicted[rows])
         bands.append(
             Band(
-                percentiles=(float(percentiles[rows[0]]), float(percentiles[rows[-1]])),
+                percentiles=(float(far[rows].min()), float(far[rows].max())),
                 rows=len(rows),
                 spearman=None if np.isnan(rho) else round(rho, 4),
-                mean_absolute_error=_error(y[rows], predicted[rows]),
+                mean_absolute_error=_error(value[rows], predicted[rows]),
             )
         )
     return tuple(bands)
@@ -582,18 +678,17 @@ def _error(y: Float32[np.ndarray, " n"], predicted: Float64[np.ndarray, " n"]) -
 
 def _check_parity(
     spec: TaskSpec,
-    made: Made,
+    model: bytes,
     x: Num[np.ndarray, "n d"],
     wanted: Num[np.ndarray, " n"],
-    tolerance: float,
-) -> None:
-    """Score every row with onnxruntime and compare."""
-    oracle = OnnxOracle(spec.space, made.model, "the new model", exact=False)
+    allowed: float,
+) -> float:
+    """Score every row with onnxruntime; return the largest difference, if it is allowed."""
+    oracle = OnnxOracle(spec.space, model, "the new model", exact=False)
     apart = float(np.abs(oracle(x) - wanted).max())
-    if not apart <= tolerance:
-        raise OracleUnavailable(
-            f"the exported model differs by {apart:g}; allowed is {tolerance:g}"
-        )
+    if not apart <= allowed:
+        raise OracleUnavailable(f"the exported model differs by {apart:g}; allowed is {allowed:g}")
+    return apart
 
 
 def policy_model(network: Network, task: str) -> bytes:

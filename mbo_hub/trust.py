@@ -3,7 +3,7 @@
 A learned oracle knows the designs that it was trained on. How far these lie apart is measured once,
 when the oracle is made (`measure`), and published with it. The distance of a new design to the
 nearest of them is then told as a percentile of those distances (`percentiles`): 50 is as near as
-training designs are to each other, 100 farther than any of them.
+training designs are to each other, 100 as far as the loneliest of them, or farther.
 """
 
 from __future__ import annotations
@@ -63,9 +63,11 @@ def percentiles(
 
     Returns:
         For each, the largest whole percentile of the training designs' distances that is not above
-        it, (n,) from 0 to 100; 100 is at or beyond the farthest.
+        it, (n,) from 0 to 100; 100 is at or beyond the farthest. Where several percentiles are the
+        distance itself, as among sequences, the lowest of them: it is common, not far.
     """
     levels = np.asarray(support.distances)
     # A distance computed elsewhere may differ in its last bits.
-    found = np.searchsorted(levels, distances * (1 + 1e-9), side="right") - 1
-    return np.clip(found, 0, 100).astype(np.float64)
+    lowest = np.searchsorted(levels, distances * (1 - 1e-9), side="left")
+    largest = np.searchsorted(levels, distances * (1 + 1e-9), side="right") - 1
+    return np.clip(np.minimum(lowest, largest), 0, 100).astype(np.float64)

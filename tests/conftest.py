@@ -16,11 +16,12 @@ import jaxtyping
 HOOK = jaxtyping.install_import_hook("mbo_hub", "beartype.beartype")
 
 import shutil  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+from raw_server import RawServer  # noqa: E402
 
 import mbo_hub  # noqa: E402
 from mbo_hub import build  # noqa: E402
@@ -73,6 +74,14 @@ def superconductor(available: Callable[[str], Path]) -> mbo_hub.Task:
     """Loaded from what `mbo build` made; processes that the test starts find it, too."""
     available("superconductor")
     return mbo_hub.load("superconductor")
+
+
+@pytest.fixture
+def raw_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
+    """Serves raw files on this machine."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with RawServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

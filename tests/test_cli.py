@@ -7,14 +7,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import RAW, ROOT
 
 import mbo_hub
-from mbo_hub import cli
+from mbo_hub import archive, build, cli
+from mbo_hub.tasks import TASKS
 
 MBO = str(Path(sys.executable).with_name("mbo"))
 
@@ -36,7 +38,7 @@ def test_list_and_info(tmp_path: Path) -> None:
     listed = mbo("list", cwd=tmp_path)
     assert (listed.returncode, listed.stderr) == (0, "")
     assert re.search(
-        r"^tfbind8 +v1\.0\.0 +TF Bind 8 +32,898 / 65,792 +8 +0\.4393", listed.stdout, re.M
+        r"^tfbind8 +v1\.0\.0 +TF Bind 8 +32,898 / 65,792 +8 +0\.4393 +embedded", listed.stdout, re.M
     )
     (task,) = [
         t for t in json.loads(mbo("list", "--json", cwd=tmp_path).stdout) if t["name"] == "tfbind8"
@@ -106,6 +108,16 @@ def test_score_options(tmp_path: Path, designs: Path) -> None:
         (["score", "tfbind8", "designs.txt", "--oracle", "x"], "OracleUnavailable: no oracle named"),
         (["score", "tfbind8", "designs.txt", "--receipt", "no/r.json"], "InvalidFile: no/r.json: cannot be written"),
         (["verify", "missing.json", "designs.txt"], "InvalidFile: missing.json: cannot be read"),
+        (["build", "superconducter"], "UnknownTask: no task named 'superconducter'; did you mean 'superconductor'?"),
+        (["build", "tfbind8"], "UnknownTask: the data of 'tfbind8' are part of the package"),
+        (["build", "superconductor", "--raw-dir", "no"], "InvalidFile: no: does not exist; --raw-dir names"),
+        (["build", "superconductor", "--raw-dir", "."], "InvalidFile: .: has neither unique_m.csv nor superconductivty+data.zip"),
+        (["build", "superconductor", "--url", "http://127.0.0.1:9/x.zip"], "DownloadFailed: http://127.0.0.1:9/x.zip: cannot be downloaded ([Errno 111]"),
+        (["build", "superconductor", "--url", "x.zip"], "DownloadFailed: x.zip: is no http address; --raw-dir takes a folder"),
+        (["score", "superconductor", "designs.txt"], "build the data from their public source, once, with  mbo build superconductor"),
+        (["export", "mbo", "superconductor"], "UnknownTask: the data of 'superconductor' are not here; build them:  mbo build superconductor"),
+        (["export", "mbo", "tfbind8", "superconductor"], "UnknownTask: the data of 'superconductor' are not here"),
+        (["export", "mbo", "superconductor", "--git"], "UnknownTask: the data of 'superconductor' are not here"),
         (["export", ".", "nonsense"], "UnknownTask: no task named 'nonsense'"),
         (["export", "designs.txt/mbo"], "designs.txt"),
     ],
@@ -140,6 +152,12 @@ def test_export_validate_and_conflict(tmp_path: Path) -> None:
     assert mbo("score", "./mbo/tfbind8", "-", cwd=tmp_path, stdin="ACGTACGT\n").returncode == 0
     again = mbo("export", "./mbo", cwd=tmp_path)
     assert "(there already, the same)" in again.stdout
+    assert again.returncode == 0
+    assert again.stderr.splitlines() == [
+        f"{name} is left out: its data are not here; build them:  mbo build {name}"
+        for name in sorted(TASKS)
+        if not TASKS[name].embedded
+    ]
     (tmp_path / "mbo" / "tfbind8" / "task.json").write_text("{}")
     conflict = mbo("export", "./mbo", cwd=tmp_path)
     assert conflict.returncode == 1
@@ -157,6 +175,138 @@ def test_cache_lists_and_verifies(tmp_path: Path) -> None:
         c for c in json.loads(mbo("cache", "--json", cwd=tmp_path).stdout) if c["name"] == "tfbind8"
     ]
     assert copy["state"] == "embedded"
+
+
+# ------------------------------------------------- a task whose data are not part of the package
+
+
+def test_it_is_listed_and_described_without_its_data(tmp_path: Path) -> None:
+    listed = mbo("list", cwd=tmp_path)
+    assert re.search(
+        r"^superconductor +v1\.0\.0 +.* 86 +74 +not built +forest", listed.stdout, re.M
+    )
+    info = mbo("info", "superconductor", cwd=tmp_path)
+    assert (info.returncode, info.stderr) == (0, "")
+    for line in (
+        "task       superconductor v1.0.0: Superconductor",
+        "data       17,014 visible of 21,263 rows; y from 0.00021 to 185",
+        "           not part of the package; get them with  mbo build superconductor",
+        "D(best)    74, score 0.4000",
+        "oracle     forest (onnx, not exact, held-out Spearman 0.961, in the top decile 0.751)",
+    ):
+        assert line in info.stdout.splitlines()
+    for name in ("superconductor", "mbo/superconductor"):
+        shown = mbo("info", name, "--json", cwd=tmp_path).stdout.encode()
+        assert shown == (ROOT / "dataset_cards" / "superconductor" / "task.json").read_bytes()
+    cached = mbo("cache", "--verify", cwd=tmp_path)
+    assert cached.returncode == 0
+    assert re.search(r"^superconductor +embedded .* intact ", cached.stdout, re.M)
+
+
+def test_publishing_it_names_the_way(tmp_path: Path) -> None:
+    done = mbo("publish", "superconductor", "--org", "x", "--dry-run", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "its data are not here; build them:  mbo build superconductor" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_its_card_alone_is_no_valid_dataset(tmp_path: Path) -> None:
+    done = mbo("validate", str(ROOT / "dataset_cards" / "superconductor"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "data/train.parquet: named in task.json but not there" in done.stdout
+
+
+def test_a_raw_file_comes_from_a_folder_or_from_an_address(tmp_path: Path) -> None:
+    done = mbo("build", "superconductor", "--raw-dir", ".", "--url", "http://x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--raw-dir takes the raw file from a folder, --url downloads it" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that even root cannot write")
+def test_a_cache_that_cannot_be_written(
+    tmp_path: Path, build_cache: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_cache("superconductor")  # skips where there is no raw file
+    monkeypatch.setenv("MBO_HUB_CACHE", "/proc/self/mbo")
+    done = mbo("build", "superconductor", "--raw-dir", str(RAW / "superconductor"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("/proc/self/mbo")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_built_once_it_is_a_task_as_any_other(
+    tmp_path: Path, build_cache: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_cache("superconductor")  # skips where there is no raw file
+    monkeypatch.setenv("MBO_HUB_CACHE", str(tmp_path / "cache"))
+    raw = str(RAW / "superconductor")
+    done = mbo("build", "superconductor", "--raw-dir", raw, cwd=tmp_path)
+    folder = tmp_path / "cache" / "superconductor" / "v1.0.0"
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder}\n", "")
+    assert mbo("build", "mbo/superconductor", cwd=tmp_path).stdout == f"{folder}\n"  # there already
+    listed = mbo("list", "--json", cwd=tmp_path).stdout
+    assert {t["name"]: t["data"] for t in json.loads(listed)}["superconductor"] == "built"
+    assert "mbo build" not in mbo("info", "superconductor", cwd=tmp_path).stdout
+
+    exported = mbo("export", "mbo", "superconductor", cwd=tmp_path)
+    assert exported.stdout.splitlines() == ["mbo/superconductor", "mbo/superconductor-oracle"]
+    there, here = archive.files_of(tmp_path / "mbo" / "superconductor"), archive.files_of(folder)
+    assert there == here
+    valid = mbo("validate", "mbo/superconductor", cwd=tmp_path)
+    assert valid.stdout == "mbo/superconductor: valid\n"
+    mirrored = mbo("export", "mirror", "superconductor", "--git", cwd=tmp_path)
+    assert mirrored.stdout.splitlines()[0] == "mirror/datasets/mbo/superconductor v1.0.0"
+
+    cached = mbo("cache", "--verify", cwd=tmp_path)
+    assert re.search(r"^superconductor +built +v1\.0\.0 .* intact ", cached.stdout, re.M)
+    train = folder / "data" / "train.parquet"
+    train.write_bytes(train.read_bytes()[:-9])
+    cached = mbo("cache", "--verify", cwd=tmp_path)
+    assert cached.returncode == 1
+    assert re.search(r"^superconductor +built .* damaged: .*train\.parquet", cached.stdout, re.M)
+    assert mbo("cache", "--remove", "superconductor", cwd=tmp_path).returncode == 0
+    assert not folder.exists()
+    assert "not built" in mbo("list", cwd=tmp_path).stdout
+
+
+def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Task) -> None:
+    names, x = superconductor.space.columns, superconductor.x
+    data = build.data_folder(TASKS["superconductor"]) / "data"
+    wanted = superconductor.evaluate(x[:3])
+    rows = [",".join(str(v) for v in row) for row in x[:3].tolist()]
+    (tmp_path / "columns.csv").write_text(
+        f"note,{','.join(names)}\n" + "".join(f"mine,{r}\n" for r in rows)
+    )
+    (tmp_path / "x.csv").write_text("formula,x\n" + "".join(f'MgB2,"[{r}]"\n' for r in rows))
+    (tmp_path / "bare.txt").write_text("".join(f"{r}\n" for r in rows))
+    np.save(tmp_path / "x.npy", x[:3])
+    for file in ("columns.csv", "x.csv", "bare.txt", "x.npy", str(data / "train.parquet")):
+        done = mbo("score", "superconductor", file, "--budget", "3", "--json", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), file
+        report = json.loads(done.stdout)
+        assert report["y"] == list(wanted.y), file
+        assert (report["support"], report["outside"]) == ([0, 0, 0], 0)
+    done = mbo("score", "superconductor", "x.csv", "--receipt", "r.json", cwd=tmp_path)
+    assert "outside the oracle's data 0.0%" in done.stdout
+    assert "spread of the oracle's trees 0.0000 (median)" in done.stdout
+    assert mbo("verify", "r.json", "x.csv", cwd=tmp_path).stdout == "The receipt holds.\n"
+
+    worse = rows[1].replace("0.0", "-0.25", 1)
+    (tmp_path / "x.csv").write_text(f'formula,x\nMgB2,"{rows[0]}"\nwrong,"{worse}"\n')
+    refused = mbo("score", "superconductor", "x.csv", "--receipt", "no.json", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "InvalidFile: x.csv, line 3: the design has -0.25 for H; it is at least 0\n"
+    )
+    assert not (tmp_path / "no.json").exists()
+    counted = mbo("score", "superconductor", "x.csv", "--invalid", "count", cwd=tmp_path)
+    assert "invalid 50.0%" in counted.stdout
+    (tmp_path / "formulas.csv").write_text("formula\nMgB2\n")
+    refused = mbo("score", "superconductor", "formulas.csv", cwd=tmp_path)
+    assert refused.stderr == (
+        "InvalidFile: formulas.csv: no column 'x', nor H … Rn; it has 'formula'. Name the column "
+        "with --column\n"
+    )
 
 
 def test_render_shows_a_design(tmp_path: Path) -> None:
@@ -187,7 +337,11 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(cli.main.commands) - {"publish"}))  # test_hub.py
-def test_every_help_ends_with_an_example_that_works(tmp_path: Path, name: str) -> None:
+def test_every_help_ends_with_an_example_that_works(
+    tmp_path: Path, name: str, available: Callable[[str], Path]
+) -> None:
+    if name == "build":
+        available("superconductor")  # there already; the download is tested in test_assembly.py
     command = cli.main.commands[name]
     shown = mbo(name, "--help", cwd=tmp_path)
     assert shown.returncode == 0

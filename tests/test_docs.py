@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import math
 import os
 import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,7 +46,7 @@ def run(code: str, cwd: Path, env: dict[str, str]) -> str:
 @pytest.fixture
 def beside_the_folders(tmp_path: Path) -> Path:
     """A working directory with ./mbo, as `mbo export` leaves it, and the repository's folders."""
-    archive.export(TASKS, tmp_path / "mbo")
+    archive.export([name for name in TASKS if TASKS[name].embedded], tmp_path / "mbo")
     (tmp_path / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
     return tmp_path
 
@@ -71,8 +73,24 @@ def test_readme_commands_run_in_order_and_name_every_verb(tmp_path: Path) -> Non
         )
     assert done.returncode == 0, done.stderr
     assert "The receipt holds." in done.stdout
-    named = set(re.findall(r"^mbo ([a-z]+)", code, re.MULTILINE))
-    assert named == set(cli.main.commands)
+    named = re.findall(r"^mbo ([a-z]+)", "\n".join(blocks(README, "bash")), re.MULTILINE)
+    assert set(named) == set(cli.main.commands)
+
+
+def test_readme_builds_what_the_package_does_not_carry(
+    tmp_path: Path, build_cache: Callable[[str], Path]
+) -> None:
+    """The download itself is tested in test_assembly.py, with a server on this machine."""
+    (code,) = [b for b in blocks(README, "bash") if "mbo build" in b]
+    for name in [name for name in TASKS if not TASKS[name].embedded]:
+        assert f"mbo build {name}" in code
+        cache = build_cache(name)
+        env = environment(tmp_path) | {"MBO_HUB_CACHE": str(cache)}
+        line = next(line for line in code.splitlines() if line.startswith(f"mbo build {name}"))
+        done = subprocess.run(["bash", "-ec", line], cwd=tmp_path, env=env, capture_output=True,
+                              text=True, check=False)  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert Path(done.stdout.strip()).is_relative_to(cache)
 
 
 def test_readme_starts_with_two_commands_that_exist() -> None:
@@ -83,22 +101,31 @@ def test_readme_starts_with_two_commands_that_exist() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_the_code_on_cards_runs(name: str, tmp_path: Path) -> None:
+def test_the_code_on_cards_runs(
+    name: str, tmp_path: Path, available: Callable[[str], Path]
+) -> None:
     """As a reader of the card would run it, with nothing at hand but the Hub."""
     version = TASKS[name].version
     card = (ROOT / "dataset_cards" / name / "README.md").read_text("utf-8")
-    oracle = (ROOT / "oracles_onnx" / name / "README.md").read_text("utf-8")
     with HubServer(tmp_path / "hub") as hub:
         for kind, repo, folder in (
-            ("dataset", f"mbo/{name}", ROOT / "dataset_cards" / name),
+            ("dataset", f"mbo/{name}", available(name)),
             ("model", f"mbo/{name}-oracle", ROOT / "oracles_onnx" / name),
         ):
             hub.put(kind, repo, {f: p.read_bytes() for f, p in local_files(folder).items()})
             hub.tag(kind, repo, f"v{version}")
-        env = hub.env(tmp_path / "home", token=None)
+        env = hub.env(tmp_path / "home", token=None) | {"MBO_HUB_CACHE": str(tmp_path / "empty")}
         out = run("\n".join(blocks(card, "python")), tmp_path, env)
     assert TASKS[name].title in out
-    run("\n".join(blocks(oracle, "python")), ROOT / "oracles_onnx" / name, environment(tmp_path))
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_the_code_on_oracle_cards_runs(name: str, tmp_path: Path) -> None:
+    card = (ROOT / "oracles_onnx" / name / "README.md").read_text("utf-8")
+    code = "\n".join([*blocks(card, "python"), "print(y)"])
+    out = run(code, ROOT / "oracles_onnx" / name, environment(tmp_path))
+    (value,) = re.findall(r"^\[(.*)\]$", out, re.MULTILINE)
+    assert math.isfinite(float(value)), "an example should be a legal design"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -181,7 +181,7 @@ def test_what_an_oracle_cannot_score_is_invalid(tfbind8: Task) -> None:
 
     report = evaluate(
         tfbind8.x[:3], offline=tfbind8.offline, manifest=tfbind8.manifest, dataset_sha256="0" * 64,
-        oracle=Broken(), oracle_name="broken",
+        oracle=Broken(), oracle_name="broken", training=lambda: tfbind8.x,
     )  # fmt: skip
     assert report.y == (None, None, 0.5)
     assert report.invalid == pytest.approx(2 / 3)

@@ -9,7 +9,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from mbo_hub import Box, OracleUnavailable, Sequence, Task
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.oracles.table import TableOracle
-from mbo_hub.surrogates import _finish, _round_down, forest_features, forest_graph, table_graph
+from mbo_hub.surrogates import _round_down, finish, forest_features, forest_graph, table_graph
 from mbo_hub.tasks import TASKS
 
 SPEC = TASKS["tfbind8"]
@@ -17,7 +17,7 @@ RNG = np.random.default_rng(0)
 
 
 def export(space: Sequence | Box, forest: object) -> OnnxOracle:
-    return OnnxOracle(space, _finish(forest_graph(space, forest), SPEC, {}), "test", exact=False)
+    return OnnxOracle(space, finish(forest_graph(space, forest), SPEC, {}), "test", exact=False)
 
 
 @pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesRegressor])
@@ -46,7 +46,7 @@ def test_forests_on_tokens_agree_with_scikit_learn_and_the_reference() -> None:
     forest = RandomForestRegressor(5, random_state=0).fit(space.one_hot(x).reshape(800, -1), y)
     predicted = forest.predict(space.one_hot(x).reshape(800, -1))
     assert np.allclose(export(space, forest)(x), predicted, atol=1e-5)
-    raw = _finish(forest_graph(space, forest), SPEC, {})
+    raw = finish(forest_graph(space, forest), SPEC, {})
     reference = onnx.reference.ReferenceEvaluator(onnx.load_from_string(raw))
     (again,) = reference.run(None, {"x": x[:20].astype(np.int64)})
     assert np.allclose(again, predicted[:20], atol=5e-5)
@@ -62,7 +62,7 @@ def test_forests_that_count_tokens_by_period_agree_with_scikit_learn_and_the_ref
         assert np.array_equal(features[:, 18 + token], (even == token).sum(1))
         assert np.array_equal(features[:, 21 + token], (odd == token).sum(1))
     forest = RandomForestRegressor(5, random_state=0).fit(features, features[:, 18] ** 2)
-    raw = _finish(forest_graph(space, forest, period=2), SPEC, {})
+    raw = finish(forest_graph(space, forest, period=2), SPEC, {})
     predicted = forest.predict(features)
     assert np.allclose(OnnxOracle(space, raw, "test", exact=False)(x), predicted, atol=1e-5)
     reference = onnx.reference.ReferenceEvaluator(onnx.load_from_string(raw))
@@ -79,7 +79,7 @@ def test_a_single_leaf_is_nothing_to_export() -> None:
 def test_exporting_twice_gives_the_same_bytes(tfbind8: Task) -> None:
     table = tfbind8.oracles["exact"]
     assert isinstance(table, TableOracle)
-    one, two = (_finish(table_graph(table), SPEC, {"b": "1", "a": "2"}) for _ in range(2))
+    one, two = (finish(table_graph(table), SPEC, {"b": "1", "a": "2"}) for _ in range(2))
     assert one == two
 
 
