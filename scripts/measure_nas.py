@@ -11,7 +11,9 @@ Stop it with Ctrl-C or SIGTERM; the same command goes on from what is there. It 
                        row, x (64 digits), right (test digits read right, by seed), seconds
   noise.jsonl          with --noise: the first 100 designs again, with as many other seeds
 
-Where --out has no measurements.jsonl yet, it begins with scripts/nas_measurements.jsonl.gz.
+Where --out has no measurements.jsonl yet, it begins with scripts/nas_measurements.jsonl.gz. If that
+is complete, nothing is left but to write it there. Its times are those of one run, so the file as a
+whole cannot come out again; everything else does.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ CROSSED = 0.75  # share of children that have two parents
 MUTATIONS = 3.0  # tokens drawn anew in each child, on average; one in five stays what it was
 NOISE_ROWS = 100
 KEPT = Path(__file__).with_name("nas_measurements.jsonl.gz")
+WHAT = ("made", "seed", "recipe")  # must agree always; versions, where anything is left to measure
 EVERY_S = 60.0  # between two lines about progress
 
 
@@ -116,14 +119,18 @@ class Lines:
         if whole != raw:
             log.info("%s: its last line is torn and is measured again", path)
             write_file(path, whole)
-        written, *lines = (json.loads(line) for line in whole.splitlines())
-        if written != head:
-            raise Conflict(
-                f"{path} was made otherwise, with {written}, not {head}; move it away, or give "
-                "another --out"
-            )
+        self._made, *lines = (json.loads(line) for line in whole.splitlines())
+        self._here = head
+        if [self._made[name] for name in WHAT] != [head[name] for name in WHAT]:
+            raise self._otherwise()
         for line in lines:
             self.found[line["row"]] = line
+
+    def _otherwise(self) -> Conflict:
+        return Conflict(
+            f"{self.path} was made otherwise, with {self._made}, not {self._here}; move it away, "
+            "or give another --out"
+        )
 
     def add(self, row: int, design: Int8[np.ndarray, " 64"], trained: Trained) -> None:
         """Write what came of a design."""
@@ -138,7 +145,9 @@ class Lines:
             file.write(json.dumps(line) + "\n")
 
     def check(self, first: int, designs: list[Int8[np.ndarray, " 64"]]) -> None:
-        """See that what is there from row `first` on are these designs."""
+        """See that what is there from row `first` on are these designs, and may be gone on with."""
+        if self._made != self._here and len(self.found) < first + len(designs):
+            raise self._otherwise()
         for row, text in enumerate(SPACE.decode(np.array(designs)), first):
             if row in self.found and self.found[row]["x"] != text:
                 raise Conflict(

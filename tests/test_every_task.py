@@ -152,7 +152,7 @@ def test_an_oracle_gives_a_design_one_value_whatever_the_batch(
         whole = oracle(designs)
         assert whole.shape == (len(designs),)
         assert whole.dtype == np.float32
-        for batch in (1, 7, 128):
+        for batch in (1, 7, 128) if len(designs) > 2 else (1,):
             parts = [oracle(designs[i : i + batch]) for i in range(0, len(designs), batch)]
             assert np.array_equal(np.concatenate(parts), whole, equal_nan=True), oracle_name
         assert np.array_equal(oracle(designs[::-1])[::-1], whole, equal_nan=True), oracle_name
