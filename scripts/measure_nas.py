@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -231,21 +232,22 @@ def noise(lines: Lines, again: Lines, seed: int, processes: int) -> None:
         np.array([file.found[row]["right"] for row in range(NOISE_ROWS)]) for file in (lines, again)
     ]
     percent = 100.0 * np.concatenate(right, axis=1) / RECIPE.test
-    single = np.corrcoef(np.apply_along_axis(_ranks, 0, percent), rowvar=False)
-    pairs = single[np.triu_indices(2 * count, 1)]
     print(f"{NOISE_ROWS} uniformly random architectures, seeds {RECIPE.seeds} and {others}")
     print(f"mean of a seed: {' '.join(f'{mean:.1f}' for mean in percent.mean(0))} %")
     print(f"spread over architectures (mean of {count} seeds): {accuracy(right[0]).std():.2f} %")
-    print(f"Spearman of two seeds: {pairs.mean():.3f} ({pairs.min():.3f} to {pairs.max():.3f})")
     for used in range(1, count + 1):
-        rho = spearmanr(percent[:, :used].mean(1), percent[:, count : count + used].mean(1))
-        print(f"Spearman of two groups of {used}: {rho.statistic:.3f}")
-
-
-def _ranks(values: Any) -> Any:
-    from scipy.stats import rankdata
-
-    return rankdata(values)
+        found = [
+            spearmanr(percent[:, one].mean(1), percent[:, other].mean(1)).statistic
+            for one in combinations(range(2 * count), used)
+            for other in combinations(sorted({*range(2 * count)} - {*one}), used)
+            if one < other
+        ]
+        print(
+            f"Spearman of two groups of {used}: {np.mean(found):.3f} "
+            f"({min(found):.3f} to {max(found):.3f}, {len(found)} ways to choose them)"
+        )
+    own = spearmanr(accuracy(right[0]), accuracy(right[1])).statistic
+    print(f"the seeds of the recipe against the others: {own:.3f}")
 
 
 def main() -> None:

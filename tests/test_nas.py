@@ -126,7 +126,7 @@ def test_noise_compares_groups_of_seeds(
     ]
     script.noise(*files, 0, 2)
     assert [len(file.found) for file in files] == [8, 8]
-    assert "Spearman of two groups of 3: 1.000" in capsys.readouterr().out
+    assert "Spearman of two groups of 3: 1.000 (1.000 to 1.000, 10 ways" in capsys.readouterr().out
 
 
 def test_raw_lines_become_rows_in_the_order_of_the_search() -> None:
