@@ -1,4 +1,4 @@
-"""Where a dataset or oracle folder is: explicit folder, embedded copy, cache, or Hub.
+"""Where a dataset or oracle folder is: explicit folder, embedded copy, built copy, or the Hub.
 
 Every file that is read goes through `Folder.read`, which checks its sha256 first and hands out the
 very bytes that it checked. The folders look here as they do on the Hub.
@@ -233,7 +233,7 @@ def version_of(revision: str | None) -> str | None:
 
 
 def find(name: str | os.PathLike[str], revision: str | None = None) -> tuple[Folder, str | None]:
-    """Find the dataset folder of a task: explicit folder, embedded copy, or repository.
+    """Find the dataset folder of a task: explicit folder, embedded or built copy, or repository.
 
     Args:
         name: a task ('tfbind8' or 'mbo/tfbind8'), a repository ('someone/their-task'), or a folder
@@ -424,8 +424,8 @@ def copies(*, check: bool) -> list[dict[str, Any]]:
         check: hash every file of each.
 
     Returns:
-        Name, kind, versions, path, bytes and state ('embedded' or 'cached'; once checked 'intact'
-        or 'damaged: …') of each.
+        Name, kind, versions, path, bytes and state ('embedded', 'card and oracle', 'built' or
+        'cached'; once checked 'intact' or 'damaged: …') of each.
     """
     from mbo_hub import hub
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["assemble", "build_in_cache", "split"]
+
+log = logging.getLogger(__name__)
 
 
 def assemble(spec: TaskSpec, raw: bytes, oracle: Oracle | None) -> dict[str, bytes]:
@@ -124,9 +127,13 @@ def build_in_cache(
                 "raw file is the right one; please report this with your versions of polars, "
                 "pyarrow and onnxruntime. Nothing was written"
             )
+    if _holds(target, declaration, declared):
+        return target  # another process was faster
     if target.exists():
-        shutil.rmtree(target)  # damaged, or a build that was interrupted
-    write_folder(target, {**archive.files_of(card.path), **files})
+        shutil.rmtree(target)  # it is damaged
+    folder = {**archive.files_of(card.path), **files}
+    write_folder(target, folder)
+    log.info("Built %s in %s (%.1f MB)", name, target, sum(map(len, folder.values())) / 1e6)
     return target
 
 

@@ -329,10 +329,12 @@ def build(task: str, raw_dir: Path | None, url: str | None) -> None:
 
 @main.command(epilog="Example:  mbo cache --verify")
 @click.option("--verify", "check", is_flag=True, help="Hash every file; exit code 1 if any is bad.")
-@click.option("--remove", metavar="REPO", help="Remove a downloaded repository, owner/name.")
+@click.option(
+    "--remove", metavar="REPO", help="Remove a downloaded repository, owner/name, or a built task."
+)
 @as_json
 def cache(check: bool, remove: str | None, as_json: bool) -> None:
-    """List the copies that load without a network: embedded ones and downloaded ones."""
+    """List the copies that load without a network: embedded, built and downloaded ones."""
     from mbo_hub import archive
 
     if remove is not None:

@@ -65,6 +65,7 @@ def strand_model(
         "turned": np.arange(letters * space.length)[::-1].copy(),
         "by_strand": np.array([2, -1], np.int64),
         "strands": np.array([0], np.int64),
+        "half": np.array(0.5, np.float64),
         "offset": np.array(offset, np.float64),
         "step": np.array(STEP, np.float64),
     }
@@ -86,10 +87,14 @@ def strand_model(
             helper.make_node("MatMul", [f"hidden{layer}", f"W{layer}_exact"], [f"product{layer}"]),
             helper.make_node("Add", [f"product{layer}", f"b{layer}_exact"], [f"sum{layer}"]),
         ]
-        if layer < last:  # SiLU
+        if layer < last:
+            # SiLU as h + h tanh h, h = x/2. Written with Sigmoid, onnxruntime 1.30 makes it an
+            # operator that it has for float32 only.
             nodes += [
-                helper.make_node("Sigmoid", [f"sum{layer}"], [f"gate{layer}"]),
-                helper.make_node("Mul", [f"sum{layer}", f"gate{layer}"], [f"hidden{layer + 1}"]),
+                helper.make_node("Mul", [f"sum{layer}", "half"], [f"half{layer}"]),
+                helper.make_node("Tanh", [f"half{layer}"], [f"gate{layer}"]),
+                helper.make_node("Mul", [f"half{layer}", f"gate{layer}"], [f"gated{layer}"]),
+                helper.make_node("Add", [f"half{layer}", f"gated{layer}"], [f"hidden{layer + 1}"]),
             ]
     nodes += [
         helper.make_node("Reshape", [f"sum{last}", "by_strand"], ["of_strands"]),

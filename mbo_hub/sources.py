@@ -7,6 +7,7 @@ that its origin gives it, and written whole or not at all.
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,8 @@ from mbo_hub.errors import DownloadFailed, IntegrityError, InvalidFile
 from mbo_hub.spec import Download, Generated, Wheel
 
 __all__ = ["fetch"]
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30.0  # without a byte
 PIECE = 1 << 16  # bytes read at a time
@@ -108,6 +111,7 @@ def _from_zip(source: Download, raw_dir: Path, url: str, download: bool) -> byte
         _check(url, content, source.sha256, "nothing was kept; try again")
         raw_dir.mkdir(parents=True, exist_ok=True)
         write_file(path, content)
+        log.info("Downloaded %s to %s (%.1f MB)", url, path, len(content) / 1e6)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         raw = archive.read(source.member)
     _check(f"{path}: {source.member}", raw, source.member_sha256)

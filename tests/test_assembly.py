@@ -79,6 +79,24 @@ def test_what_is_there_is_not_built_again(built: Path, monkeypatch: pytest.Monke
     assert {path: path.stat().st_mtime_ns for path in built.rglob("*")} == before
 
 
+def test_two_builds_at_once_are_one(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slower one leaves what the faster one made, which somebody may be reading."""
+    away = built.with_name("away")
+    built.rename(away)
+
+    def slow(*arguments: object) -> dict[str, bytes]:
+        files = assemble(*arguments)
+        away.rename(built)
+        return files
+
+    assemble = assembly.assemble
+    inode = away.stat().st_ino
+    monkeypatch.setattr(assembly, "assemble", slow)
+    assert build_in_cache(TASKS, NAME, RAW / NAME) == built
+    assert built.stat().st_ino == inode
+    assert [p.name for p in built.parent.iterdir()] == ["v1.0.0"]
+
+
 def flip(path: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -275,6 +293,11 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def declaring(zipped: Path) -> TaskSpec:
+    """The task with this archive as the declared one."""
+    return replace(SPEC, raw=replace(SPEC.raw, sha256=sha256(zipped.read_bytes()).hexdigest()))
+
+
 def mbo_build(zipped: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """`mbo build superconductor` in a process that takes this archive for the origin's."""
     code = (
@@ -302,16 +325,19 @@ def test_one_command_downloads_checks_validates_and_builds(
     assert sorted(p.name for p in cache.iterdir()) == ["raw", NAME]
     assert [p.name for p in (cache / "raw").iterdir()] == ["superconductivty+data.zip"]
     assert mbo_hub.load(NAME).x.shape == (17014, 86)
-    assert validate(cache / NAME / "v1.0.0") == []
     # Without the build, the download that is kept is enough; and the server is not asked again.
     shutil.rmtree(cache / NAME)
-    assert mbo_build(zipped, cwd=tmp_path).returncode == 0
+    build_in_cache({NAME: declaring(zipped)}, NAME, url=url)
     assert len(raw_server.requests) == 1
 
 
-def test_an_archive_in_a_folder_of_ones_own(cache: Path, zipped: Path) -> None:
-    spec = replace(SPEC, raw=replace(SPEC.raw, sha256=sha256(zipped.read_bytes()).hexdigest()))
-    build_in_cache({NAME: spec}, NAME, zipped.parent)
+def test_an_archive_in_a_folder_of_ones_own(
+    cache: Path, zipped: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="mbo_hub"):
+        build_in_cache({NAME: declaring(zipped)}, NAME, zipped.parent)
+    (line,) = caplog.messages
+    assert line.startswith(f"Built superconductor in {cache / NAME / 'v1.0.0'} (0.")
     assert [p.name for p in cache.iterdir()] == [NAME]  # nothing is copied or downloaded
     assert mbo_hub.load(NAME).x.shape == (17014, 86)
 

@@ -106,6 +106,13 @@ def test_a_damaged_parquet_is_an_integrity_error(folder: Path, how: str) -> None
         mbo_hub.load(folder)
 
 
+def test_advice_names_the_folder_as_it_is_written(folder: Path) -> None:
+    mixed = folder.rename(folder.with_name("My Folder"))
+    damage(mixed / "data" / "train.parquet", "truncated")
+    with pytest.raises(IntegrityError, match=r"used\. `mbo validate .*/My Folder` lists all"):
+        mbo_hub.load(mixed)
+
+
 @pytest.mark.parametrize("how", ["flipped byte", "truncated"])
 def test_a_damaged_onnx_file_is_an_integrity_error(folder: Path, how: str) -> None:
     damage(folder.parent / "tfbind8-oracle" / "surrogate.onnx", how)

@@ -53,6 +53,25 @@ def test_text_in_its_many_shapes(
     assert read_designs(path, manifest).tolist() == WANTED
 
 
+@pytest.mark.parametrize("name", ["d.csv", "d.parquet"])
+def test_what_is_written_for_people_is_not_read_as_numbers(
+    tmp_path: Path, box: Manifest, name: str
+) -> None:
+    """A formula beside the amounts, as Superconductor's parquet files have it."""
+    with_text = msgspec.structs.replace(box, text="formula")
+    frame = pl.DataFrame({"formula": ["CuO"], "Cu": [0.5], "O": [0.25], "H": [0.0]})
+    for held in (frame, frame.select("formula", x=pl.concat_list("Cu", "O", "H"))):
+        if name.endswith("csv"):
+            csv_form = held if "x" not in held.columns else held.with_columns(
+                x=pl.lit("[0.5, 0.25, 0]"))  # fmt: skip
+            csv_form.write_csv(tmp_path / name)
+        else:
+            held.write_parquet(tmp_path / name)
+        assert read_designs(tmp_path / name, with_text).tolist() == [[0.5, 0.25, 0]]
+    with pytest.raises(InvalidFile, match=r"numbers, not text|'CuO' is not a number"):
+        read_designs(tmp_path / name, with_text, column="formula")
+
+
 def test_arrays_and_parquet(tmp_path: Path, manifest: Manifest) -> None:
     x = np.array(WANTED, np.int8)
     arrays = {"int.npy": x, "float.npy": x.astype(float), "text.npy": np.array(TEXTS)}

@@ -26,7 +26,10 @@ def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
         "mbo_hub/task.schema.json",
         "mbo_hub/pins.json",
         "mbo_hub/py.typed",
+        "mbo_hub/dataset_cards/superconductor/task.json",
+        "mbo_hub/oracles_onnx/superconductor/model.onnx",
     } <= set(names)
+    assert not [n for n in names if "superconductor" in n and n.endswith((".parquet", ".csv"))]
     code = (
         "import mbo_hub, pathlib; from mbo_hub import archive\n"
         "assert 'site' in mbo_hub.__file__, mbo_hub.__file__\n"
