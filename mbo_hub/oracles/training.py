@@ -73,10 +73,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         test: how many of the 1,797 digits are not trained on, but tested with.
         split_seed: of the permutation whose last digits are the test digits.
         seeds: of initial weights and of the order of digits; a network is trained for each.
-        channels: of all maps. Fewer are quicker, but noisier: with 4, single seeds rank
-            architectures with a Spearman of 0.2 to 0.6 among each other, with 8 it is 0.7.
+        channels: of all maps. Fewer are quicker, but noisier: with 8, two seeds rank 100 random
+            architectures alike with a Spearman of 0.63, with 4 (on 16 to 20) with 0.2 to 0.6.
         side: of a map between stem and head, in positions.
-        epochs: that training lasts. More let all architectures become equally good.
+        epochs: that training lasts; short, so that the architecture decides how far it gets.
         batch: digits in a step; those that do not fill one at the end of an epoch are left out.
         rate: of learning, of SGD.
         momentum: of SGD, without dampening.
