@@ -37,12 +37,14 @@ from mbo_hub.manifest import (
     StoredFile,
     Support,
     TableEntry,
+    TrainingEntry,
     json_schema,
     read,
 )
 from mbo_hub.oracles.mujoco.oracle import checksum
 from mbo_hub.oracles.onnx import OnnxOracle
-from mbo_hub.spec import Forest, Model, Simulator, Table, TableGraph, TaskSpec, Trained
+from mbo_hub.oracles.training import RECIPE, objective
+from mbo_hub.spec import Forest, Model, Simulator, Table, TableGraph, TaskSpec, Trained, Trainer
 from mbo_hub.surrogates import GOLDEN, make, policy_model
 from mbo_hub.typing import Float32, Num
 
@@ -214,6 +216,8 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
             robot = import_module(f"mbo_hub.oracles.mujoco.{kind.robot}")
             if hasattr(robot, "policy"):
                 files[folder / POLICY_FILE] = policy_model(robot.policy(), spec.name)
+        elif isinstance(kind, Trainer):
+            golden["training"] = _short(objective(golden_x, processes=os.cpu_count() or 1))
         elif not isinstance(kind, Table):
             if isinstance(kind, Trained):
                 model = (folder / kind.file).read_bytes()
@@ -314,6 +318,17 @@ def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
             robot=kind.robot,
             simulator_sha256=checksum(import_module(f"mbo_hub.oracles.mujoco.{kind.robot}")),
             made_with=MADE_WITH,
+            file=GOLDEN_FILE,
+            sha256=sha256((folder / GOLDEN_FILE).read_bytes()).hexdigest(),
+            repo=repo,
+            revision=revision,
+            tolerance=kind.tolerance,
+            description=kind.description,
+        )
+    if isinstance(kind, Trainer):
+        return TrainingEntry(
+            recipe_sha256=RECIPE.sha256,
+            made_with=kind.made_with,
             file=GOLDEN_FILE,
             sha256=sha256((folder / GOLDEN_FILE).read_bytes()).hexdigest(),
             repo=repo,

@@ -15,7 +15,7 @@ from mbo_hub import metadata
 from mbo_hub.archive import ORG, PACKAGE
 from mbo_hub.manifest import Band, HeldOut, Manifest, OnnxEntry, OracleEntry
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import Simulator, TaskSpec
+from mbo_hub.spec import Simulator, TaskSpec, Trainer
 from mbo_hub.surrogates import GOLDEN
 from mbo_hub.typing import Float32
 
@@ -180,6 +180,7 @@ def _render(
         example=example,
         origin=type(spec.raw).__name__,
         simulated=any(isinstance(o, Simulator) for o in spec.oracles.values()),
+        trained=any(isinstance(o, Trainer) for o in spec.oracles.values()),
         label=spec.oracles[spec.y_oracle] if spec.y_oracle else None,
         **extra,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from mbo_hub.manifest import (
     OnnxEntry,
     OracleEntry,
     TableEntry,
+    TrainingEntry,
 )
 from mbo_hub.offline import Affine, Normalization, Offline
 from mbo_hub.oracles import Oracle
@@ -150,6 +151,8 @@ def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry, visible:
         return _open_onnx(folder, declared, entry)
     if isinstance(entry, MujocoEntry):
         return _open_mujoco(folder, entry)
+    if isinstance(entry, TrainingEntry):
+        return _open_training(folder, entry)
     return _open_table(folder, declared, entry, visible)
 
 
@@ -161,23 +164,43 @@ def _open_onnx(folder: Folder, declared: Manifest, entry: OnnxEntry) -> Oracle:
     return OnnxOracle(declared.space, model, f"{place}/{entry.file}", exact=entry.exact)
 
 
-def _open_mujoco(folder: Folder, entry: MujocoEntry) -> Oracle:
-    from mbo_hub.oracles.mujoco.oracle import MujocoOracle
-
+def _golden(folder: Folder, entry: MujocoEntry | TrainingEntry) -> Rows:
+    """Read the designs and values that an oracle is checked with before it scores."""
     place = archive.find_oracle(folder, entry.repo, entry.revision)
     golden = manifest.read_golden(place.read(entry.file, entry.sha256), f"{place}/{entry.file}")
     if entry.kind not in golden.y:
         raise InvalidDataset(str(place), [f"{entry.file} has no values of {entry.kind}"])
+    return np.array(golden.x, np.float32), np.array(golden.y[entry.kind], np.float32)
+
+
+def _open_mujoco(folder: Folder, entry: MujocoEntry) -> Oracle:
+    from mbo_hub.oracles.mujoco.oracle import MujocoOracle
+
     oracle = MujocoOracle(
         entry.robot,
-        np.array(golden.x, np.float32),
-        np.array(golden.y[entry.kind], np.float32),
+        *_golden(folder, entry),
         tolerance=entry.tolerance,
         made_with=entry.made_with,
     )
     if oracle.fingerprint.sha256 != entry.simulator_sha256:
         raise OracleUnavailable(
             f"{folder} was made with another simulator of {entry.robot!r} than this mbo_hub has; "
+            "install the mbo_hub that it was published with, or use its surrogate"
+        )
+    return oracle
+
+
+def _open_training(folder: Folder, entry: TrainingEntry) -> Oracle:
+    from mbo_hub.oracles.training import RECIPE, SPACE, TrainingOracle, require
+
+    require()
+    x, y = _golden(folder, entry)
+    oracle = TrainingOracle(
+        SPACE.validate(x), y, tolerance=entry.tolerance, made_with=entry.made_with
+    )
+    if entry.recipe_sha256 != RECIPE.sha256:
+        raise OracleUnavailable(
+            f"{folder} was made with another recipe of training than this mbo_hub has; "
             "install the mbo_hub that it was published with, or use its surrogate"
         )
     return oracle

@@ -32,6 +32,7 @@ __all__ = [
     "StoredFile",
     "Support",
     "TableEntry",
+    "TrainingEntry",
     "json_schema",
     "read",
     "read_golden",
@@ -280,7 +281,38 @@ class MujocoEntry(msgspec.Struct, frozen=True, kw_only=True, tag="mujoco", tag_f
         return "mujoco"
 
 
-OracleEntry = TableEntry | OnnxEntry | MujocoEntry
+class TrainingEntry(msgspec.Struct, frozen=True, kw_only=True, tag="training", tag_field="kind"):
+    """A network that mbo_hub itself trains on data that come with scikit-learn.
+
+    Attributes:
+        recipe_sha256: of its constants and the version of its code (`oracles.training.RECIPE`).
+        made_with: version of torch that the data were made with.
+        file: path of golden.json inside `repo`: designs and the values they have.
+        sha256: of that file.
+        repo: the Hub model repository that holds the file, as in an OnnxEntry.
+        revision: of that repository.
+        exact: this oracle defines the objective.
+        tolerance: how far a golden value may be off on another machine.
+        description: one sentence.
+    """
+
+    recipe_sha256: Sha256
+    made_with: Text
+    file: FilePath
+    sha256: Sha256
+    repo: Repo | None = None
+    revision: Text | None = None
+    exact: bool = True
+    tolerance: float = 0.0
+    description: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word in `task.json`."""
+        return "training"
+
+
+OracleEntry = TableEntry | OnnxEntry | MujocoEntry | TrainingEntry
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -332,7 +364,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
         task: name of the task.
         version: of its dataset.
         x: designs, (n, d).
-        y: by file, or by kind of oracle (`mujoco`), n values.
+        y: by file, or by kind of oracle (`mujoco`, `training`), n values.
     """
 
     task: str

@@ -27,6 +27,7 @@ __all__ = [
     "TableGraph",
     "TaskSpec",
     "Trained",
+    "Trainer",
     "Wheel",
 ]
 
@@ -115,6 +116,7 @@ class Forest:
         leaves: at most this many leaves a tree; None grows trees to full depth.
         least: at least this many rows a leaf.
         atom_pairs: tokens are those of SMILES; count pairs of atoms instead of one-hot encoding.
+        period: beside one-hot tokens, count those at positions that are equal modulo this.
         max_features: fraction of the features tried at each split.
         held_out: fraction of the groups of rows that it is not trained on.
         parts: how often that is done, with other rows each time. More than 1 is for few data and
@@ -134,6 +136,7 @@ class Forest:
     leaves: int | None
     least: int = 1
     atom_pairs: bool = False
+    period: int | None = None
     max_features: float
     held_out: float = 0.1
     parts: int = 1
@@ -173,7 +176,22 @@ class Simulator:
     description: str
 
 
-OracleSpec = Table | TableGraph | Forest | Trained | Simulator
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """The networks of `oracles.training`, which define the objective.
+
+    Attributes:
+        made_with: version of torch that the data were made with.
+        tolerance: how far a golden value may be off on another machine or torch, in raw units.
+        description: one sentence.
+    """
+
+    made_with: str
+    tolerance: float
+    description: str
+
+
+OracleSpec = Table | TableGraph | Forest | Trained | Simulator | Trainer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -261,13 +261,28 @@ def table_graph(table: TableOracle) -> onnx.GraphProto:
 
 
 def forest_features(
-    space: Sequence | Box, x: Num[np.ndarray, "n d"], pairs: Int[np.ndarray, "g 3"] | None
+    space: Sequence | Box,
+    x: Num[np.ndarray, "n d"],
+    pairs: Int[np.ndarray, "g 3"] | None,
+    period: int | None = None,
 ) -> Float32[np.ndarray, "n f"]:
-    """What a forest sees: counts of pairs of atoms, one-hot tokens, or the values themselves."""
+    """What a forest sees: counts of pairs of atoms, one-hot tokens, or the values themselves.
+
+    Args:
+        space: of the task.
+        x: legal designs.
+        pairs: of atoms to count.
+        period: beside one-hot tokens, count those at positions that are equal modulo this.
+    """
     if isinstance(space, Sequence):
         if pairs is not None:
             return atom_pairs.counts(space, x, pairs)
-        return space.one_hot(x).reshape(len(x), -1)
+        one_hot = space.one_hot(x)
+        flat = one_hot.reshape(len(x), -1)
+        if period is None:
+            return flat
+        counts = one_hot.reshape(len(x), space.length // period, -1).sum(1)
+        return np.concatenate([flat, counts], axis=1)
     return space.validate(x)
 
 
@@ -276,6 +291,7 @@ def forest_graph(
     forest: Any,
     pairs: Int[np.ndarray, "g 3"] | None = None,
     *,
+    period: int | None = None,
     spread: bool = False,
 ) -> onnx.GraphProto:
     """Write a scikit-learn forest of regression trees as one TreeEnsemble (ai.onnx.ml 5).
@@ -288,6 +304,7 @@ def forest_graph(
         forest: a fitted forest with `estimators_`, one output.
         pairs: pairs of atoms that are counted, as `atom_pairs.vocabulary` lists them; None for
             one-hot tokens.
+        period: as in `forest_features`.
         spread: add an output `spread`, the standard deviation over the trees.
     """
     from onnx import TensorProto, helper, numpy_helper
@@ -341,8 +358,16 @@ def forest_graph(
         }
         features = [
             helper.make_node("OneHot", ["legal_x", "depth", "off_on"], ["one_hot"], axis=-1),
-            helper.make_node("Reshape", ["one_hot", "feature_shape"], ["features"]),
-        ]
+            helper.make_node("Reshape", ["one_hot", "feature_shape"],
+                             ["features" if period is None else "choices"]),
+        ]  # fmt: skip
+        if period is not None:
+            constants["period_shape"] = np.array([-1, space.length // period, k * period], np.int64)
+            features += [
+                helper.make_node("Reshape", ["one_hot", "period_shape"], ["periods"]),
+                helper.make_node("ReduceSum", ["periods", "last_axis"], ["counts"], keepdims=0),
+                helper.make_node("Concat", ["choices", "counts"], ["features"], axis=1),
+            ]
     else:
         features = [helper.make_node("Identity", ["legal_x"], ["features"])]
     return surround([*features, *nodes], space, constants, outputs)
@@ -422,7 +447,7 @@ def train_forest(
         if not isinstance(spec.space, Sequence):
             raise TypeError("only sequences of SMILES tokens have atoms")
         pairs = atom_pairs.vocabulary(spec.space, seen)
-    return _fit(kind, forest_features(spec.space, seen, pairs), y[~held]), pairs
+    return _fit(kind, forest_features(spec.space, seen, pairs, kind.period), y[~held]), pairs
 
 
 def _fit(kind: Forest, features: Float32[np.ndarray, "n f"], y: Float32[np.ndarray, " n"]) -> Any:
@@ -507,7 +532,8 @@ def _make_forest(
     def predict(held: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         nonlocal forest, pairs
         forest, pairs = train_forest(spec, kind, x, y, held)
-        values: Float64[np.ndarray, " n"] = forest.predict(forest_features(spec.space, x, pairs))
+        features = forest_features(spec.space, x, pairs, kind.period)
+        values: Float64[np.ndarray, " n"] = forest.predict(features)
         return values
 
     by_row = _spearman(*_pooled(x, y, _try(kind, rows, predict))) if spec.groups else None
@@ -540,7 +566,7 @@ def _make_forest(
         predicted = predict(np.zeros(len(x), bool))
     else:
         predicted = trials[0].predicted
-    graph = forest_graph(spec.space, forest, pairs, spread=kind.own)
+    graph = forest_graph(spec.space, forest, pairs, period=kind.period, spread=kind.own)
     allowed = 1e-5 * float(np.ptp(y))
     apart = _check_parity(spec, finish(graph, spec, {}), x, predicted, allowed)
     if kind.own:

@@ -482,7 +482,7 @@ def test_a_bar_is_drawn_on_terminals_only_and_not_for_quick_scores(
         (io.StringIO(), 0.0, False),
     ):
         monkeypatch.setattr("sys.stderr", stream)
-        monkeypatch.setattr("mbo_hub.oracles.mujoco.oracle.PATIENCE_S", patience)
+        monkeypatch.setattr("mbo_hub.oracles.progress.PATIENCE_S", patience)
         oracle(designs, values)(designs)
         assert ("hopper: simulating 3 designs" in stream.getvalue()) is drawn
 

@@ -9,7 +9,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from mbo_hub import Box, OracleUnavailable, Sequence, Task
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.oracles.table import TableOracle
-from mbo_hub.surrogates import _round_down, finish, forest_graph, table_graph
+from mbo_hub.surrogates import _round_down, finish, forest_features, forest_graph, table_graph
 from mbo_hub.tasks import TASKS
 
 SPEC = TASKS["tfbind8"]
@@ -47,6 +47,24 @@ def test_forests_on_tokens_agree_with_scikit_learn_and_the_reference() -> None:
     predicted = forest.predict(space.one_hot(x).reshape(800, -1))
     assert np.allclose(export(space, forest)(x), predicted, atol=1e-5)
     raw = finish(forest_graph(space, forest), SPEC, {})
+    reference = onnx.reference.ReferenceEvaluator(onnx.load_from_string(raw))
+    (again,) = reference.run(None, {"x": x[:20].astype(np.int64)})
+    assert np.allclose(again, predicted[:20], atol=5e-5)
+
+
+def test_forests_that_count_tokens_by_period_agree_with_scikit_learn_and_the_reference() -> None:
+    space = Sequence(length=6, alphabet=tuple("abc"))
+    x = space.sample(800, rng=0)
+    features = forest_features(space, x, None, period=2)
+    assert features.shape == (800, 6 * 3 + 2 * 3)
+    even, odd = (x[:, [start, start + 2, start + 4]] for start in (0, 1))
+    for token in range(3):
+        assert np.array_equal(features[:, 18 + token], (even == token).sum(1))
+        assert np.array_equal(features[:, 21 + token], (odd == token).sum(1))
+    forest = RandomForestRegressor(5, random_state=0).fit(features, features[:, 18] ** 2)
+    raw = finish(forest_graph(space, forest, period=2), SPEC, {})
+    predicted = forest.predict(features)
+    assert np.allclose(OnnxOracle(space, raw, "test", exact=False)(x), predicted, atol=1e-5)
     reference = onnx.reference.ReferenceEvaluator(onnx.load_from_string(raw))
     (again,) = reference.run(None, {"x": x[:20].astype(np.int64)})
     assert np.allclose(again, predicted[:20], atol=5e-5)

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from mbo_hub.errors import OracleUnavailable
+from mbo_hub.oracles.golden import Agreement, Check, compare
+from mbo_hub.oracles.progress import telling
 from mbo_hub.oracles.protocol import Fingerprint
 from mbo_hub.typing import Float32
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["MujocoOracle", "Robot", "checksum"]
 
 Robot = Literal["ant", "dkitty", "hopper"]
-Agreement = Literal["exact", "compatible"]
-PATIENCE_S = 2.0  # before a progress bar appears
 INSTALL = "pip install 'mujoco-core>=4.0,<5'"
 
-_checked: dict[tuple[str, str, str], _Check] = {}
+_checked: dict[tuple[str, str, str], Check] = {}
 _checking = Lock()
-
-
-class _Check(NamedTuple):
-    """What became of computing the golden values again."""
-
-    agreement: Agreement
-    problem: str = ""
 
 
 def checksum(robot: ModuleType) -> str:
@@ -145,20 +133,19 @@ class MujocoOracle:
             raise OracleUnavailable(found.problem)
         return found.agreement
 
-    def _check(self, module: ModuleType) -> _Check:
+    def _check(self, module: ModuleType) -> Check:
         values = self._simulate(module, self._golden_designs)
-        if np.array_equal(values, self._golden_values):
-            return _Check("exact")
-        off = np.abs(values.astype(np.float64) - self._golden_values)
-        row = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
-        if off[row] <= self.tolerance:
-            return _Check("compatible")
-        return _Check(
-            "compatible",
-            f"the exact oracle of {self.robot!r} gives {values[row]} for golden design {row}, "
-            f"expected {self._golden_values[row]} ± {self.tolerance}: this is mujoco "
-            f"{self._version}, and the task was made with mujoco {self.made_with}; install that "
-            f"with  pip install 'mujoco-core=={self.made_with}'  or use the task's surrogate",
+        return compare(
+            values,
+            self._golden_values,
+            self.tolerance,
+            lambda row: (
+                f"the exact oracle of {self.robot!r} gives {values[row]} for golden design {row}, "
+                f"expected {self._golden_values[row]} ± {self.tolerance}: this is mujoco "
+                f"{self._version}, and the task was made with mujoco {self.made_with}; install "
+                f"that with  pip install 'mujoco-core=={self.made_with}'  or use the task's "
+                "surrogate"
+            ),
         )
 
     def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
@@ -181,29 +168,8 @@ class MujocoOracle:
         return self._simulate(module, legal)
 
     def _simulate(self, module: ModuleType, designs: Any) -> Float32[np.ndarray, " n"]:
-        with self._telling(len(designs)) as progress:
+        what = f"{self.robot}: simulating {len(designs)} designs"
+        with telling(what, len(designs), self.progress) as progress:
             values = module.objective(designs, threads=self.threads, progress=progress)
         beyond = ~(np.abs(values) <= np.finfo(np.float32).max)  # a motion that blew up
         return np.where(beyond, np.nan, values).astype(np.float32)
-
-    @contextmanager
-    def _telling(self, total: int) -> Iterator[Callable[[float], object]]:
-        """Give a function that takes how many more designs are done."""
-        if self.progress is not None:
-            tell, done = self.progress, 0.0
-
-            def add(more: float) -> None:
-                nonlocal done
-                done += more
-                tell(done, total)
-
-            yield add
-        elif sys.stderr.isatty():
-            from tqdm import tqdm  # type: ignore[import-untyped]
-
-            layout = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
-            with tqdm(total=total, desc=f"{self.robot}: simulating {total} designs", leave=False,
-                      delay=PATIENCE_S, bar_format=layout) as bar:  # fmt: skip
-                yield bar.update
-        else:
-            yield lambda more: None

@@ -1,0 +1,125 @@
+"""NAS: the kernel sizes and activations of a small CNN that learns to read digits quickly.
+
+Rebuilt on data and a budget that a laptop has: the search space of Design-Bench's CIFARNAS, trained
+on scikit-learn's digits instead of CIFAR-10. The objective is test accuracy in %, as
+`oracles/training.py` says in full. The optimum is not known.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mbo_hub.manifest import Objective, Source
+from mbo_hub.oracles.training import RECIPE, SPACE, accuracy, parameters
+from mbo_hub.spec import Forest, Generated, TaskSpec, Trainer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+RANDOM = 1_051  # rows drawn uniformly; generations of children follow (scripts/measure_nas.py)
+CHILDREN = 60
+
+
+def build(raw: bytes) -> pl.DataFrame:
+    """Take what was measured of each architecture, in the order in which they were proposed."""
+    import polars as pl
+
+    head, *lines = (json.loads(line) for line in raw.splitlines())
+    if head["recipe"] != RECIPE.sha256:
+        raise ValueError(f"measured with recipe {head['recipe']}, not {RECIPE.sha256}")
+    lines.sort(key=lambda line: line["row"])
+    rows = np.array([line["row"] for line in lines])
+    x = SPACE.encode([line["x"] for line in lines])
+    right = np.array([line["right"] for line in lines], np.int32)
+    return pl.DataFrame(
+        {
+            "x": pl.Series(x, dtype=pl.Array(pl.Int8, SPACE.dim)),
+            "y": accuracy(right).astype(np.float32),
+            **{f"right_{seed}": right[:, at] for at, seed in enumerate(RECIPE.seeds)},
+            "parameters": parameters(x).astype(np.int32),
+            "milliseconds": np.rint([1000 * line["seconds"] for line in lines]).astype(np.int32),
+            "generation": np.maximum(0, (rows - RANDOM) // CHILDREN + 1).astype(np.int32),
+        }
+    )
+
+
+TASK = TaskSpec(
+    name="nas",
+    title="NAS on Digits",
+    summary="Find the kernel sizes and activations with which a CNN learns digits best.",
+    design=(
+        "64 choices of 5 for the 16 residual blocks of a CNN. Block b, 0 to 15, has the tokens "
+        "4b to 4b + 3: kernel size, activation, kernel size, activation. As a kernel size, 0 to 4 "
+        "mean 2, 3, 4, 5 and 6; as an activation, ReLU, ELU, LeakyReLU, SELU and SiLU."
+    ),
+    space=SPACE,
+    objective=Objective(
+        name="test accuracy",
+        unit="%",
+        description=(
+            "Share of 360 test digits that the network reads right after two epochs on the "
+            "other 1,437, as the mean over three training seeds"
+        ),
+    ),
+    raw=Generated(
+        script="python scripts/measure_nas.py",
+        file="nas/measurements.jsonl",
+        sha256="0" * 64,
+    ),
+    source=Source(
+        url="https://doi.org/10.24432/C50P49",
+        license="Apache-2.0",
+        attribution=(
+            "Architectures and accuracies were computed by the mbo-hub developers. The digits "
+            "that networks are trained on are not part of the data: Optical Recognition of "
+            "Handwritten Digits (E. Alpaydin and C. Kaynak, 1998; UCI Machine Learning Repository "
+            "80, CC BY 4.0), as scikit-learn ships them. The search space follows Design-Bench "
+            "(Trabucco et al., ICML 2022)"
+        ),
+        citation=(
+            "@misc{alpaydin1998optical,\n"
+            "  title  = {Optical Recognition of Handwritten Digits},\n"
+            "  author = {Alpaydin, E. and Kaynak, C.},\n"
+            "  year   = {1998},\n"
+            "  note   = {UCI Machine Learning Repository},\n"
+            "  doi    = {10.24432/C50P49}\n}"
+        ),
+    ),
+    build=build,
+    extra={
+        **{
+            f"right_{seed}": f"test digits, of 360, that the network of training seed {seed} reads "
+            "right"
+            for seed in RECIPE.seeds
+        },
+        "parameters": "trained numbers of the network",
+        "milliseconds": "time that its trainings took, all seeds, on a core shared with others",
+        "generation": "0: drawn uniformly; 1 to 12: bred from the designs of earlier ones",
+    },
+    visible=(0.0, 50.0),
+    oracles={
+        "exact": Trainer(
+            made_with="2.13.0",
+            tolerance=0.5,
+            description="Trains the network on scikit-learn's digits with torch, three times.",
+        ),
+        "surrogate": Forest(
+            file="model.onnx",
+            trees=100,
+            leaves=None,
+            least=2,
+            period=2,
+            max_features=0.3,
+            description=(
+                "A random forest on the choices and on how often each is taken, for where torch "
+                "is not."
+            ),
+        ),
+    },
+    optimum="Not known; nothing says that the best row is the best possible.",
+    published="2026-11-25",
+    tags=("neural-architecture-search", "automl"),
+)

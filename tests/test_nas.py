@@ -1,0 +1,145 @@
+"""NAS: how its data came about, and what is known of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from mbo_hub.oracles.training import RECIPE, SPACE, Trained
+from mbo_hub.tasks import nas
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """scripts/measure_nas.py, with few designs whose trainings take no time."""
+    pytest.importorskip("torch", reason="the script notes its version")
+    path = ROOT / "scripts" / "measure_nas.py"
+    spec = importlib.util.spec_from_file_location("measure_nas", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "measure_nas", module)
+    spec.loader.exec_module(module)
+    few = {"RANDOM": 21, "GENERATIONS": 3, "CHILDREN": 6, "ROWS": 39, "NOISE_ROWS": 8}
+    for name, number in few.items():
+        monkeypatch.setattr(module, name, number)
+    monkeypatch.setattr(module, "KEPT", Path("nothing-kept"))
+    return module
+
+
+class Stopped(Exception):
+    """Stands for Ctrl-C."""
+
+
+def training(limit: int, *, backwards: bool) -> Any:
+    """Stands for training: quick, in some order, stopped after a number of designs."""
+    left = limit
+
+    def train_all(
+        designs: list[list[int]], *, processes: int, seeds: Any = RECIPE.seeds
+    ) -> Iterator[tuple[int, Trained]]:
+        nonlocal left
+        order = list(range(len(designs)))
+        for row in order[::-1] if backwards else order:
+            if not left:
+                raise Stopped
+            left -= 1
+            yield row, Trained(tuple(designs[row].count(3) * 5 + seed % 3 for seed in seeds), 0.25)
+
+    return train_all
+
+
+def measure(
+    script: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch, limit: int, backwards: bool
+) -> dict[int, dict[str, Any]]:
+    """Run the search until it is done or stopped; give what is in its file then."""
+    monkeypatch.setattr(script, "train_all", training(limit, backwards=backwards))
+    folder.mkdir(exist_ok=True)
+    path = folder / "measurements.jsonl"
+    with suppress(Stopped):
+        script.search(script.Lines(path, script.settings(0, "measurements")), 0, 2)
+    return {line["row"]: line for line in read(path)}
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()[1:]]
+
+
+def test_interruptions_and_order_change_nothing(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = measure(script, tmp_path / "whole", monkeypatch, 99, False)
+    assert sorted(whole) == list(range(39))
+    assert len({line["x"] for line in whole.values()}) == 39
+    parts: dict[int, dict[str, Any]] = {}
+    for stop, backwards in ((5, True), (20, False), (9, True), (99, True)):
+        parts = measure(script, tmp_path / "parts", monkeypatch, stop, backwards)
+    assert parts == whole
+    value = [sum(line["right"]) for _, line in sorted(whole.items())]
+    assert np.mean(value[-6:]) > np.mean(value[:21])  # what is bred is better than what is drawn
+
+
+def test_a_torn_line_is_measured_again(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(script, tmp_path, monkeypatch, 7, False)
+    path = tmp_path / "measurements.jsonl"
+    kept = read(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert len(script.Lines(path, script.settings(0, "measurements")).found) == 6
+    measure(script, tmp_path, monkeypatch, 1, False)
+    assert read(path) == kept
+
+
+def test_what_was_measured_otherwise_is_not_gone_on_with(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(script, tmp_path, monkeypatch, 3, False)
+    path = tmp_path / "measurements.jsonl"
+    with pytest.raises(script.Conflict, match="was made otherwise"):
+        script.Lines(path, script.settings(1, "measurements"))
+    path.write_text(path.read_text().replace('"x": "', '"x": "4', 1))
+    with pytest.raises(script.Conflict, match="row 0 is another design"):
+        measure(script, tmp_path, monkeypatch, 3, False)
+
+
+def test_noise_compares_groups_of_seeds(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(script, "train_all", training(99, backwards=True))
+    files = [
+        script.Lines(tmp_path / f"{kind}.jsonl", script.settings(0, kind))
+        for kind in ("m", "noise")
+    ]
+    script.noise(*files, 0, 2)
+    assert [len(file.found) for file in files] == [8, 8]
+    assert "Spearman of two groups of 3: 1.000 (1.000 to 1.000, 10 ways" in capsys.readouterr().out
+
+
+def test_raw_lines_become_rows_in_the_order_of_the_search() -> None:
+    head = {"made": "measurements", "recipe": RECIPE.sha256}
+    texts = SPACE.decode(SPACE.sample(3, rng=0))
+    rows = zip((1111, 0, 1051), texts, ([9, 9, 9], [360, 360, 360], [0, 1, 2]), strict=True)
+    lines = [{"row": r, "x": x, "right": right, "seconds": 1.25} for r, x, right in rows]
+    raw = "\n".join(map(json.dumps, [head, *lines])).encode()
+    frame = nas.build(raw)
+    assert frame["generation"].to_list() == [0, 1, 2]
+    assert SPACE.decode(frame["x"].to_numpy()) == [texts[1], texts[2], texts[0]]
+    assert frame["y"].to_list() == pytest.approx([100.0, 100 / 360, 2.5])
+    assert frame["right_2"].to_list() == [360, 2, 9]
+    assert frame["milliseconds"].to_list() == [1250] * 3
+    with pytest.raises(ValueError, match="measured with recipe 00"):
+        nas.build(raw.replace(RECIPE.sha256.encode(), b"00"))
