@@ -214,8 +214,8 @@ def walk_step_by_step(
     """Simulate ants the plain way: an environment for each episode, a Python loop over its steps.
 
     Like Design-Bench's oracle, it reads the robot's XML for each episode, steps the simulator once
-    at a time, and computes observation and reward after each control step. MuJoCo's settings are its
-    defaults: looking for constraint islands is on, which the oracle leaves out to save time.
+    at a time, and computes observation and reward after each control step. MuJoCo's settings are
+    its defaults: looking for constraint islands is on, which the oracle leaves out to save time.
 
     Args:
         designs: legal designs.
