@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,8 +16,18 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from mbo_hub.oracles.training import RECIPE, SPACE, Trained
-from mbo_hub.tasks import nas
+import mbo_hub
+from mbo_hub import InvalidDataset, OracleUnavailable, archive, build
+from mbo_hub.manifest import TrainingEntry
+from mbo_hub.oracles.training import (
+    RECIPE,
+    SPACE,
+    Trained,
+    accuracy,
+    objective,
+    parameters,
+)
+from mbo_hub.tasks import TASKS, nas
 
 
 @pytest.fixture
@@ -143,3 +154,71 @@ def test_raw_lines_become_rows_in_the_order_of_the_search() -> None:
     assert frame["milliseconds"].to_list() == [1250] * 3
     with pytest.raises(ValueError, match="measured with recipe 00"):
         nas.build(raw.replace(RECIPE.sha256.encode(), b"00"))
+
+
+def test_the_data_are_1771_architectures_drawn_and_bred() -> None:
+    task = mbo_hub.load("nas")
+    frame = build.read_frame(TASKS["nas"])
+    x, y = frame["x"].to_numpy(), frame["y"].to_numpy()
+    assert x.shape == (1771, 64)
+    assert (x.dtype, x.min(), x.max()) == (np.int8, 0, 4)
+    assert len(np.unique(x, axis=0)) == 1771
+    assert np.bincount(frame["generation"]).tolist() == [1051] + 12 * [60]
+    right = frame.select("right_0", "right_1", "right_2").to_numpy()
+    assert np.array_equal(y, accuracy(right).astype(np.float32))
+    assert np.array_equal(frame["parameters"].to_numpy(), parameters(x))
+    drawn = frame["generation"].to_numpy() == 0
+    assert y[~drawn].mean() > y[drawn].mean()
+    assert y[drawn].max() < y.max()
+    assert 880 <= len(task.y) <= 890  # half of them, and ties
+
+
+def test_stored_architectures_come_out_again() -> None:
+    """To the digit with the torch that measured them, and within the tolerance with others."""
+    torch = pytest.importorskip("torch", reason="the exact oracle of nas needs torch")
+    task = mbo_hub.load("nas")
+    entry = task.manifest.oracles["exact"]
+    assert isinstance(entry, TrainingEntry)
+    rows = np.linspace(0, len(task.y) - 1, 3).astype(int)
+    apart = np.abs(objective(task.x[rows], processes=2) - task.y[rows])
+    same = torch.__version__.partition("+")[0] == entry.made_with
+    assert apart.max() <= (0.0 if same else entry.tolerance)
+
+
+def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `mbo` in a process that has no torch."""
+    code = "import sys; sys.modules['torch'] = None; from mbo_hub.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_without_torch_the_command_line_names_both_ways_on(tmp_path: Path) -> None:
+    np.save(tmp_path / "designs.npy", SPACE.sample(3, rng=0))
+    exact = without_torch("score", "nas", str(tmp_path / "designs.npy"))
+    assert exact.returncode == 1
+    for part in ("needs torch", "pip install 'mbo-hub[nas]'", "--oracle surrogate"):
+        assert part in exact.stderr
+    assert "Traceback" not in exact.stderr
+    surrogate = without_torch(
+        "score", "nas", str(tmp_path / "designs.npy"), "--oracle", "surrogate"
+    )
+    assert surrogate.returncode == 0, surrogate.stderr
+    assert "surrogate" in surrogate.stdout
+    for arguments in (("info", "nas"), ("list",)):
+        assert without_torch(*arguments).returncode == 0
+
+
+def test_another_recipe_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the exact oracle of nas needs torch")
+    archive.export(["nas"], tmp_path)
+    path = tmp_path / "nas" / "task.json"
+    document = json.loads(path.read_text())
+    document["oracles"]["exact"]["recipe_sha256"] = "0" * 64
+    path.write_text(json.dumps(document))
+    with pytest.raises(OracleUnavailable, match="another recipe of training"):
+        mbo_hub.load(tmp_path / "nas").oracles["exact"]
+    document["oracles"]["exact"].pop("recipe_sha256")
+    path.write_text(json.dumps(document))
+    with pytest.raises(InvalidDataset, match="recipe_sha256"):
+        mbo_hub.load(tmp_path / "nas")

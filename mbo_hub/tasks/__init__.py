@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mbo_hub.spec import TaskSpec
-from mbo_hub.tasks import ant, chembl, dkitty, hopper, superconductor, tfbind8, tfbind10
+from mbo_hub.tasks import ant, chembl, dkitty, hopper, nas, superconductor, tfbind8, tfbind10
 
 __all__ = ["TASKS"]
 
 TASKS: dict[str, TaskSpec] = {
     module.TASK.name: module.TASK
-    for module in (tfbind8, tfbind10, chembl, superconductor, ant, dkitty, hopper)
+    for module in (tfbind8, tfbind10, nas, chembl, superconductor, ant, dkitty, hopper)
 }
