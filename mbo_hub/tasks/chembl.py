@@ -135,8 +135,8 @@ TASK = TaskSpec(
         "1,168 distinct molecules, one value each, without an error bar: the source has curated "
         "and averaged what laboratories reported.",
         "The oracle is a model that saw every row, visible or hidden, and remembers them: "
-        "`y_oracle` equals `y`. Its card gives the errors on molecules and on scaffolds that it did "
-        "not see.",
+        "`y_oracle` equals `y`. Its card gives the errors on molecules and on scaffolds that it "
+        "did not see.",
         "The oracle sees a molecule's graph without charges, isotopes, hydrogens and "
         "stereochemistry: mirror images score alike, whatever was measured.",
         "Most legal designs are no molecule. They get a plausible value all the same, as do "
