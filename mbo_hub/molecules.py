@@ -47,15 +47,12 @@ def is_available() -> bool:
     return find_spec("rdkit") is not None
 
 
-def describe(
-    smiles: Sequence[str | None], known: Sequence[str], toolkit: str | None = None
-) -> Molecules:
+def describe(smiles: Sequence[str | None], known: Sequence[str]) -> Molecules:
     """Judge designs as molecules.
 
     Args:
         smiles: a SMILES string for each scored design; None for one that is not valid.
         known: the visible molecules.
-        toolkit: what to call RDKit; None asks it.
 
     Raises:
         OracleUnavailable: RDKit is missing.
@@ -66,7 +63,7 @@ def describe(
     new = set(_canonical(found)) - set(_canonical([_read(text) for text in known]))
     fresh = [name in new for name in _canonical(found)]
     return Molecules(
-        toolkit=toolkit or f"rdkit {_rdkit().__version__}",
+        toolkit=f"rdkit {_rdkit().__version__}",
         readable=tuple(
             None if text is None else molecule is not None
             for text, molecule in zip(smiles, read, strict=True)
