@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mbo_hub._version import __version__
+
 if TYPE_CHECKING:
     from mbo_hub.errors import (
         DownloadFailed,
@@ -33,13 +35,12 @@ if TYPE_CHECKING:
     from mbo_hub.loader import load
     from mbo_hub.offline import Affine, Normalization, Offline
     from mbo_hub.oracles import Fingerprint, Oracle
+    from mbo_hub.publishing.validation import validate
     from mbo_hub.reading import read_designs
-    from mbo_hub.scoring import Report, Summary, Verification
+    from mbo_hub.scoring.evaluate import Report, Summary, Verification
     from mbo_hub.spaces import Box, Sequence
     from mbo_hub.task import Task
-    from mbo_hub.validation import validate
 
-__version__ = "0.1.0"
 
 _HOME = {
     "Affine": "offline",
@@ -60,17 +61,17 @@ _HOME = {
     "Oracle": "oracles",
     "OracleUnavailable": "errors",
     "PublishConflict": "errors",
-    "Report": "scoring",
+    "Report": "scoring.evaluate",
     "Sequence": "spaces",
-    "Summary": "scoring",
+    "Summary": "scoring.evaluate",
     "Task": "task",
     "UnknownRevision": "errors",
     "UnknownTask": "errors",
     "UnsupportedFormat": "errors",
-    "Verification": "scoring",
+    "Verification": "scoring.evaluate",
     "load": "loader",
     "read_designs": "reading",
-    "validate": "validation",
+    "validate": "publishing.validation",
 }
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbo_hub import __version__
+from mbo_hub._version import __version__
 from mbo_hub.errors import InvalidFile, MboHubError, UnknownTask
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def main() -> None:
 @as_json
 def list_tasks(as_json: bool) -> None:
     """List the archive's tasks, and whether their data are here or can be built."""
-    from mbo_hub import archive
+    from mbo_hub.archive import folders
 
     tasks = [
         {
@@ -68,13 +68,13 @@ def list_tasks(as_json: bool) -> None:
             "rows": task["statistics"]["rows"],
             "dim": len(task["statistics"]["x_mean"]),
             "best_visible": task["statistics"]["best_visible"],
-            "data": archive.state_of_data(task["name"]),
+            "data": folders.state_of_data(task["name"]),
             "oracles": {
                 name: {"kind": oracle["kind"], "exact": oracle["exact"]}
                 for name, oracle in task["oracles"].items()
             },
         }
-        for task in archive.summaries()
+        for task in folders.summaries()
     ]
     if as_json:
         click.echo(json.dumps(tasks, indent=2))
@@ -111,9 +111,10 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 @as_json
 def info(task: str, as_json: bool) -> None:
     """Describe TASK: designs, objective, data, oracles, terms. --json prints its task.json."""
-    from mbo_hub import archive, manifest
+    from mbo_hub.archive import folders
+    from mbo_hub.dataset import manifest
 
-    folder, pinned = archive.find_card(task)
+    folder, pinned = folders.find_card(task)
     declared = manifest.read(folder.read("task.json", pinned), str(folder))
     if as_json:
         click.echo(declared.to_json().decode(), nl=False)
@@ -131,7 +132,7 @@ def info(task: str, as_json: bool) -> None:
         ),
     ]
     name = declared.name
-    if folder.path == archive.embedded(name).path and archive.with_data(name) is None:
+    if folder.path == folders.embedded(name).path and folders.with_data(name) is None:
         lines.append(("", f"not part of the package; get them with  mbo build {name}"))
     lines.append(("D(best)", f"{s.best_visible:.8g}, score {_score(declared):.4f}"))
     for called, oracle in declared.oracles.items():
@@ -173,18 +174,18 @@ def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
     `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory. With
     --git, a server on a cluster without a network can serve DIRECTORY to the Hub's clients.
     """
-    from mbo_hub import archive
+    from mbo_hub.archive import folders
 
-    names = tasks or tuple(name for name in archive.pins() if archive.with_data(name))
+    names = tasks or tuple(name for name in folders.pins() if folders.with_data(name))
     if as_git:
-        from mbo_hub.mirror import export_git
+        from mbo_hub.publishing.mirror import export_git
 
         written = [(f"{place} {tag}", new) for place, tag, new in export_git(names, directory)]
     else:
-        written = [(str(place), new) for place, new in archive.export(names, directory)]
+        written = [(str(place), new) for place, new in folders.export(names, directory)]
     for place, is_new in written:
         click.echo(f"{place}{'' if is_new else '  (there already, the same)'}")
-    for name in () if tasks else sorted(archive.pins().keys() - set(names)):
+    for name in () if tasks else sorted(folders.pins().keys() - set(names)):
         click.echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
                    err=True)  # fmt: skip
 
@@ -249,9 +250,9 @@ def score(
 @column_option
 def verify(receipt: Path, file: str, task: str | None, column: str | None) -> None:
     """Compute RECEIPT again from the designs of FILE; exit code 1 when it does not hold."""
-    from mbo_hub.archive import is_folder_name
+    from mbo_hub.archive.folders import is_folder_name
     from mbo_hub.reading import read_designs
-    from mbo_hub.scoring import Report
+    from mbo_hub.scoring.evaluate import Report
 
     said = Report.read(receipt)
     place = task or said.task
@@ -271,7 +272,7 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None) -> No
 @click.argument("directory", type=click.Path(path_type=Path))
 def validate(directory: Path) -> None:
     """Tell everything that is wrong with the dataset folder DIRECTORY; exit code 1 if anything."""
-    from mbo_hub.validation import validate as find_problems
+    from mbo_hub.publishing.validation import validate as find_problems
 
     problems = find_problems(directory)
     for problem in problems:
@@ -294,7 +295,7 @@ def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool) -> N
     Everything is checked first. Doing it again changes nothing. The token is the one of
     `hf auth login` or HF_TOKEN.
     """
-    from mbo_hub.publishing import publish as put
+    from mbo_hub.publishing.publish import publish as put
 
     for done in put(tasks, org, private=private, dry_run=dry_run):
         would = "would be " if dry_run else ""
@@ -321,7 +322,7 @@ def build(task: str, raw_dir: Path | None, url: str | None) -> None:
     """
     if raw_dir is not None and url is not None:
         raise click.UsageError("--raw-dir takes the raw file from a folder, --url downloads it")
-    from mbo_hub.assembly import build_in_cache
+    from mbo_hub.making.assembly import build_in_cache
     from mbo_hub.tasks import TASKS
 
     click.echo(str(build_in_cache(TASKS, task, raw_dir, url)))
@@ -335,13 +336,13 @@ def build(task: str, raw_dir: Path | None, url: str | None) -> None:
 @as_json
 def cache(check: bool, remove: str | None, as_json: bool) -> None:
     """List the copies that load without a network: embedded, built and downloaded ones."""
-    from mbo_hub import archive
+    from mbo_hub.archive import folders
 
     if remove is not None:
-        freed = archive.remove(remove)
+        freed = folders.remove(remove)
         click.echo(f"removed {remove}, {freed / 1e6:.1f} MB")
         return
-    copies = archive.copies(check=check)
+    copies = folders.copies(check=check)
     if as_json:
         click.echo(json.dumps(copies, indent=2))
     else:

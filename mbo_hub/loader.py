@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from mbo_hub import archive, manifest, parquet
-from mbo_hub.archive import Folder
-from mbo_hub.errors import InvalidDataset, OracleUnavailable, UnknownRevision
-from mbo_hub.manifest import (
+from mbo_hub.archive import folders
+from mbo_hub.archive.folders import Folder
+from mbo_hub.dataset import manifest, parquet
+from mbo_hub.dataset.manifest import (
     Manifest,
     MujocoEntry,
     OnnxEntry,
@@ -20,6 +20,7 @@ from mbo_hub.manifest import (
     TableEntry,
     TrainingEntry,
 )
+from mbo_hub.errors import InvalidDataset, OracleUnavailable, UnknownRevision
 from mbo_hub.offline import Affine, Normalization, Offline
 from mbo_hub.oracles import Oracle
 from mbo_hub.task import Oracles, Rows, Task
@@ -68,10 +69,10 @@ def load(
         >>> task.x.shape, task.y.max().item()
         ((32898, 8), 0.4392961...)
     """
-    folder, pinned = archive.find(name, revision)
+    folder, pinned = folders.find(name, revision)
     raw = folder.read("task.json", pinned)
     declared = manifest.read(raw, str(folder))
-    wanted = archive.version_of(revision)
+    wanted = folders.version_of(revision)
     if wanted is not None and wanted != declared.version:
         raise UnknownRevision(f"{folder} holds version {declared.version}, not {wanted}")
     label = _label(folder, declared, labels)
@@ -159,14 +160,14 @@ def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry, visible:
 def _open_onnx(folder: Folder, declared: Manifest, entry: OnnxEntry) -> Oracle:
     from mbo_hub.oracles.onnx import OnnxOracle
 
-    place = archive.find_oracle(folder, entry.repo, entry.revision)
+    place = folders.find_oracle(folder, entry.repo, entry.revision)
     model = place.read(entry.file, entry.sha256)
     return OnnxOracle(declared.space, model, f"{place}/{entry.file}", exact=entry.exact)
 
 
 def _golden(folder: Folder, entry: MujocoEntry | TrainingEntry) -> Rows:
     """Read the designs and values that an oracle is checked with before it scores."""
-    place = archive.find_oracle(folder, entry.repo, entry.revision)
+    place = folders.find_oracle(folder, entry.repo, entry.revision)
     golden = manifest.read_golden(place.read(entry.file, entry.sha256), f"{place}/{entry.file}")
     if entry.kind not in golden.y:
         raise InvalidDataset(str(place), [f"{entry.file} has no values of {entry.kind}"])
@@ -191,7 +192,7 @@ def _open_mujoco(folder: Folder, entry: MujocoEntry) -> Oracle:
 
 
 def _open_training(folder: Folder, entry: TrainingEntry) -> Oracle:
-    from mbo_hub.oracles.training import RECIPE, SPACE, TrainingOracle, require
+    from mbo_hub.oracles.digits import RECIPE, SPACE, TrainingOracle, require
 
     require()
     x, y = _golden(folder, entry)

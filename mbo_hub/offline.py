@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mbo_hub.manifest import Statistics
+from mbo_hub.arrays import Float32, Float64, Num
+from mbo_hub.dataset.manifest import Statistics
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Float32, Float64, Num
 
 __all__ = ["Affine", "Normalization", "Offline"]
 

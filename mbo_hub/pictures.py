@@ -6,8 +6,8 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+from mbo_hub.dataset.manifest import MujocoEntry
 from mbo_hub.errors import InvalidFile, OracleUnavailable
-from mbo_hub.manifest import MujocoEntry
 from mbo_hub.reading import read_designs
 from mbo_hub.task import Task
 

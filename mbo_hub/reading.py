@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from mbo_hub.arrays import Num
+from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidDesign, InvalidFile
-from mbo_hub.manifest import Manifest
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Num
 
 __all__ = ["read_designs"]
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import numpy as np
 
+from mbo_hub.arrays import Bool, Float, Float32, Float64, Int8, Num
 from mbo_hub.errors import InvalidDesign
-from mbo_hub.typing import Bool, Float, Float32, Float64, Int8, Num
 
 __all__ = ["Box", "Sequence", "Space"]
 

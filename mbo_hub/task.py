@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mbo_hub import scoring
+from mbo_hub.arrays import Float32, Float64, Num
+from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidFile, OracleUnavailable
-from mbo_hub.manifest import Manifest
 from mbo_hub.offline import Normalization, Offline
 from mbo_hub.oracles import Oracle
-from mbo_hub.scoring import BUDGET, Report, Verification
+from mbo_hub.scoring import evaluate
+from mbo_hub.scoring.evaluate import BUDGET, Report, Verification
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Float32, Float64, Num
 
 __all__ = ["Oracles", "Task"]
 
@@ -142,7 +142,7 @@ class Task:
         Args:
             y: raw values of any shape.
         """
-        return scoring.normalize(y, self.manifest)
+        return evaluate.normalize(y, self.manifest)
 
     def evaluate(
         self,
@@ -170,7 +170,7 @@ class Task:
             ValueError: the budget is not a whole number of at least 1.
         """
         name = oracle or self.oracle_name
-        return scoring.evaluate(
+        return evaluate.evaluate(
             designs,
             offline=self.offline,
             manifest=self.manifest,
@@ -209,6 +209,6 @@ class Task:
         entry = self.manifest.oracles[said.oracle]
         # A learned ONNX oracle may differ in its last bits elsewhere (1e-6, as golden.json allows).
         relative = 0.0 if entry.exact else 1e-6
-        return scoring.compare(
+        return evaluate.compare(
             said, again, self.manifest, tolerance=entry.tolerance, relative=relative
         )

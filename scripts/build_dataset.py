@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mbo_hub import build
 from mbo_hub.errors import MboHubError
+from mbo_hub.making import build
 from mbo_hub.tasks import TASKS
 
 

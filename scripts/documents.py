@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mbo_hub import build
+from mbo_hub.making import build
 from mbo_hub.tasks import TASKS
 
 

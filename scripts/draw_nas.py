@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from mbo_hub import build
-from mbo_hub.oracles.training import ACTIVATIONS, BLOCKS, KERNELS, RECIPE
+from mbo_hub.making import build
+from mbo_hub.oracles.digits import ACTIVATIONS, BLOCKS, KERNELS, RECIPE
 from mbo_hub.tasks.nas import TASK
 
 FIXED, CHOSEN, INK = "#e9edf2", "#bcd4e6", "#22313f"

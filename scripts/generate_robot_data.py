@@ -39,7 +39,7 @@ from typing import Any
 import cma  # type: ignore[import-untyped]
 import numpy as np
 
-from mbo_hub.typing import Float32, Float64
+from mbo_hub.arrays import Float32, Float64
 
 log = logging.getLogger("generate_robot_data")
 

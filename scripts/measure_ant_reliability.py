@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from mbo_hub.arrays import Float64
 from mbo_hub.oracles.mujoco import ant, rollout
 from mbo_hub.oracles.mujoco.rollout import Network
-from mbo_hub.typing import Float64
 
 NOISE = 0.02  # of the designs, in normalized coordinates: that of CMA-ES when it made the data
 WANTED = 0.95

@@ -32,9 +32,9 @@ from typing import Any
 
 import numpy as np
 
+from mbo_hub.arrays import Int8
 from mbo_hub.atomic import write_file
-from mbo_hub.oracles.training import RECIPE, SPACE, Trained, accuracy, train_all
-from mbo_hub.typing import Int8
+from mbo_hub.oracles.digits import RECIPE, SPACE, Trained, accuracy, train_all
 
 log = logging.getLogger("measure_nas")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mbo_hub.archive import ORG, pins
+from mbo_hub.archive.folders import ORG, pins
 from mbo_hub.cli import main as mbo
 
 

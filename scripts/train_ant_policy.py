@@ -29,9 +29,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mbo_hub.arrays import Bool, Float32, Float64
 from mbo_hub.oracles.mujoco import ant
 from mbo_hub.oracles.mujoco.rollout import Episodes, Network
-from mbo_hub.typing import Bool, Float32, Float64
 
 log = logging.getLogger("train_ant_policy")
 

@@ -31,9 +31,9 @@ import torch
 from mujoco.batch import Batch
 from torch import nn
 
+from mbo_hub.arrays import Bool, Float32, Float64
 from mbo_hub.oracles.mujoco import hopper
 from mbo_hub.oracles.mujoco.rollout import State
-from mbo_hub.typing import Bool, Float32, Float64
 
 log = logging.getLogger("train_hopper_policies")
 

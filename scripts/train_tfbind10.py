@@ -38,15 +38,15 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from mbo_hub.arrays import Bool, Float32, Float64, Int64
 from mbo_hub.atomic import write_file
-from mbo_hub.build import ROOT, oracle_folder
+from mbo_hub.dataset.manifest import Finding
 from mbo_hub.errors import IntegrityError, InvalidDataset, MboHubError
-from mbo_hub.manifest import Finding
-from mbo_hub.networks import reverse_complement, strand_model
+from mbo_hub.making.build import ROOT, oracle_folder
+from mbo_hub.making.strands import reverse_complement, strand_model
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.oracles.table import table_index
 from mbo_hub.tasks import tfbind10
-from mbo_hub.typing import Bool, Float32, Float64, Int64
 
 # Of codes (uint32) and ddG (float32), little-endian.
 ROWS_SHA256 = "a491edd5300a57ce1d3f976a029582d08a17f50e8921a5f7c1b913ed99833b09"

@@ -24,8 +24,8 @@ import pytest  # noqa: E402
 from raw_server import RawServer  # noqa: E402
 
 import mbo_hub  # noqa: E402
-from mbo_hub import build  # noqa: E402
-from mbo_hub.assembly import build_in_cache  # noqa: E402
+from mbo_hub.making import build  # noqa: E402
+from mbo_hub.making.assembly import build_in_cache  # noqa: E402
 from mbo_hub.tasks import TASKS  # noqa: E402
 
 hypothesis.settings.register_profile("default", deadline=None)  # a busy machine is no failure

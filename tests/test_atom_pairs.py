@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import mbo_hub
 from mbo_hub import Sequence, Task
-from mbo_hub.atom_pairs import counts, nodes, vocabulary
+from mbo_hub.making.atom_pairs import counts, nodes, vocabulary
 from mbo_hub.tasks import chembl
 
 SPACE = chembl.SPACE

@@ -12,9 +12,10 @@ import pytest
 from conftest import RAW as BESIDE
 from conftest import ROOT
 
-from mbo_hub import IntegrityError, InvalidDataset, InvalidFile, build, sources
-from mbo_hub.spec import Model, Wheel
+from mbo_hub import IntegrityError, InvalidDataset, InvalidFile
+from mbo_hub.making import build, sources
 from mbo_hub.tasks import TASKS
+from mbo_hub.tasks.spec import Model, Wheel
 
 SPEC = TASKS["tfbind8"]
 
@@ -30,7 +31,7 @@ def test_outdated_documents_are_named(tmp_path: Path) -> None:
         shutil.copytree(ROOT / folder / "tfbind8", tmp_path / folder / "tfbind8")
     shutil.copytree(ROOT / "mbo_hub", tmp_path / "mbo_hub")
     shutil.copy(ROOT / "README.md", tmp_path)
-    table, pins = tmp_path / "README.md", tmp_path / "mbo_hub" / "pins.json"
+    table, pins = tmp_path / "README.md", tmp_path / "mbo_hub" / "archive" / "pins.json"
     assert set(build.write_documents(tasks, tmp_path)) == {table, pins}  # of fewer tasks
     assert build.outdated(tasks, tmp_path) == []
     card = tmp_path / "dataset_cards" / "tfbind8" / "README.md"

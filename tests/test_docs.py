@@ -18,8 +18,9 @@ from conftest import ROOT
 from hub_server import HubServer
 
 import mbo_hub
-from mbo_hub import archive, cli
-from mbo_hub.hub import local_files
+from mbo_hub import cli
+from mbo_hub.archive import folders
+from mbo_hub.archive.hub import local_files
 from mbo_hub.tasks import TASKS
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -46,7 +47,7 @@ def run(code: str, cwd: Path, env: dict[str, str]) -> str:
 @pytest.fixture
 def beside_the_folders(tmp_path: Path) -> Path:
     """A working directory with ./mbo, as `mbo export` leaves it, and the repository's folders."""
-    archive.export([name for name in TASKS if TASKS[name].embedded], tmp_path / "mbo")
+    folders.export([name for name in TASKS if TASKS[name].embedded], tmp_path / "mbo")
     (tmp_path / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
     return tmp_path
 

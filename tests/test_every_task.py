@@ -18,27 +18,16 @@ import pytest
 from conftest import ROOT
 
 import mbo_hub
-from mbo_hub import (
-    Box,
-    InvalidDesign,
-    Offline,
-    Sequence,
-    Task,
-    archive,
-    build,
-    cards,
-    loader,
-    manifest,
-    parquet,
-    schema,
-    surrogates,
-    trust,
-)
-from mbo_hub.manifest import Manifest, MujocoEntry, OnnxEntry, TableEntry, TrainingEntry
+from mbo_hub import Box, InvalidDesign, Offline, Sequence, Task, loader
+from mbo_hub.archive import folders
+from mbo_hub.dataset import manifest, parquet, schema
+from mbo_hub.dataset.manifest import Manifest, MujocoEntry, OnnxEntry, TableEntry, TrainingEntry
+from mbo_hub.making import build, cards, forests
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.onnx import OnnxOracle
-from mbo_hub.spec import Forest, Trainer
+from mbo_hub.scoring import trust
 from mbo_hub.tasks import TASKS
+from mbo_hub.tasks.spec import Forest, Trainer
 
 pytestmark = pytest.mark.parametrize("name", sorted(TASKS))
 SLOW = {MujocoEntry: 12, TrainingEntry: 1}  # designs that a test can afford: 0.1 s, 3 s each
@@ -72,7 +61,7 @@ def declared(name: str) -> Manifest:
 @pytest.fixture
 def oracles(name: str, declared: Manifest) -> dict[str, Oracle]:
     """A task's oracles, opened without its data; of a table, the package has these."""
-    folder, no_rows = archive.embedded(name), (declared.space.sample(0), np.empty(0, np.float32))
+    folder, no_rows = folders.embedded(name), (declared.space.sample(0), np.empty(0, np.float32))
     return {
         oracle: loader.open_oracle(
             folder,
@@ -263,7 +252,7 @@ def test_a_surrogate_is_as_good_on_unseen_rows_as_its_card_says(task: Task, name
         if not isinstance(entry, OnnxEntry) or entry.held_out is None or entry.support:
             continue
         kind = spec.oracles[oracle_name]
-        held = surrogates.hold_out(kind, groups)
+        held = forests.hold_out(kind, groups)
         assert not set(groups[held]) & set(groups[~held])
         rows = np.flatnonzero(held)
         rows = rows[np.unique(x[rows], axis=0, return_index=True)[1]]
@@ -301,9 +290,9 @@ def test_an_own_forest_is_as_good_on_unseen_rows_as_its_card_says(
     rows, apart, seen_errors = [], [], []
     predicted = np.empty(len(x))
     for part in range(kind.parts):
-        held = surrogates.hold_out(kind, groups, part)
-        forest, pairs = surrogates.train_forest(spec, kind, x, y, held)
-        values = forest.predict(surrogates.forest_features(spec.space, x, pairs))
+        held = forests.hold_out(kind, groups, part)
+        forest, pairs = forests.train_forest(spec, kind, x, y, held)
+        values = forest.predict(forests.forest_features(spec.space, x, pairs))
         unseen = np.flatnonzero(held)
         unseen = unseen[np.unique(x[unseen], axis=0, return_index=True)[1]]
         known = np.unique(x[~held], axis=0)
@@ -312,8 +301,8 @@ def test_an_own_forest_is_as_good_on_unseen_rows_as_its_card_says(
         seen_errors.append(np.abs(values - y)[~held].mean())
         predicted[unseen] = values[unseen]
     # Its export agrees with scikit-learn on every row, seen and unseen.
-    graph = surrogates.forest_graph(spec.space, forest, pairs, spread=True)
-    exported = OnnxOracle(spec.space, surrogates.finish(graph, spec, {}), "second", exact=False)
+    graph = forests.forest_graph(spec.space, forest, pairs, spread=True)
+    exported = OnnxOracle(spec.space, forests.finish(graph, spec, {}), "second", exact=False)
     assert np.abs(exported(x) - values).max() <= 1e-5 * np.ptp(y)
 
     rows = np.concatenate(rows)
@@ -457,7 +446,7 @@ def test_writing_the_same_rows_gives_the_same_bytes(data: Path) -> None:
 def test_task_json_satisfies_its_published_schema(declared: Manifest, name: str) -> None:
     import jsonschema
 
-    published = json.loads((ROOT / "mbo_hub" / "task.schema.json").read_text())
+    published = json.loads((ROOT / "mbo_hub" / "dataset" / "task.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(published)
     raw = (ROOT / "dataset_cards" / name / "task.json").read_bytes()
     jsonschema.validate(json.loads(raw), published, cls=jsonschema.Draft202012Validator)

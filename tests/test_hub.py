@@ -23,7 +23,7 @@ BIN = Path(sys.executable).parent
 DATASET = ROOT / "dataset_cards" / "tfbind8"
 ORACLE = ROOT / "oracles_onnx" / "tfbind8"
 # A process whose package embeds no data: what a pip install of a task kept on the Hub looks like.
-BARE = "import pathlib; from mbo_hub import archive; archive._root = lambda kind: pathlib.Path('none'); "
+BARE = "import pathlib; from mbo_hub.archive import folders; folders._root = lambda kind: pathlib.Path('none'); "
 
 
 def run(

@@ -19,7 +19,7 @@ import stranger
 from conftest import ROOT
 
 from mbo_hub import ExportConflict, GitFailed
-from mbo_hub.mirror import commit_folder, export_git
+from mbo_hub.publishing.mirror import commit_folder, export_git
 
 BIN = Path(sys.executable).parent
 
@@ -141,7 +141,7 @@ import numpy as np
 from datasets import load_dataset
 from huggingface_hub import hf_hub_download
 import mbo_hub
-from mbo_hub import archive
+from mbo_hub.archive import folders as archive
 
 ds = load_dataset("mbo/tfbind8", revision="v1.0.0")
 assert {{k: len(v) for k, v in ds.items()}} == {{"train": 32_898, "test": 32_894}}

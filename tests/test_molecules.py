@@ -8,7 +8,7 @@ import pytest
 
 import mbo_hub
 from mbo_hub import OracleUnavailable, Report, Task
-from mbo_hub.molecules import describe, is_available, morgan_counts, scaffolds
+from mbo_hub.scoring.molecules import describe, is_available, morgan_counts, scaffolds
 
 needs_rdkit = pytest.mark.skipif(
     not is_available(), reason="RDKit is not installed: pip install 'mbo-hub[chem]'"
@@ -97,7 +97,7 @@ def test_verification_without_rdkit_says_what_was_not_checked(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = task.evaluate(designs(task))
-    monkeypatch.setattr(mbo_hub.molecules, "is_available", lambda: False)
+    monkeypatch.setattr("mbo_hub.scoring.molecules.is_available", lambda: False)
     bare = task.evaluate(designs(task))
     assert bare.molecules is None
     assert bare.y == report.y

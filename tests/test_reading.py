@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbo_hub import Box, InvalidFile, Task, read_designs
-from mbo_hub.manifest import Manifest
+from mbo_hub.dataset.manifest import Manifest
 
 TEXTS = ["ACGTACGT", "GCTAATTA"]
 WANTED = [[0, 1, 2, 3, 0, 1, 2, 3], [2, 1, 3, 0, 0, 3, 3, 0]]

@@ -13,7 +13,7 @@ import mbo_hub
 from mbo_hub import InvalidDesign, OracleUnavailable, Report
 from mbo_hub.oracles.mujoco import ant, dkitty, hopper
 from mbo_hub.oracles.mujoco.oracle import MujocoOracle
-from mbo_hub.scoring import _figures
+from mbo_hub.scoring.evaluate import _figures
 
 ROBOTS = {"ant": ant, "dkitty": dkitty, "hopper": hopper}
 by_robot = pytest.mark.parametrize("name", sorted(ROBOTS))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbo_hub import InvalidDesign, InvalidFile, OracleUnavailable, Report, Task
-from mbo_hub.scoring import _figures, evaluate
+from mbo_hub.scoring.evaluate import _figures, evaluate
 
 BEST = "GCTAATTA"
 
@@ -85,7 +85,7 @@ def test_project_says_how_many_and_leaves_nan_invalid(tfbind8: Task) -> None:
 def test_project_of_whole_numbers_keeps_fractions(tmp_path: Path) -> None:
     """A bound of 0.5 is not cut to 0 because the designs came as integers."""
     from mbo_hub import Box
-    from mbo_hub.scoring import _project
+    from mbo_hub.scoring.evaluate import _project
 
     box = Box(size=2, low=0.0, high=0.5)
     given_designs = np.array([[0, 3]])

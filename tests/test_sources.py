@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from raw_server import RawServer
 
-from mbo_hub import DownloadFailed, IntegrityError, InvalidFile, sources
-from mbo_hub.spec import Download, Generated
+from mbo_hub import DownloadFailed, IntegrityError, InvalidFile
+from mbo_hub.making import sources
+from mbo_hub.tasks.spec import Download, Generated
 
 RAW = b"Cu,O,critical_temp\n1,4,74.0\n" * 9000  # more than is read at a time
 

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mbo_hub import Box, InvalidFile, Report, Sequence, Task, trust
-from mbo_hub.manifest import Support
-from mbo_hub.scoring import _figures
+from mbo_hub import Box, InvalidFile, Report, Sequence, Task
+from mbo_hub.dataset.manifest import Support
+from mbo_hub.scoring import trust
+from mbo_hub.scoring.evaluate import _figures
 
 BOX = Box(size=3)
 WORDS = Sequence(length=4, alphabet=tuple("abc"))

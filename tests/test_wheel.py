@@ -23,15 +23,15 @@ def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     assert {
         "mbo_hub/dataset_cards/tfbind8/data/train.parquet",
         "mbo_hub/oracles_onnx/tfbind8/model.onnx",
-        "mbo_hub/task.schema.json",
-        "mbo_hub/pins.json",
+        "mbo_hub/dataset/task.schema.json",
+        "mbo_hub/archive/pins.json",
         "mbo_hub/py.typed",
         "mbo_hub/dataset_cards/superconductor/task.json",
         "mbo_hub/oracles_onnx/superconductor/model.onnx",
     } <= set(names)
     assert not [n for n in names if "superconductor" in n and n.endswith((".parquet", ".csv"))]
     code = (
-        "import mbo_hub, pathlib; from mbo_hub import archive\n"
+        "import mbo_hub, pathlib; from mbo_hub.archive import folders as archive\n"
         "assert 'site' in mbo_hub.__file__, mbo_hub.__file__\n"
         "task = mbo_hub.load('tfbind8')\n"
         "for name in task.oracles: task.evaluate(task.x[:9], oracle=name)\n"

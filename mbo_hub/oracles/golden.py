@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from mbo_hub.typing import Float32
+from mbo_hub.arrays import Float32
 
 __all__ = ["Agreement", "Check", "compare"]
 

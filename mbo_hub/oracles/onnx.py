@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from mbo_hub.arrays import Float32, Num
 from mbo_hub.errors import OracleUnavailable
 from mbo_hub.oracles.protocol import Fingerprint
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Float32, Num
 
 __all__ = ["OnnxOracle"]
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 import numpy as np
 
-from mbo_hub.typing import Float32
+from mbo_hub.arrays import Float32
 
 __all__ = ["Fingerprint", "Oracle"]
 

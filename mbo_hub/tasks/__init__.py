@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mbo_hub.spec import TaskSpec
 from mbo_hub.tasks import ant, chembl, dkitty, hopper, nas, superconductor, tfbind8, tfbind10
+from mbo_hub.tasks.spec import TaskSpec
 
 __all__ = ["TASKS"]
 

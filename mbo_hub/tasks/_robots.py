@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mbo_hub.spec import Generated
+from mbo_hub.tasks.spec import Generated
 
 if TYPE_CHECKING:
     import polars as pl

@@ -13,10 +13,10 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from mbo_hub import molecules
-from mbo_hub.manifest import Objective, Source
+from mbo_hub.dataset.manifest import Objective, Source
+from mbo_hub.scoring import molecules
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import Forest, Groups, TaskSpec, Wheel
+from mbo_hub.tasks.spec import Forest, Groups, TaskSpec, Wheel
 
 if TYPE_CHECKING:
     import polars as pl

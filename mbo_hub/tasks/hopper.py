@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mbo_hub.manifest import Objective, Source
+from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.mujoco.hopper import SPACE
-from mbo_hub.spec import Forest, Groups, Simulator, TaskSpec
 from mbo_hub.tasks._robots import frame_of, generated
+from mbo_hub.tasks.spec import Forest, Groups, Simulator, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl

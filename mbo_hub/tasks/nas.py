@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mbo_hub.manifest import Objective, Source
-from mbo_hub.oracles.training import RECIPE, SPACE, accuracy, parameters
-from mbo_hub.spec import Forest, Generated, TaskSpec, Trainer
+from mbo_hub.dataset.manifest import Objective, Source
+from mbo_hub.oracles.digits import RECIPE, SPACE, accuracy, parameters
+from mbo_hub.tasks.spec import Forest, Generated, TaskSpec, Trainer
 
 if TYPE_CHECKING:
     import polars as pl

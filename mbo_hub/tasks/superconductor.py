@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mbo_hub.manifest import Objective, Source
+from mbo_hub.arrays import Int64, Num
+from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.spaces import Box
-from mbo_hub.spec import Download, Forest, Groups, TaskSpec
-from mbo_hub.typing import Int64, Num
+from mbo_hub.tasks.spec import Download, Forest, Groups, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl

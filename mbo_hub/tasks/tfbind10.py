@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mbo_hub.manifest import Objective, Source
+from mbo_hub.arrays import Int8
+from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import Model, TaskSpec, Trained
-from mbo_hub.typing import Int8
+from mbo_hub.tasks.spec import Model, TaskSpec, Trained
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mbo_hub.manifest import Objective, Source
+from mbo_hub.arrays import Int64, Num
+from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.table import table_index
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import Forest, Groups, Table, TableGraph, TaskSpec, Wheel
-from mbo_hub.typing import Int64, Num
+from mbo_hub.tasks.spec import Forest, Groups, Table, TableGraph, TaskSpec, Wheel
 
 if TYPE_CHECKING:
     import polars as pl

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from mbo_hub.arrays import Bool, Float64
 from mbo_hub.oracles.mujoco import rollout
 from mbo_hub.oracles.mujoco.rollout import Control, Network, State
 from mbo_hub.spaces import Box
-from mbo_hub.typing import Bool, Float64
 
 LEGS = 4
 HORIZON = 100  # control steps; Design-Bench

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mbo_hub.arrays import Float32
 from mbo_hub.errors import OracleUnavailable
 from mbo_hub.oracles.golden import Agreement, Check, compare
 from mbo_hub.oracles.progress import telling
 from mbo_hub.oracles.protocol import Fingerprint
-from mbo_hub.typing import Float32
 
 __all__ = ["MujocoOracle", "Robot", "checksum"]
 

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from mbo_hub.arrays import Float32, Float64, Num
 from mbo_hub.atomic import write_file
 from mbo_hub.errors import InvalidDesign, OracleUnavailable
 from mbo_hub.oracles.mujoco import ant, dkitty, hopper, rollout
 from mbo_hub.oracles.mujoco.oracle import INSTALL
 from mbo_hub.oracles.mujoco.rollout import Policy, State
-from mbo_hub.typing import Float32, Float64, Num
 
 __all__ = ["SUFFIXES", "movie", "still", "write"]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from mbo_hub.arrays import Bool, Float64, Int64
 from mbo_hub.errors import IntegrityError
-from mbo_hub.typing import Bool, Float64, Int64
 
 log = logging.getLogger(__name__)
 

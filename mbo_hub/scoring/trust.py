@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mbo_hub.manifest import Support
+from mbo_hub.arrays import Float64, Num
+from mbo_hub.dataset.manifest import Support
 from mbo_hub.spaces import Space
-from mbo_hub.typing import Float64, Num
 
 __all__ = ["OUTSIDE", "measure", "nearest", "percentiles"]
 

@@ -41,7 +41,7 @@ __all__ = [
 
 REINSTALL = "reinstall with  pip install --force-reinstall mbo-hub"
 ORG = "mbo"  # the Hub organisation of the archive's own tasks
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 
 
 class Folder:
@@ -136,7 +136,7 @@ class Repository(Folder):
         return f"{self.repo}@{self.revision}"
 
     def _download(self, file: str) -> Path:
-        from mbo_hub import hub
+        from mbo_hub.archive import hub
 
         try:
             return hub.download(self.repo, self.kind, file, self.revision, note=self.note)
@@ -152,7 +152,7 @@ class Repository(Folder):
         return path.read_bytes()
 
     def _set_aside(self, file: str) -> None:
-        from mbo_hub import hub
+        from mbo_hub.archive import hub
 
         hub.forget(self._download(file))
 
@@ -179,7 +179,9 @@ def _root(kind: Literal["dataset_cards", "oracles_onnx"]) -> Path:
 @cache
 def pins() -> Mapping[str, Mapping[str, str]]:
     """Name, version and task.json's sha256 of each task that this release was made with."""
-    pinned: dict[str, dict[str, str]] = msgspec.json.decode((PACKAGE / "pins.json").read_bytes())
+    pinned: dict[str, dict[str, str]] = msgspec.json.decode(
+        Path(__file__).with_name("pins.json").read_bytes()
+    )
     return pinned
 
 
@@ -427,7 +429,7 @@ def copies(*, check: bool) -> list[dict[str, Any]]:
         Name, kind, versions, path, bytes and state ('embedded', 'card and oracle', 'built' or
         'cached'; once checked 'intact' or 'damaged: …') of each.
     """
-    from mbo_hub import hub
+    from mbo_hub.archive import hub
 
     found = []
     for name, pin in pins().items():
@@ -497,7 +499,7 @@ def remove(name: str) -> int:
     """
     import shutil
 
-    from mbo_hub import hub
+    from mbo_hub.archive import hub
 
     if name in pins() and built(name).path.is_dir():
         own = built(name).path
@@ -519,7 +521,7 @@ def _is_card(folder: Folder) -> bool:
 
 def _state(folder: Folder, pin: str) -> str:
     """Check a dataset folder and its oracles against the hashes that lead from the pin."""
-    from mbo_hub.parquet import has_content
+    from mbo_hub.dataset.parquet import has_content
 
     try:
         declared = msgspec.json.decode(folder.read("task.json", pin))

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mbo_hub import archive, loader, manifest, metadata, parquet, schema, statistics
-from mbo_hub.archive import Folder
-from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
-from mbo_hub.manifest import (
+from mbo_hub import loader
+from mbo_hub.archive import folders
+from mbo_hub.archive.folders import Folder
+from mbo_hub.arrays import Float32, Num
+from mbo_hub.dataset import figures, manifest, parquet, schema
+from mbo_hub.dataset.manifest import (
     Manifest,
     MujocoEntry,
     OnnxEntry,
@@ -21,8 +23,9 @@ from mbo_hub.manifest import (
     TableEntry,
     TrainingEntry,
 )
+from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
 from mbo_hub.oracles import Oracle
-from mbo_hub.typing import Float32, Num
+from mbo_hub.publishing import metadata
 
 if TYPE_CHECKING:
     import polars as pl
@@ -123,11 +126,11 @@ def _statistics(declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str
     x, y = _arrays(frames[loader.TRAIN], declared)
     hidden_y = np.concatenate(hidden) if hidden else np.empty(0, np.float32)
     pairs: list[tuple[str, Any, Any]] = [
-        ("statistics", declared.statistics, statistics.measure(x, y, hidden_y))
+        ("statistics", declared.statistics, figures.measure(x, y, hidden_y))
     ]
     if declared.split is not None:
         full = np.concatenate([y, hidden_y])
-        rule = statistics.rule_of(declared.split.percentiles, full, declared.split.sampled)
+        rule = figures.rule_of(declared.split.percentiles, full, declared.split.sampled)
         pairs.append(("split", declared.split, rule))
     return [
         f"task.json: {part}.{figure} is {_short(said)}, the data give {_short(found)}"
@@ -205,7 +208,7 @@ def _golden_problem(oracle: Oracle, entry: OracleEntry, folder: Folder) -> str |
     """Compare with golden.json beside the file, where the oracle's folder has one."""
     if isinstance(entry, TableEntry | TrainingEntry) or entry.repo is None:
         return None  # the latter compares them itself before it scores
-    place = archive.find_oracle(folder, entry.repo, entry.revision)
+    place = folders.find_oracle(folder, entry.repo, entry.revision)
     path = place.path / "golden.json"
     if not path.is_file():
         return None

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mbo_hub.manifest import Manifest
+from mbo_hub.arrays import Num
+from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Num
 
 if TYPE_CHECKING:
     import pandera.polars as pa

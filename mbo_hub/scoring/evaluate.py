@@ -20,15 +20,16 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from mbo_hub import __version__, molecules, trust
+from mbo_hub._version import __version__
+from mbo_hub.arrays import Bool, Float64, Num
 from mbo_hub.atomic import write_file
+from mbo_hub.dataset.manifest import Manifest, Name, OracleEntry
 from mbo_hub.errors import InvalidDesign, InvalidFile
-from mbo_hub.manifest import Manifest, Name, OracleEntry
-from mbo_hub.molecules import Molecules
 from mbo_hub.offline import Offline
 from mbo_hub.oracles import Fingerprint, Oracle
+from mbo_hub.scoring import molecules, trust
+from mbo_hub.scoring.molecules import Molecules
 from mbo_hub.spaces import Sequence, Space
-from mbo_hub.typing import Bool, Float64, Num
 
 __all__ = ["Report", "Summary", "Verification", "compare", "evaluate"]
 

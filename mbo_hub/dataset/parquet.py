@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mbo_hub.arrays import Float32, Num
 from mbo_hub.errors import InvalidDataset
-from mbo_hub.typing import Float32, Num
 
 if TYPE_CHECKING:
     from mbo_hub.spaces import Space

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mbo_hub.manifest import Split, Statistics
-from mbo_hub.typing import Bool, Float32, Num
+from mbo_hub.arrays import Bool, Float32, Num
+from mbo_hub.dataset.manifest import Split, Statistics
 
 __all__ = ["measure", "rule_of", "visible_rows"]
 

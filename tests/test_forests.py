@@ -7,9 +7,9 @@ import pytest
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
 from mbo_hub import Box, OracleUnavailable, Sequence, Task
+from mbo_hub.making.forests import _round_down, finish, forest_features, forest_graph, table_graph
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.oracles.table import TableOracle
-from mbo_hub.surrogates import _round_down, finish, forest_features, forest_graph, table_graph
 from mbo_hub.tasks import TASKS
 
 SPEC = TASKS["tfbind8"]

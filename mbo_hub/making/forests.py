@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from mbo_hub import atom_pairs, statistics, trust
+from mbo_hub.arrays import Bool, Float32, Float64, Int, Int64, Num
+from mbo_hub.dataset import figures
+from mbo_hub.dataset.manifest import Band, Finding, HeldOut
+from mbo_hub.dataset.schema import matrix
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.manifest import Band, Finding, HeldOut
+from mbo_hub.making import atom_pairs
 from mbo_hub.offline import Affine
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.oracles.table import TableOracle
-from mbo_hub.schema import matrix
+from mbo_hub.scoring import trust
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.spec import Forest, TableGraph, TaskSpec
-from mbo_hub.typing import Bool, Float32, Float64, Int, Int64, Num
+from mbo_hub.tasks.spec import Forest, TableGraph, TaskSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -543,8 +545,8 @@ def _make_forest(
     seen = len(x) - np.count_nonzero(trials[-1].held)
     trained_on = f"{seen:,} of all {len(x):,} rows; the held-out rows are not among them"
     if kind.own:
-        rule_of_all = statistics.rule_of(spec.visible, y)
-        scale = Affine.fit(x[statistics.visible_rows(rule_of_all, y)]).std
+        rule_of_all = figures.rule_of(spec.visible, y)
+        scale = Affine.fit(x[figures.visible_rows(rule_of_all, y)]).std
         errors = [_error(y[~t.held], t.predicted[~t.held]) for t in trials]
         known["mean_absolute_error_seen"] = round(float(np.mean(errors)), 6)
         known["by_distance"] = _bands(spec.space, x, y, trials, scale)

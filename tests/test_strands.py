@@ -8,7 +8,7 @@ import onnx.reference
 import pytest
 
 from mbo_hub import Box, Sequence
-from mbo_hub.networks import STEP, reverse_complement, strand_model
+from mbo_hub.making.strands import STEP, reverse_complement, strand_model
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.tasks import TASKS, tfbind10
 

@@ -34,11 +34,11 @@ import msgspec
 import numpy as np
 
 from mbo_hub import spaces
+from mbo_hub.arrays import Float32, Float64, Int, Num
 from mbo_hub.errors import OracleUnavailable
 from mbo_hub.oracles.golden import Agreement, Check, compare
 from mbo_hub.oracles.progress import telling
 from mbo_hub.oracles.protocol import Fingerprint
-from mbo_hub.typing import Float32, Float64, Int, Num
 
 if TYPE_CHECKING:
     import torch

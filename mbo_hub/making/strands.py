@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mbo_hub.arrays import Float32, Num
+from mbo_hub.making.forests import finish, surround
 from mbo_hub.spaces import Sequence
-from mbo_hub.surrogates import finish, surround
-from mbo_hub.typing import Float32, Num
 
 if TYPE_CHECKING:
-    from mbo_hub.spec import TaskSpec
+    from mbo_hub.tasks.spec import TaskSpec
 
 __all__ = ["STEP", "reverse_complement", "strand_model"]
 

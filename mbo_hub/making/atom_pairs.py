@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mbo_hub.arrays import Bool, Float32, Int, Int64, Num
 from mbo_hub.spaces import Sequence
-from mbo_hub.typing import Bool, Float32, Int, Int64, Num
 
 if TYPE_CHECKING:
     import onnx

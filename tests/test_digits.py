@@ -21,8 +21,8 @@ pytest.importorskip("torch", reason="the exact oracle of nas needs torch: pip in
 import torch
 
 from mbo_hub import InvalidDesign, OracleUnavailable
-from mbo_hub.oracles import Oracle, training
-from mbo_hub.oracles.training import RECIPE, SPACE, Trained, TrainingOracle
+from mbo_hub.oracles import Oracle, digits
+from mbo_hub.oracles.digits import RECIPE, SPACE, Trained, TrainingOracle
 
 functional = torch.nn.functional
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -36,11 +36,11 @@ def random(*shape: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).standard_normal(shape))
 
 
-@pytest.mark.parametrize("size", training.KERNELS)
+@pytest.mark.parametrize("size", digits.KERNELS)
 def test_an_unrolled_kernel_is_a_convolution(size: int) -> None:
     c, side = RECIPE.channels, RECIPE.side
     kernel, maps = random(2, c, c, size * size), random(2, 5, c, side, side)
-    matrix = training._unrolled(kernel, training._placement(size, 1, side, side))
+    matrix = digits._unrolled(kernel, digits._placement(size, 1, side, side))
     found = torch.bmm(maps.flatten(2), matrix).view(2, 5, c, side, side)
     for seed in range(2):
         weight = kernel[seed].transpose(0, 1).reshape(c, c, size, size)
@@ -49,7 +49,7 @@ def test_an_unrolled_kernel_is_a_convolution(size: int) -> None:
         assert torch.allclose(found[seed], functional.conv2d(padded, weight), atol=1e-12)
 
 
-def plain(network: training._Network, design: np.ndarray, seed: int, x: torch.Tensor) -> Any:
+def plain(network: digits._Network, design: np.ndarray, seed: int, x: torch.Tensor) -> Any:
     """The network as its description says it, with torch's own convolutions."""
 
     def convolve(h: torch.Tensor, kernel: torch.Tensor, stride: int = 1) -> torch.Tensor:
@@ -75,7 +75,7 @@ def plain(network: training._Network, design: np.ndarray, seed: int, x: torch.Te
 
 def test_a_design_describes_the_network_that_is_trained() -> None:
     (design,) = designs(1)
-    network = training._Network(design.tolist(), (0, 7))
+    network = digits._Network(design.tolist(), (0, 7))
     with torch.no_grad():
         for bias in [*network.biases, network.head_bias]:
             bias.normal_()
@@ -90,19 +90,19 @@ def test_a_design_describes_the_network_that_is_trained() -> None:
 def test_parameters_are_those_of_the_network() -> None:
     x = designs(3)
     counts = [
-        sum(weight[0].numel() for weight in training._Network(row, (0,)).weights)
+        sum(weight[0].numel() for weight in digits._Network(row, (0,)).weights)
         for row in x.tolist()
     ]
-    assert training.parameters(x).tolist() == counts
+    assert digits.parameters(x).tolist() == counts
 
 
 def test_the_digits_are_split_and_standardized_once_and_for_all() -> None:
-    digits = training._digits()
-    assert digits.x.shape == (1437, 64)
-    assert digits.test_x.shape == (RECIPE.test, 64)
-    assert digits.x.mean().item() == pytest.approx(0, abs=1e-12)
-    assert digits.x.std(correction=0).item() == pytest.approx(1)
-    assert torch.bincount(digits.test_y, minlength=10).min() > 20
+    found = digits._digits()
+    assert found.x.shape == (1437, 64)
+    assert found.test_x.shape == (RECIPE.test, 64)
+    assert found.x.mean().item() == pytest.approx(0, abs=1e-12)
+    assert found.x.std(correction=0).item() == pytest.approx(1)
+    assert torch.bincount(found.test_y, minlength=10).min() > 20
 
 
 def test_other_digits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,17 +110,17 @@ def test_other_digits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     pixels, classes = datasets.load_digits(return_X_y=True)
     monkeypatch.setattr(datasets, "load_digits", lambda return_X_y: (pixels[::-1], classes))  # noqa: N803
-    training._digits.cache_clear()
+    digits._digits.cache_clear()
     with pytest.raises(OracleUnavailable, match=r"others than the task was made with: sha256"):
-        training._digits()
+        digits._digits()
     monkeypatch.undo()
-    training._digits.cache_clear()
+    digits._digits.cache_clear()
 
 
 def test_the_recipe_has_a_hash_that_follows_its_constants() -> None:
     import msgspec
 
-    assert RECIPE.sha256 == training.Recipe().sha256
+    assert RECIPE.sha256 == digits.Recipe().sha256
     assert msgspec.structs.replace(RECIPE, rate=0.02).sha256 != RECIPE.sha256
 
 
@@ -128,7 +128,7 @@ def test_the_recipe_has_a_hash_that_follows_its_constants() -> None:
 def trained() -> tuple[np.ndarray, list[Trained]]:
     """Two designs, trained one after the other in this process."""
     x = designs(2)
-    return x, [found for _, found in training.train_all(x.tolist(), processes=1)]
+    return x, [found for _, found in digits.train_all(x.tolist(), processes=1)]
 
 
 def test_a_training_gives_the_same_wherever_it_runs(
@@ -136,11 +136,11 @@ def test_a_training_gives_the_same_wherever_it_runs(
 ) -> None:
     x, alone = trained
     assert all(len(found.right) == len(RECIPE.seeds) and found.seconds > 0 for found in alone)
-    again = dict(training.train_all(x[::-1].tolist(), processes=2))
+    again = dict(digits.train_all(x[::-1].tolist(), processes=2))
     assert [again[row].right for row in (1, 0)] == [found.right for found in alone]
     threads = torch.get_num_threads()
     with torch.no_grad():  # whatever the user's code is about
-        assert training.train(x[0].tolist(), RECIPE.seeds[1:2]).right == alone[0].right[1:2]
+        assert digits.train(x[0].tolist(), RECIPE.seeds[1:2]).right == alone[0].right[1:2]
     assert torch.get_num_threads() == threads
     assert len({found.right for found in alone}) == 2
 
@@ -162,8 +162,8 @@ def fake_train_all(calls: list[int]) -> Any:
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A process that has checked no golden values yet, and whose trainings take no time."""
     calls: list[int] = []
-    monkeypatch.setattr(training, "_checked", {})
-    monkeypatch.setattr(training, "train_all", fake_train_all(calls))
+    monkeypatch.setattr(digits, "_checked", {})
+    monkeypatch.setattr(digits, "train_all", fake_train_all(calls))
     return calls
 
 
@@ -192,7 +192,7 @@ def test_the_oracle_keeps_the_promises_of_all_oracles(quick: list[int]) -> None:
     assert y.dtype == np.float32
     assert np.array_equal(y, value(x))
     assert np.array_equal(scored(x[:2]), y[:2])
-    assert quick == [training.CHECKED, 4, 2]  # golden ones once, equal ones once
+    assert quick == [digits.CHECKED, 4, 2]  # golden ones once, equal ones once
     assert scored.agreement == "exact"
     with pytest.raises(InvalidDesign, match="design 1 has token 5 at position 0"):
         scored([[0] * 64, [5] * 64])
@@ -231,7 +231,7 @@ def test_without_torch_the_oracle_says_what_to_install_and_what_needs_none(
 def test_torch_is_not_imported_to_look_at_the_task() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from mbo_hub.oracles.training import SPACE, TrainingOracle\n"
+        "from mbo_hub.oracles.digits import SPACE, TrainingOracle\n"
         "o = TrainingOracle(SPACE.sample(3, 0), np.ones(3), tolerance=1, made_with='2')\n"
         "print(o.fingerprint.kind, 'torch' in sys.modules, 'sklearn' in sys.modules)"
     )
@@ -271,9 +271,9 @@ def test_a_process_that_dies_is_an_error_and_no_wait(
     def dying(command: list[str], **options: Any) -> Any:
         return popen([command[0], "-c", "raise MemoryError('no room')"], **options)
 
-    monkeypatch.setattr(training.subprocess, "Popen", dying)
+    monkeypatch.setattr(digits.subprocess, "Popen", dying)
     with pytest.raises(OracleUnavailable, match=r"ended before it was done \(exit code 1"):
-        list(training.train_all(designs(4).tolist(), processes=2))
+        list(digits.train_all(designs(4).tolist(), processes=2))
     assert "no room" in capfd.readouterr().err
 
 
@@ -298,7 +298,7 @@ def children(pid: int) -> list[int]:
 def test_nothing_is_left_behind(ending: signal.Signals) -> None:
     """Ctrl-C ends the trainings at once; if this process is killed, they end by themselves."""
     code = (
-        "from mbo_hub.oracles.training import SPACE, train_all\n"
+        "from mbo_hub.oracles.digits import SPACE, train_all\n"
         "for _ in train_all(SPACE.sample(1000, 0).tolist(), processes=2):\n"
         "    print('one is done', flush=True)"
     )

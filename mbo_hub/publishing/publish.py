@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mbo_hub import archive, hub, manifest, metadata
-from mbo_hub.archive import Folder, Repository
+from mbo_hub.archive import folders, hub
+from mbo_hub.archive.folders import Folder, Repository
+from mbo_hub.archive.hub import Published
+from mbo_hub.dataset import manifest
+from mbo_hub.dataset.manifest import Manifest, TableEntry
 from mbo_hub.errors import InvalidDataset
-from mbo_hub.hub import Published
-from mbo_hub.manifest import Manifest, TableEntry
-from mbo_hub.validation import validate
+from mbo_hub.publishing import metadata
+from mbo_hub.publishing.validation import validate
 
 __all__ = ["publish"]
 
@@ -74,10 +76,10 @@ def publish(
 
 def _prepare(name: str | os.PathLike[str]) -> _Prepared:
     """Find a task's folders and check them."""
-    folder, pin = archive.find(name)
+    folder, pin = folders.find(name)
     if isinstance(folder, Repository):
-        task = folder.repo.removeprefix(f"{archive.ORG}/")
-        way = f"build them:  mbo build {task}" if task in archive.pins() else "download it first"
+        task = folder.repo.removeprefix(f"{folders.ORG}/")
+        way = f"build them:  mbo build {task}" if task in folders.pins() else "download it first"
         raise InvalidDataset(str(name), [f"its data are not here; {way}"])
     declared = manifest.read(folder.read("task.json", pin), str(folder))
     problems = validate(folder.path)
@@ -90,7 +92,7 @@ def _prepare(name: str | os.PathLike[str]) -> _Prepared:
                 f"task.json: oracle {oracle} has revision {entry.revision}, but its repository "
                 f"will be tagged v{declared.version}"
             )
-        oracles[entry.repo] = archive.find_oracle(folder, entry.repo, entry.revision)
+        oracles[entry.repo] = folders.find_oracle(folder, entry.repo, entry.revision)
     for repo, place in oracles.items():
         try:
             card = place.read("README.md", None).decode()

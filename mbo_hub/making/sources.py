@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mbo_hub.atomic import write_file
 from mbo_hub.errors import DownloadFailed, IntegrityError, InvalidFile
-from mbo_hub.spec import Download, Generated, Wheel
+from mbo_hub.tasks.spec import Download, Generated, Wheel
 
 __all__ = ["fetch"]
 

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mbo_hub import archive, manifest, parquet, schema, sources, statistics
+from mbo_hub.archive import folders
 from mbo_hub.atomic import write_folder
+from mbo_hub.dataset import figures, manifest, parquet, schema
+from mbo_hub.dataset.manifest import OnnxEntry
 from mbo_hub.errors import IntegrityError, InvalidDataset, InvalidFile, UnknownTask
 from mbo_hub.loader import TEST, TRAIN
-from mbo_hub.manifest import OnnxEntry
+from mbo_hub.making import sources
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.onnx import OnnxOracle
-from mbo_hub.spec import Download, TaskSpec
+from mbo_hub.tasks.spec import Download, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,7 +67,7 @@ def split(spec: TaskSpec, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFra
     import polars as pl
 
     y = frame["y"].to_numpy()
-    visible = statistics.visible_rows(statistics.rule_of(spec.visible, y, spec.sampled), y)
+    visible = figures.visible_rows(figures.rule_of(spec.visible, y, spec.sampled), y)
     return frame.filter(pl.Series(visible)), frame.filter(pl.Series(~visible))
 
 
@@ -103,21 +105,21 @@ def build_in_cache(
         InvalidFile: the raw file is not in `raw_dir`.
         OSError: the cache cannot be written.
     """
-    name = name.removeprefix(f"{archive.ORG}/")
+    name = name.removeprefix(f"{folders.ORG}/")
     if name not in specs:
-        raise UnknownTask(archive.unknown(name))
+        raise UnknownTask(folders.unknown(name))
     spec = specs[name]
     if spec.embedded or not isinstance(spec.raw, Download):
         raise UnknownTask(f"the data of {name!r} are part of the package; nothing is to be built")
-    card, target = archive.embedded(name), archive.built(name).path
-    declaration = card.read("task.json", archive.pins()[name]["sha256"])
+    card, target = folders.embedded(name), folders.built(name).path
+    declaration = card.read("task.json", folders.pins()[name]["sha256"])
     declared = manifest.read(declaration, str(card))
     if _holds(target, declaration, declared):
         return target
     if raw_dir is not None and not raw_dir.is_dir():
         what = "is no folder" if raw_dir.exists() else "does not exist"
         raise InvalidFile(f"{raw_dir}: {what}; --raw-dir names the folder of the raw file")
-    place = raw_dir or archive.cache_root() / "raw"
+    place = raw_dir or folders.cache_root() / "raw"
     raw = sources.fetch(spec.raw, place, url=url, download=raw_dir is None)
     files = assemble(spec, raw, _labeller(spec, declared))
     for file, entry in declared.files.items():
@@ -131,7 +133,7 @@ def build_in_cache(
         return target  # another process was faster
     if target.exists():
         shutil.rmtree(target)  # it is damaged
-    folder = {**archive.files_of(card.path), **files}
+    folder = {**folders.files_of(card.path), **files}
     write_folder(target, folder)
     log.info("Built %s in %s (%.1f MB)", name, target, sum(map(len, folder.values())) / 1e6)
     return target
@@ -158,6 +160,6 @@ def _labeller(spec: TaskSpec, declared: manifest.Manifest) -> Oracle | None:
     entry = declared.oracles[declared.y_oracle]
     if not isinstance(entry, OnnxEntry):
         raise TypeError(f"{spec.name}: only an ONNX oracle can label data where they are built")
-    place = archive.embedded_oracle(spec.name)
+    place = folders.embedded_oracle(spec.name)
     model = place.read(entry.file, entry.sha256)
     return OnnxOracle(spec.space, model, f"{place}/{entry.file}", exact=entry.exact)

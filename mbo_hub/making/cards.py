@@ -6,18 +6,19 @@ import io
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from mbo_hub import metadata
-from mbo_hub.archive import ORG, PACKAGE
-from mbo_hub.manifest import Band, HeldOut, Manifest, OnnxEntry, OracleEntry
+from mbo_hub.archive.folders import ORG
+from mbo_hub.arrays import Float32
+from mbo_hub.dataset.manifest import Band, HeldOut, Manifest, OnnxEntry, OracleEntry
+from mbo_hub.making.forests import GOLDEN
+from mbo_hub.publishing import metadata
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import Simulator, TaskSpec, Trainer
-from mbo_hub.surrogates import GOLDEN
-from mbo_hub.typing import Float32
+from mbo_hub.tasks.spec import Simulator, TaskSpec, Trainer
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,7 +32,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(PACKAGE / "templates"),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from mbo_hub.arrays import Float32, Int64
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.typing import Float32, Int64
 
 __all__ = ["Molecules", "describe", "is_available", "morgan_counts", "scaffolds"]
 

@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from mbo_hub import archive
-from mbo_hub.archive import ORG
+from mbo_hub.archive import folders
+from mbo_hub.archive.folders import ORG
+from mbo_hub.archive.hub import local_files
 from mbo_hub.errors import ExportConflict, GitFailed
-from mbo_hub.hub import local_files
 
 __all__ = ["commit_folder", "export_git"]
 
@@ -43,8 +43,8 @@ def export_git(names: Iterable[str], target: Path) -> list[tuple[Path, str, bool
         GitFailed: git is missing, or fails.
     """
     wanted = []
-    for task, dataset, oracles in archive.pairs(names):
-        tag = f"v{archive.pins()[task]['version']}"
+    for task, dataset, oracles in folders.pairs(names):
+        tag = f"v{folders.pins()[task]['version']}"
         wanted += [
             (dataset, target / "datasets" / ORG / task, tag),
             (oracles, target / "models" / ORG / f"{task}-oracle", tag),

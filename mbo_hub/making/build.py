@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from mbo_hub import archive, cards, parquet, sources, statistics
-from mbo_hub.assembly import assemble, split
+from mbo_hub.archive import folders
+from mbo_hub.arrays import Float32, Num
 from mbo_hub.atomic import write_file
-from mbo_hub.croissant import croissant
-from mbo_hub.errors import InvalidFile
-from mbo_hub.loader import TEST, TRAIN
-from mbo_hub.manifest import (
+from mbo_hub.dataset import figures, parquet
+from mbo_hub.dataset.manifest import (
     FORMAT,
     Finding,
     Golden,
@@ -41,12 +39,25 @@ from mbo_hub.manifest import (
     json_schema,
     read,
 )
+from mbo_hub.errors import InvalidFile
+from mbo_hub.loader import TEST, TRAIN
+from mbo_hub.making import cards, sources
+from mbo_hub.making.assembly import assemble, split
+from mbo_hub.making.croissant import croissant
+from mbo_hub.making.forests import GOLDEN, make, policy_model
+from mbo_hub.oracles.digits import RECIPE, objective
 from mbo_hub.oracles.mujoco.oracle import checksum
 from mbo_hub.oracles.onnx import OnnxOracle
-from mbo_hub.oracles.training import RECIPE, objective
-from mbo_hub.spec import Forest, Model, Simulator, Table, TableGraph, TaskSpec, Trained, Trainer
-from mbo_hub.surrogates import GOLDEN, make, policy_model
-from mbo_hub.typing import Float32, Num
+from mbo_hub.tasks.spec import (
+    Forest,
+    Model,
+    Simulator,
+    Table,
+    TableGraph,
+    TaskSpec,
+    Trained,
+    Trainer,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,7 +75,7 @@ __all__ = [
 GOLDEN_FILE = "golden.json"
 POLICY_FILE = "policy.onnx"  # a robot's controller, for other languages; not an oracle
 MADE_WITH = "4.0.0"  # MuJoCo; the robots' data were generated with it
-ROOT = Path(__file__).parent.parent  # of a checkout: building from an installed wheel is not meant
+ROOT = Path(__file__).parents[2]  # of a checkout: building from an installed wheel is not meant
 
 
 def dataset_folder(name: str, root: Path = ROOT) -> Path:
@@ -102,7 +113,7 @@ def data_folder(spec: TaskSpec, root: Path = ROOT) -> Path:
     """Where a task's parquet files lie: beside its card, or, where they may not, in the cache."""
     if spec.embedded:
         return dataset_folder(spec.name, root)
-    return archive.cache_root() / spec.name / f"v{spec.version}"
+    return folders.cache_root() / spec.name / f"v{spec.version}"
 
 
 def write_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
@@ -303,8 +314,8 @@ def _measured(spec: TaskSpec, root: Path) -> tuple[Statistics, Split | None, dic
                 content_sha256=parquet.content_sha256(raw),
                 arrow_bytes=parquet.arrow_bytes(raw),
             )
-    rule = statistics.rule_of(spec.visible, y, spec.sampled)
-    return statistics.measure(x[:visible], y[:visible], y[visible:]), rule, files
+    rule = figures.rule_of(spec.visible, y, spec.sampled)
+    return figures.measure(x[:visible], y[:visible], y[visible:]), rule, files
 
 
 def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
@@ -388,9 +399,13 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
         ).encode()
         pins[spec.name] = {"version": spec.version, "sha256": sha256(declared).hexdigest()}
     package = root / "mbo_hub"
-    files[package / "pins.json"] = msgspec.json.format(msgspec.json.encode(pins), indent=2) + b"\n"
+    files[package / "archive" / "pins.json"] = (
+        msgspec.json.format(msgspec.json.encode(pins), indent=2) + b"\n"
+    )
     published = msgspec.json.encode(json_schema())
-    files[package / "task.schema.json"] = msgspec.json.format(published, indent=2) + b"\n"
+    files[package / "dataset" / "task.schema.json"] = (
+        msgspec.json.format(published, indent=2) + b"\n"
+    )
     readme = root / "README.md"
     if readme.is_file():
         files[readme] = cards.with_table(readme.read_text("utf-8"), manifests).encode()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mbo_hub.archive import ORG
-from mbo_hub.manifest import Manifest
+from mbo_hub.archive.folders import ORG
+from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.spaces import Sequence
-from mbo_hub.spec import TaskSpec
+from mbo_hub.tasks.spec import TaskSpec
 
 __all__ = ["croissant"]
 

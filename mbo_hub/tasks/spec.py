@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mbo_hub.manifest import Objective, Source
+from mbo_hub.arrays import Float32, Int
+from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.typing import Float32, Int
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,0 +1,1 @@
+"""The published format of a task: `task.json` and parquet, written, read, checked."""

@@ -1,0 +1,1 @@
+"""The maintainers' workshop: raw file → parquet → ONNX → card."""

@@ -1,0 +1,1 @@
+"""What somebody needs who publishes tasks: cards' metadata, validation, the Hub, mirrors."""
