@@ -126,6 +126,40 @@ def test_hamming_distance_counts_positions() -> None:
     assert DNA.distance(a, b, np.ones(8)).tolist() == [[0, 1, 8]]
 
 
+def row_by_row(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Hamming distances, the plain way."""
+    out = np.empty((len(a), len(b)))
+    for i, row in enumerate(a):
+        out[i] = np.count_nonzero(b != row, axis=1)
+    return out
+
+
+@given(
+    st.integers(1, 300), st.integers(2, 127), st.integers(0, 9), st.integers(1, 9), seeds,
+    st.sampled_from([np.int8, np.int64, np.float32]),
+)  # fmt: skip
+def test_hamming_distances_are_those_of_the_plain_loop(
+    length: int, letters: int, m: int, n: int, seed: int, dtype: type
+) -> None:
+    space = Sequence(length=length, alphabet=tuple(map(str, range(letters))))
+    a, b = space.sample(m, rng=seed).astype(dtype), space.sample(n, rng=seed + 1)
+    b[0] = (a[0] + 1) % letters if m else b[0]  # everywhere another: more than a byte can count
+    scale, wanted = np.ones(length), row_by_row(a, b)
+    assert np.array_equal(space.distance(a, b, scale), wanted)
+    assert np.array_equal(space.nearest(a, b, scale), wanted.min(axis=1))
+    assert space.nearest(a, b, scale).dtype == space.distance(a, b, scale).dtype == np.float64
+
+
+@pytest.mark.parametrize("known", [0, 1, 100_000, 300_000])
+def test_hamming_distances_to_many_designs(known: int) -> None:
+    """Rows are taken a few at a time, and the last block may be short."""
+    a, b = DNA.sample(5, rng=0), DNA.sample(known, rng=1)
+    wanted = row_by_row(a, b)
+    assert np.array_equal(DNA.distance(a, b, np.ones(8)), wanted)
+    if known:
+        assert np.array_equal(DNA.nearest(a, b, np.ones(8)), wanted.min(axis=1))
+
+
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
