@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mbo_hub.atomic import write_file
 from mbo_hub.errors import DownloadFailed, IntegrityError, InvalidFile
+from mbo_hub.oracles.progress import PATIENCE_S, watched
 from mbo_hub.tasks.spec import Download, Generated, Wheel
 
 __all__ = ["fetch"]
@@ -136,12 +137,12 @@ def _misplaced(source: Download, raw_dir: Path) -> str | None:
 
 
 def _download(url: str) -> bytes:
-    """Get a file over HTTP, with a bar on a terminal."""
+    """Get a file over HTTP, with a bar on a terminal or in a notebook."""
     import http.client
     import urllib.error
     import urllib.request
 
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
     if not url.startswith(("https://", "http://")):
         raise DownloadFailed(f"{url}: is no http address; --raw-dir takes a folder")
@@ -151,7 +152,7 @@ def _download(url: str) -> bytes:
             announced = response.headers.get("Content-Length")
             total = int(announced) if announced else None
             with tqdm(total=total, unit="B", unit_scale=True, desc=Path(url).name, leave=False,
-                      delay=2.0, disable=not sys.stderr.isatty()) as bar:  # fmt: skip
+                      delay=PATIENCE_S, disable=not watched()) as bar:  # fmt: skip
                 while part := response.read(PIECE):
                     parts.append(part)
                     bar.update(len(part))

@@ -1,4 +1,4 @@
-"""How slow oracles say how far they are: to whoever asked, else to a terminal."""
+"""How slow work says how far it is: to whoever asked, else to a terminal or a notebook."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["telling"]
+__all__ = ["PATIENCE_S", "telling", "watched"]
 
 PATIENCE_S = 2.0  # before a progress bar appears
+
+
+def watched() -> bool:
+    """Tell whether a bar would be seen: stderr is a terminal, or this is a notebook's kernel."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
 @contextmanager
@@ -21,22 +26,26 @@ def telling(
         what: is going on, for the bar.
         total: designs in all.
         progress: is called with the numbers of designs done and of all; None draws a bar with an
-            estimate of the time left, if stderr is a terminal and it takes more than two seconds.
+            estimate of the time left, if stderr is a terminal or this is a notebook, and it takes
+            more than two seconds.
     """
-    if progress is not None:
-        tell, done = progress, 0.0
+    done = 0.0
 
+    def adding(tell: Callable[[float, int], object]) -> Callable[[float], object]:
         def add(more: float) -> None:
             nonlocal done
-            done += more
+            done = min(done + more, float(total))  # fractions of designs add up to a bit more
             tell(done, total)
 
-        yield add
-    elif sys.stderr.isatty():
-        from tqdm import tqdm  # type: ignore[import-untyped]
+        return add
+
+    if progress is not None:
+        yield adding(progress)
+    elif watched():
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
         layout = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
         with tqdm(total=total, desc=what, leave=False, delay=PATIENCE_S, bar_format=layout) as bar:
-            yield bar.update
+            yield adding(lambda now, _: bar.update(now - bar.n))
     else:
         yield lambda more: None
