@@ -144,12 +144,28 @@ def test_the_first_look_shows_few_names() -> None:
 
 
 def test_the_public_names_are_sorted_and_all_there() -> None:
-    assert mbo_hub.__all__ == sorted(mbo_hub.__all__)
-    assert set(mbo_hub.__all__) == set(mbo_hub._HOME) | {"__version__"}
+    assert mbo_hub.__all__ == sorted(mbo_hub.__all__) == dir(mbo_hub)
+    assert {"load", "Task", "InvalidDesign", "validate", "__version__"} < set(mbo_hub.__all__)
     for name in mbo_hub.__all__:
         assert getattr(mbo_hub, name) is not None
+    starred: dict[str, object] = {}
+    exec("from mbo_hub import *", starred)  # noqa: S102
+    assert set(mbo_hub.__all__) == set(starred) - {"__builtins__"}
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         mbo_hub.nonsense  # noqa: B018
+
+
+def test_type_checkers_see_what_is_public() -> None:
+    """`import X as X` is how a typed package says that X is to be imported from it."""
+    tree = ast.parse(Path(mbo_hub.__file__).read_text("utf-8"))
+    said = {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname == alias.name
+    }
+    assert said == set(mbo_hub.__all__)
 
 
 @pytest.mark.parametrize(
