@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from mbo_hub.oracles import Fingerprint, Oracle
     from mbo_hub.publishing.validation import validate
     from mbo_hub.reading import read_designs
-    from mbo_hub.scoring.evaluate import Report, Summary, Verification
+    from mbo_hub.scoring.report import Report, Summary
+    from mbo_hub.scoring.verify import Verification
     from mbo_hub.spaces import Box, Sequence
     from mbo_hub.task import Task
 
@@ -61,14 +62,14 @@ _HOME = {
     "Oracle": "oracles",
     "OracleUnavailable": "errors",
     "PublishConflict": "errors",
-    "Report": "scoring.evaluate",
+    "Report": "scoring.report",
     "Sequence": "spaces",
-    "Summary": "scoring.evaluate",
+    "Summary": "scoring.report",
     "Task": "task",
     "UnknownRevision": "errors",
     "UnknownTask": "errors",
     "UnsupportedFormat": "errors",
-    "Verification": "scoring.evaluate",
+    "Verification": "scoring.verify",
     "load": "loader",
     "read_designs": "reading",
     "validate": "publishing.validation",
