@@ -162,7 +162,7 @@ def test_readme_shows_what_its_example_prints(printed: Callable[[str], str]) -> 
     assert [re.sub(r"diversity [\d.]+", "", line) for line in report] == [
         re.sub(r"diversity [\d.]+", "", line) for line in wanted
     ]
-    assert last.split(",")[0] == receipt.split(",")[0], "it was made with another dataset"
+    assert last.split(",")[0] == receipt.split(",")[0], "run scripts/first_page.py"
 
 
 def test_using_a_task_leaves_a_receipt(printed: Callable[[str], str], desk: Path) -> None:

@@ -1,4 +1,4 @@
-"""Draw docs/images/offline.png, the picture of the first page, from that page's own example."""
+"""Run the example of README.md, write the report that it prints under it, and draw its picture."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from matplotlib.image import imread
 from mbo_hub import Task
 
 ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "offline.png"
 ROBOTS = {"ant": "Ant", "dkitty": "D'Kitty", "hopper": "Hopper"}
 VISIBLE, HIDDEN, BEST = "#2f6690", "#c9d3df", "#c1121f"  # as in the plots on the cards
 PROPOSED, INK = "#d9731a", "#33424f"
 
 
-def example() -> dict[str, Any]:
-    """Run the Python of README.md and return the names that it defines."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+def run_example(page: str) -> tuple[dict[str, Any], str]:
+    """Run the Python of a page; return the names that it defines, and what it prints."""
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, Any] = {}
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(code, "README.md", "exec"), names)  # noqa: S102 -- the project's own page
-    return names
+    return names, printed.getvalue()
 
 
 def draw(task: Task, designs: np.ndarray) -> Figure:
@@ -69,11 +70,15 @@ def draw(task: Task, designs: np.ndarray) -> Figure:
 
 
 def main() -> None:
-    """Write the picture."""
-    names = example()
+    """Write the page and the picture."""
+    page = README.read_text("utf-8")
+    names, report = run_example(page)
+    before, rest = page.split("```text\n", 1)
+    README.write_text(f"{before}```text\n{report}{rest[rest.index('```') :]}", "utf-8")
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     draw(names["task"], names["designs"]).savefig(PICTURE, dpi=120, metadata={"Software": None})
-    print(f"wrote {PICTURE.relative_to(ROOT)}")
+    for path in (README, PICTURE):
+        print(f"wrote {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
