@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["dataset_card", "histogram", "oracle_card", "plotted_data", "trust_plots", "with_table"]
 
+# Where links lead from a page that is read elsewhere, too: README.md is the first page on PyPI.
+REPOSITORY = "https://github.com/mbo-hub/mbo-hub/blob/main"
 TABLE = re.compile(r"(<!-- tasks: generated -->\n).*?(<!-- /tasks -->)", re.DOTALL)
 
 
@@ -299,7 +301,7 @@ def with_table(readme: str, manifests: list[Manifest]) -> str:
         kinds = "; ".join(f"`{name}`: {oracle_summary(e)}" for name, e in task.oracles.items())
         unit = f" ({task.objective.unit})" if task.objective.unit else ""
         lines.append(
-            f"| [`{task.name}`](dataset_cards/{task.name}/README.md) {task.title} | "
+            f"| [`{task.name}`]({REPOSITORY}/dataset_cards/{task.name}/README.md) {task.title} | "
             f"{s.visible:,} / {s.rows:,} × {task.space.dim} | {task.objective.name}{unit} | "
             f"{s.score(s.best_visible):.3f} | {kinds} |"
         )
