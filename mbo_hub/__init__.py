@@ -39,9 +39,9 @@ if TYPE_CHECKING:  # the one list: type checkers read it here, and `_homes` at r
     from mbo_hub.oracles import Oracle as Oracle
     from mbo_hub.publishing.validation import validate as validate
     from mbo_hub.reading import read_designs as read_designs
-    from mbo_hub.scoring.evaluate import Report as Report
-    from mbo_hub.scoring.evaluate import Summary as Summary
-    from mbo_hub.scoring.evaluate import Verification as Verification
+    from mbo_hub.scoring.report import Report as Report
+    from mbo_hub.scoring.report import Summary as Summary
+    from mbo_hub.scoring.verify import Verification as Verification
     from mbo_hub.spaces import Box as Box
     from mbo_hub.spaces import Sequence as Sequence
     from mbo_hub.task import Task as Task

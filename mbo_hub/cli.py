@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_hub._version import __version__
-from mbo_hub.errors import InvalidFile, MboHubError, UnknownTask
+from mbo_hub.errors import InvalidFile, MboHubError, OracleUnavailable, UnknownTask
 
 if TYPE_CHECKING:
     from mbo_hub.task import Task
@@ -70,7 +70,7 @@ def list_tasks(as_json: bool) -> None:
             "best_visible": task["statistics"]["best_visible"],
             "data": folders.state_of_data(task["name"]),
             "oracles": {
-                name: {"kind": oracle["kind"], "exact": oracle["exact"]}
+                name: {"kind": oracle["kind"], "exact": oracle.get("exact", False)}
                 for name, oracle in task["oracles"].items()
             },
         }
@@ -134,9 +134,9 @@ def info(task: str, as_json: bool) -> None:
     name = declared.name
     if folder.path == folders.embedded(name).path and folders.with_data(name) is None:
         lines.append(("", f"not part of the package; get them with  mbo build {name}"))
-    lines.append(("D(best)", f"{s.best_visible:.8g}, score {_score(declared):.4f}"))
+    lines.append(("D(best)", f"{s.best_visible:.8g}, score {s.score(s.best_visible):.4f}"))
     for called, oracle in declared.oracles.items():
-        held = getattr(oracle, "held_out", None)
+        held = oracle.held_out
         trust = "exact" if oracle.exact else "not exact"
         if held is not None:
             trust += f", held-out Spearman {held.spearman:.3f}"
@@ -146,11 +146,6 @@ def info(task: str, as_json: bool) -> None:
         lines.append(("terms", f"{declared.source.license}; {declared.source.attribution}"))
     for label, text in lines:
         click.echo(f"{label:10} {text}")
-
-
-def _score(declared: Any) -> float:
-    s = declared.statistics
-    return float((s.best_visible - s.y_min) / (s.y_max - s.y_min))
 
 
 def _describe(space: Any) -> str:
@@ -252,7 +247,7 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None) -> No
     """Compute RECEIPT again from the designs of FILE; exit code 1 when it does not hold."""
     from mbo_hub.archive.folders import is_folder_name
     from mbo_hub.reading import read_designs
-    from mbo_hub.scoring.evaluate import Report
+    from mbo_hub.scoring.report import Report
 
     said = Report.read(receipt)
     place = task or said.task
@@ -375,10 +370,28 @@ def render(task: str, file: str | None, out: Path, row: int, column: str | None)
 
     Without FILE it is the default robot. Needs `pip install 'mbo-hub[render]'`, but no display.
     """
-    from mbo_hub.pictures import write
+    from mbo_hub.oracles.mujoco import render as pictures
+    from mbo_hub.oracles.mujoco.oracle import MujocoOracle
+    from mbo_hub.reading import read_designs
 
     loaded = _load(task)
-    write(loaded, file, out, row=row, column=column)
+    entries = loaded.manifest.oracles.items()
+    simulators = [loaded.oracles[name] for name, entry in entries if entry.kind == "mujoco"]
+    robots = [oracle.robot for oracle in simulators if isinstance(oracle, MujocoOracle)]
+    if not robots:
+        raise OracleUnavailable(f"{loaded.name} has no robot to show")
+    if out.suffix.lower() not in pictures.SUFFIXES:
+        raise InvalidFile(f"{out}: name a picture .png, a movie .mp4 or .gif")
+    design = robots[0].default
+    if file is not None:
+        designs = read_designs(file, loaded.manifest, column=column)
+        if row >= len(designs):
+            raise InvalidFile(f"{file}: there is no row {row}; it holds {len(designs)} designs")
+        design = designs[row]
+    try:
+        pictures.write(robots[0], design, out)
+    except OSError as error:
+        raise InvalidFile(f"{out}: cannot be written: {error.strerror}") from None
     click.echo(str(out))
 
 

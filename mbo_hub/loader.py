@@ -12,23 +12,15 @@ import numpy as np
 from mbo_hub.archive import folders
 from mbo_hub.archive.folders import Folder
 from mbo_hub.dataset import manifest, parquet
-from mbo_hub.dataset.manifest import (
-    Manifest,
-    MujocoEntry,
-    OnnxEntry,
-    OracleEntry,
-    TableEntry,
-    TrainingEntry,
-)
-from mbo_hub.errors import InvalidDataset, OracleUnavailable, UnknownRevision
+from mbo_hub.dataset.layout import DECLARATION, TEST, TRAIN
+from mbo_hub.dataset.manifest import Manifest
+from mbo_hub.errors import InvalidDataset, UnknownRevision
 from mbo_hub.offline import Affine, Normalization, Offline
-from mbo_hub.oracles import Oracle
-from mbo_hub.task import Oracles, Rows, Task
+from mbo_hub.oracles import kinds
+from mbo_hub.oracles.kinds import XY, Deposit
+from mbo_hub.task import Oracles, Task
 
 __all__ = ["load"]
-
-TRAIN, TEST = "data/train.parquet", "data/test.parquet"
-
 
 Labels = Literal["measured", "oracle"]
 
@@ -70,7 +62,7 @@ def load(
         ((32898, 8), 0.4392961...)
     """
     folder, pinned = folders.find(name, revision)
-    raw = folder.read("task.json", pinned)
+    raw = folder.read(DECLARATION, pinned)
     declared = manifest.read(raw, str(folder))
     wanted = folders.version_of(revision)
     if wanted is not None and wanted != declared.version:
@@ -79,17 +71,23 @@ def load(
     x, y = read_split(folder, declared, TRAIN, label)
     for array in (x, y):
         array.flags.writeable = False
+
+    def rows() -> XY:
+        measured = y if label == "y" else read_split(folder, declared, TRAIN)[1]
+        hidden_x, hidden_y = read_split(folder, declared, TEST)
+        return np.concatenate([x, hidden_x]), np.concatenate([measured, hidden_y])
+
+    s = declared.statistics
+    scale_y = Affine.of(s.y_mean, s.y_std) if label == "y" else Affine.fit(y)
     offline = Offline(
         name=declared.name,
         space=declared.space,
         x=x,
         y=y,
-        normalization=Normalization.of(declared.statistics)
-        if label == "y"
-        else Normalization(Normalization.of(declared.statistics).x, Affine.fit(y)),
+        normalization=Normalization(Affine.of(s.x_mean, s.x_std), scale_y),
     )
     openers = {
-        oracle: partial(open_oracle, folder, declared, entry, (x, y))
+        oracle: partial(kinds.open_oracle, Deposit(folder, declared, entry, rows))
         for oracle, entry in declared.oracles.items()
     }
     return Task(
@@ -114,7 +112,7 @@ def _label(folder: Folder, declared: Manifest, labels: Labels) -> str:
     return "y_oracle"
 
 
-def read_split(folder: Folder, declared: Manifest, file: str, label: str = "y") -> Rows:
+def read_split(folder: Folder, declared: Manifest, file: str, label: str = "y") -> XY:
     """Read one split of a dataset folder; a split without a file has no rows.
 
     Raises:
@@ -132,84 +130,3 @@ def read_split(folder: Folder, declared: Manifest, file: str, label: str = "y") 
             str(folder), [f"{file} has {len(y)} rows, task.json says {entry.rows}"]
         )
     return x, y
-
-
-def open_oracle(folder: Folder, declared: Manifest, entry: OracleEntry, visible: Rows) -> Oracle:
-    """Open an oracle that a dataset folder declares.
-
-    Args:
-        folder: of the dataset.
-        declared: its task.json.
-        entry: the oracle's part of it.
-        visible: the train split, which is read already.
-
-    Raises:
-        InvalidDataset: its file is not here.
-        IntegrityError: its file is not the declared one.
-        OracleUnavailable: it cannot run here.
-    """
-    if isinstance(entry, OnnxEntry):
-        return _open_onnx(folder, declared, entry)
-    if isinstance(entry, MujocoEntry):
-        return _open_mujoco(folder, entry)
-    if isinstance(entry, TrainingEntry):
-        return _open_training(folder, entry)
-    return _open_table(folder, declared, entry, visible)
-
-
-def _open_onnx(folder: Folder, declared: Manifest, entry: OnnxEntry) -> Oracle:
-    from mbo_hub.oracles.onnx import OnnxOracle
-
-    place = folders.find_oracle(folder, entry.repo, entry.revision)
-    model = place.read(entry.file, entry.sha256)
-    return OnnxOracle(declared.space, model, f"{place}/{entry.file}", exact=entry.exact)
-
-
-def _golden(folder: Folder, entry: MujocoEntry | TrainingEntry) -> Rows:
-    """Read the designs and values that an oracle is checked with before it scores."""
-    place = folders.find_oracle(folder, entry.repo, entry.revision)
-    golden = manifest.read_golden(place.read(entry.file, entry.sha256), f"{place}/{entry.file}")
-    if entry.kind not in golden.y:
-        raise InvalidDataset(str(place), [f"{entry.file} has no values of {entry.kind}"])
-    return np.array(golden.x, np.float32), np.array(golden.y[entry.kind], np.float32)
-
-
-def _open_mujoco(folder: Folder, entry: MujocoEntry) -> Oracle:
-    from mbo_hub.oracles.mujoco.oracle import MujocoOracle
-
-    oracle = MujocoOracle(
-        entry.robot,
-        *_golden(folder, entry),
-        tolerance=entry.tolerance,
-        made_with=entry.made_with,
-    )
-    if oracle.fingerprint.sha256 != entry.simulator_sha256:
-        raise OracleUnavailable(
-            f"{folder} was made with another simulator of {entry.robot!r} than this mbo_hub has; "
-            "install the mbo_hub that it was published with, or use its surrogate"
-        )
-    return oracle
-
-
-def _open_training(folder: Folder, entry: TrainingEntry) -> Oracle:
-    from mbo_hub.oracles.digits import RECIPE, SPACE, TrainingOracle, require
-
-    require()
-    x, y = _golden(folder, entry)
-    oracle = TrainingOracle(
-        SPACE.validate(x), y, tolerance=entry.tolerance, made_with=entry.made_with
-    )
-    if entry.recipe_sha256 != RECIPE.sha256:
-        raise OracleUnavailable(
-            f"{folder} was made with another recipe of training than this mbo_hub has; "
-            "install the mbo_hub that it was published with, or use its surrogate"
-        )
-    return oracle
-
-
-def _open_table(folder: Folder, declared: Manifest, entry: TableEntry, visible: Rows) -> Oracle:
-    from mbo_hub.oracles.table import TableOracle
-
-    hidden = read_split(folder, declared, TEST)
-    x, y = (np.concatenate(pair) for pair in zip(visible, hidden, strict=True))
-    return TableOracle(declared.space, x, y, exact=entry.exact)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from mbo_hub.arrays import Float32, Float64, Num
-from mbo_hub.dataset.manifest import Statistics
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["Affine", "Normalization", "Offline"]
@@ -67,14 +66,6 @@ class Normalization:
 
     x: Affine
     y: Affine
-
-    @classmethod
-    def of(cls, statistics: Statistics) -> Normalization:
-        """Take the rescalings from a task's statistics."""
-        return cls(
-            Affine.of(statistics.x_mean, statistics.x_std),
-            Affine.of(statistics.y_mean, statistics.y_std),
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from collections.abc import Sequence as Rows
+from collections.abc import Sequence as List
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -30,8 +30,10 @@ else:
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Space(msgspec.Struct, frozen=True, tag_field="kind"):
+class Space(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
     """Interface of `Sequence` and `Box`."""
+
+    metric: ClassVar[str]  # what `distance` is, for people
 
     @property
     @abstractmethod
@@ -200,6 +202,7 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
         ['ACGT']
     """
 
+    metric: ClassVar[str] = "Hamming distance"
     length: _Positive
     alphabet: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...]
     padding: str | None = None
@@ -263,7 +266,7 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
             nearest[np.logical_or.accumulate(nearest == self._pad, axis=1)] = self._pad
         return nearest
 
-    def encode(self, texts: Rows[Any]) -> Int8[np.ndarray, "n d"]:
+    def encode(self, texts: List[Any]) -> Int8[np.ndarray, "n d"]:
         """Turn written designs into tokens.
 
         Tokens of several letters are read longest first, as SMILES are.
@@ -498,6 +501,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         mbo_hub.errors.InvalidDesign: design 0 has 1.5 for Cu; it lies between 0.0 and 1.0
     """
 
+    metric: ClassVar[str] = "distance in units of the visible std"
     size: _Positive
     low: _Bound = None
     high: _Bound = None
@@ -565,7 +569,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         finite = np.finfo(np.float32)
         return np.clip(designs, np.maximum(low, finite.min), np.minimum(high, finite.max))
 
-    def encode(self, rows: Rows[Any]) -> Float32[np.ndarray, "n d"]:
+    def encode(self, rows: List[Any]) -> Float32[np.ndarray, "n d"]:
         """Turn rows of numbers, or mappings from name to number, into designs.
 
         Args:

@@ -11,19 +11,20 @@ import numpy as np
 
 from mbo_hub.arrays import Float32, Float64, Num
 from mbo_hub.dataset.manifest import Manifest
-from mbo_hub.errors import InvalidFile, OracleUnavailable
+from mbo_hub.errors import OracleUnavailable
 from mbo_hub.offline import Normalization, Offline
 from mbo_hub.oracles import Oracle
-from mbo_hub.scoring import evaluate
-from mbo_hub.scoring.evaluate import BUDGET, Report, Verification
+from mbo_hub.oracles.kinds import XY
+from mbo_hub.scoring.evaluate import BUDGET, evaluate
+from mbo_hub.scoring.report import Report
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["Oracles", "Task"]
 
-Rows = tuple[Num[np.ndarray, "n d"], Float32[np.ndarray, " n"]]
-
 
 if TYPE_CHECKING:
+    from mbo_hub.scoring.verify import Verification
+
     _Oracles = Mapping[str, Oracle]
 else:
     _Oracles = Mapping  # a checker of the items' types would open them
@@ -75,7 +76,7 @@ class Task:
     offline: Offline
     oracles: Oracles
     dataset_sha256: str
-    _hidden: Callable[[], Rows] = field(repr=False)
+    _hidden: Callable[[], XY] = field(repr=False)
 
     def __repr__(self) -> str:
         rows, dim = self.x.shape
@@ -112,7 +113,7 @@ class Task:
         return self.offline.normalization
 
     @property
-    def hidden(self) -> Rows:
+    def hidden(self) -> XY:
         """The test split, read from disk at each call: x (m, d) and y (m,). Not for methods."""
         return self._hidden()
 
@@ -142,7 +143,7 @@ class Task:
         Args:
             y: raw values of any shape.
         """
-        return evaluate.normalize(y, self.manifest)
+        return self.manifest.statistics.score(y)
 
     def evaluate(
         self,
@@ -155,7 +156,7 @@ class Task:
         """Score designs and describe them.
 
         Args:
-            designs: (n, d) numbers. Only the first `budget` count. Rows may be illegal: they score
+            designs: (n, d) numbers. Only the first `budget` count. XY may be illegal: they score
                 NaN and are counted as invalid.
             budget: how many designs count; the field uses 128.
             project: replace illegal designs by the nearest legal ones first, and say how many.
@@ -169,18 +170,7 @@ class Task:
             OracleUnavailable: the oracle cannot run here.
             ValueError: the budget is not a whole number of at least 1.
         """
-        name = oracle or self.oracle_name
-        return evaluate.evaluate(
-            designs,
-            offline=self.offline,
-            manifest=self.manifest,
-            dataset_sha256=self.dataset_sha256,
-            oracle=self.oracles[name],
-            oracle_name=name,
-            training=lambda: np.concatenate([self.x, self.hidden[0]]),
-            budget=budget,
-            project=project,
-        )
+        return evaluate(self, designs, oracle=oracle, budget=budget, project=project)
 
     def verify(self, receipt: Report | str | os.PathLike[str], designs: Any) -> Verification:
         """Compute a receipt again from the same designs.
@@ -197,18 +187,6 @@ class Task:
             InvalidDesign: the designs are no array of this task.
             OracleUnavailable: the oracle cannot run here.
         """
-        said = receipt if isinstance(receipt, Report) else Report.read(receipt)
-        if said.task != self.name:
-            raise InvalidFile(f"the receipt is about task {said.task!r}, not {self.name!r}")
-        again = self.evaluate(
-            designs,
-            budget=said.budget,
-            project=said.projected is not None,
-            oracle=said.oracle,
-        )
-        entry = self.manifest.oracles[said.oracle]
-        # A learned ONNX oracle may differ in its last bits elsewhere (1e-6, as golden.json allows).
-        relative = 0.0 if entry.exact else 1e-6
-        return evaluate.compare(
-            said, again, self.manifest, tolerance=entry.tolerance, relative=relative
-        )
+        from mbo_hub.scoring.verify import verify
+
+        return verify(self, receipt, designs)

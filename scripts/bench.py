@@ -27,8 +27,8 @@ from mbo_hub.making.forests import forest_features, train_forest
 from mbo_hub.oracles.digits import objective
 from mbo_hub.oracles.mujoco import ant
 from mbo_hub.oracles.mujoco.rollout import Network
+from mbo_hub.oracles.onnx import Forest
 from mbo_hub.tasks import TASKS
-from mbo_hub.tasks.spec import Forest
 
 BARE = "import numpy, pyarrow.parquet"
 COLD = "import mbo_hub; task = mbo_hub.load('tfbind8'); task.oracle(task.x[:128])"

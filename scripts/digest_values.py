@@ -92,7 +92,7 @@ def main() -> None:
             for project in (False, True):
                 report = task.evaluate(broken, oracle=oracle, project=project).to_dict()
                 for field, value in report.items():
-                    if field not in ABOUT and value is not None:
+                    if field not in ABOUT and value not in (None, ""):  # a default is not written
                         show_text(name, f"report {oracle} project={project} {field}", value)
 
 

@@ -378,13 +378,12 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
 
     robot = import_module(f"mbo_hub.oracles.mujoco.{task}")
-    oracle = import_module("mbo_hub.oracles.mujoco.oracle")
     settings = Settings(
         task=task,
         seed=arguments.seed,
         rows=arguments.rows,
         start=START.get(task, 0.0),
-        objective=oracle.checksum(robot),
+        objective=robot.ROBOT.sha256,
         mujoco=import_module("mujoco").__version__,
         cma=metadata.version("cma"),
     )

@@ -34,7 +34,7 @@ import numpy as np
 
 from mbo_hub.arrays import Int8
 from mbo_hub.atomic import write_file
-from mbo_hub.oracles.digits import RECIPE, SPACE, Trained, accuracy, train_all
+from mbo_hub.oracles.digits import RECIPE, SPACE, Outcome, accuracy, train_all
 
 log = logging.getLogger("measure_nas")
 
@@ -133,7 +133,7 @@ class Lines:
             "or give another --out"
         )
 
-    def add(self, row: int, design: Int8[np.ndarray, " 64"], trained: Trained) -> None:
+    def add(self, row: int, design: Int8[np.ndarray, " 64"], trained: Outcome) -> None:
         """Write what came of a design."""
         line = {
             "row": row,

@@ -15,7 +15,7 @@ from conftest import ROOT
 from mbo_hub import IntegrityError, InvalidDataset, InvalidFile
 from mbo_hub.making import build, sources
 from mbo_hub.tasks import TASKS
-from mbo_hub.tasks.spec import Model, Wheel
+from mbo_hub.tasks.spec import OracleValues, Wheel
 
 SPEC = TASKS["tfbind8"]
 
@@ -89,7 +89,7 @@ def test_a_changed_byte_in_the_raw_file_is_an_integrity_error(tmp_path: Path) ->
 
 
 def test_a_model_that_is_not_trained_yet_names_its_script(tmp_path: Path) -> None:
-    spec = replace(SPEC, raw=Model(script="scripts/train.py"))
+    spec = replace(SPEC, raw=OracleValues(script="scripts/train.py"))
     with pytest.raises(InvalidFile, match=r"model\.onnx: is not there; run  scripts/train\.py$"):
         build.fetch(spec, tmp_path, tmp_path)
 

@@ -321,7 +321,7 @@ def test_render_shows_a_design(tmp_path: Path) -> None:
             ["dkitty", "d.npy", "--row", "7", "--out", "x.png"],
             "there is no row 7; it holds 2 designs",
         ),
-        (["dkitty", "d.npy", "--out", "x.bmp"], "a picture ends in .png, a movie in .mp4 or .gif"),
+        (["dkitty", "d.npy", "--out", "x.bmp"], "name a picture .png, a movie .mp4 or .gif"),
         (["tfbind8", "--out", "x.png"], "tfbind8 has no robot to show"),
         (["ant", "--out", "no/x.png"], "no/x.png: cannot be written"),
     ]:

@@ -22,7 +22,7 @@ import torch
 
 from mbo_hub import InvalidDesign, OracleUnavailable
 from mbo_hub.oracles import Oracle, digits
-from mbo_hub.oracles.digits import RECIPE, SPACE, Trained, TrainingOracle
+from mbo_hub.oracles.digits import RECIPE, SPACE, Outcome, TrainingOracle
 
 functional = torch.nn.functional
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -125,14 +125,14 @@ def test_the_recipe_has_a_hash_that_follows_its_constants() -> None:
 
 
 @pytest.fixture(scope="module")
-def trained() -> tuple[np.ndarray, list[Trained]]:
+def trained() -> tuple[np.ndarray, list[Outcome]]:
     """Two designs, trained one after the other in this process."""
     x = designs(2)
     return x, [found for _, found in digits.train_all(x.tolist(), processes=1)]
 
 
 def test_a_training_gives_the_same_wherever_it_runs(
-    trained: tuple[np.ndarray, list[Trained]],
+    trained: tuple[np.ndarray, list[Outcome]],
 ) -> None:
     x, alone = trained
     assert all(len(found.right) == len(RECIPE.seeds) and found.seconds > 0 for found in alone)
@@ -150,10 +150,10 @@ def fake_train_all(calls: list[int]) -> Any:
 
     def train_all(
         rows: list[list[int]], *, processes: int, seeds: Any = RECIPE.seeds
-    ) -> Iterator[tuple[int, Trained]]:
+    ) -> Iterator[tuple[int, Outcome]]:
         calls.append(len(rows))
         for at in reversed(range(len(rows))):
-            yield at, Trained(tuple(sum(rows[at]) + seed for seed in seeds), 1.0)
+            yield at, Outcome(tuple(sum(rows[at]) + seed for seed in seeds), 1.0)
 
     return train_all
 
@@ -162,7 +162,7 @@ def fake_train_all(calls: list[int]) -> Any:
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A process that has checked no golden values yet, and whose trainings take no time."""
     calls: list[int] = []
-    monkeypatch.setattr(digits, "_checked", {})
+    monkeypatch.setattr("mbo_hub.oracles.golden._checked", {})
     monkeypatch.setattr(digits, "train_all", fake_train_all(calls))
     return calls
 
@@ -208,7 +208,9 @@ def test_golden_values_say_whether_this_torch_will_do() -> None:
     y[1] -= 2.0
     wrong = oracle(golden, y, made_with="9.9.9")
     for _ in range(2):  # the second time from memory
-        with pytest.raises(OracleUnavailable, match=r"expected .* ± 1.0: this is torch .* 9\.9\.9"):
+        with pytest.raises(
+            OracleUnavailable, match=r"expected .* ± 1.0 %: this is torch .* 9\.9\.9"
+        ):
             wrong(golden)
 
 

@@ -1,18 +1,22 @@
-"""What the documents promise is run: README, cards, docstrings."""
+"""What the documents promise is run: README, pages, cards, docstrings; and their links lead somewhere."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import math
 import os
 import pkgutil
 import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import click
 import pytest
 from conftest import ROOT
 from hub_server import HubServer
@@ -23,12 +27,54 @@ from mbo_hub.archive import folders
 from mbo_hub.archive.hub import local_files
 from mbo_hub.tasks import TASKS
 
-README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
+README, COMMANDS = PAGES["README.md"], PAGES["docs/command-line.md"]
 MODULES = [m.name for m in pkgutil.walk_packages(mbo_hub.__path__, "mbo_hub.")]
+
+# Pages that are read elsewhere, too, name the project's own files by these.
+GITHUB = "https://github.com/mbo-hub/mbo-hub/"
+FILES = (
+    f"{GITHUB}blob/main/",
+    f"{GITHUB}tree/main/",
+    "https://raw.githubusercontent.com/mbo-hub/mbo-hub/main/",
+)
+
+# Runs the jobs that it reads, one a line, each in a fresh namespace; says what it printed and raised.
+INTERPRETER = """
+import contextlib, io, json, os, sys, traceback
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what a library prints by itself is no answer
+for line in sys.stdin:
+    cwd, code = json.loads(line)
+    os.chdir(cwd)
+    out, error = io.StringIO(), ""
+    with contextlib.redirect_stdout(out):
+        try:
+            exec(compile(code, "example", "exec"), {"__name__": "__main__"})
+        except BaseException:
+            error = traceback.format_exc()
+    print(json.dumps([out.getvalue(), error]), file=answers, flush=True)
+"""
+
+Run = Callable[[str, Path], str]
 
 
 def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def prose(text: str) -> str:
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def mbo_lines(text: str) -> list[str]:
+    """The `mbo` commands of a page, in its blocks and in its sentences."""
+    said = [line for block in blocks(text, "bash") for line in block.splitlines()]
+    said += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose(text))]
+    return [line for line in said if re.match(r"mbo [a-z]", line)]
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -36,32 +82,97 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "HF_HOME": str(home)}
 
 
-def run(code: str, cwd: Path, env: dict[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=cwd, env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@contextmanager
+def interpreter(env: dict[str, str]) -> Iterator[Run]:
+    """A Python process that runs one example after the other, since starting one takes a second."""
+    with subprocess.Popen([sys.executable, "-c", INTERPRETER], env=env, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # fmt: skip
+        asks, answers = process.stdin, process.stdout
+        assert asks is not None
+        assert answers is not None
+
+        def run(code: str, cwd: Path) -> str:
+            print(json.dumps([str(cwd), code]), file=asks, flush=True)
+            answer = answers.readline()
+            assert answer, f"the interpreter died with exit code {process.wait()}"
+            out, error = json.loads(answer)
+            assert not error, error
+            return str(out)
+
+        yield run
+        with suppress(BrokenPipeError):
+            asks.close()
 
 
-@pytest.fixture
-def beside_the_folders(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def run_offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Runs examples where there is no network."""
+    with interpreter(environment(tmp_path_factory.mktemp("home"))) as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    with HubServer(tmp_path_factory.mktemp("hub")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def run_with_hub(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Runs examples as the reader of a card would, with nothing at hand but the Hub."""
+    place = tmp_path_factory.mktemp("reader")
+    env = hub.env(place / "home", token=None) | {"MBO_HUB_CACHE": str(place / "empty")}
+    with interpreter(env) as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with ./mbo, as `mbo export` leaves it, and the repository's folders."""
-    folders.export([name for name in TASKS if TASKS[name].embedded], tmp_path / "mbo")
-    (tmp_path / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
-    return tmp_path
+    place = tmp_path_factory.mktemp("desk")
+    folders.export([name for name in TASKS if TASKS[name].embedded], place / "mbo")
+    (place / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
+    return place
 
 
-def test_readme_python_runs_from_top_to_bottom(beside_the_folders: Path) -> None:
-    code = blocks(README, "python")
-    assert len(code) >= 4
-    out = run("\n".join(code), beside_the_folders, environment(beside_the_folders))
-    assert out.count("TF Bind 8 v1.0.0: 128 of 128 designs scored") == 2
-    assert (beside_the_folders / "receipt.json").is_file()
+@pytest.fixture(scope="module")
+def printed(run_offline: Run, desk: Path) -> Callable[[str], str]:
+    """What the Python of a page prints, run from top to bottom, once."""
+    done: dict[str, str] = {}
+
+    def run_page(page: str) -> str:
+        if page not in done:
+            done[page] = run_offline("\n".join(blocks(PAGES[page], "python")), desk)
+        return done[page]
+
+    return run_page
 
 
-def test_readme_commands_run_in_order_and_name_every_verb(tmp_path: Path) -> None:
-    (code,) = [b for b in blocks(README, "bash") if "mbo list" in b]
+@pytest.mark.parametrize("page", [page for page in PAGES if "```python" in PAGES[page]])
+def test_python_on_pages_runs_from_top_to_bottom(page: str, printed: Callable[[str], str]) -> None:
+    out = printed(page)
+    assert ("print(" in PAGES[page]) == bool(out)
+
+
+def test_readme_shows_what_its_example_prints(printed: Callable[[str], str]) -> None:
+    (shown,) = blocks(README, "text")
+    *report, receipt = printed("README.md").splitlines()
+    *wanted, last = shown.splitlines()
+    # Both strands of a sequence tie in a linear model; which comes first is up to rounding.
+    assert [re.sub(r"diversity [\d.]+", "", line) for line in report] == [
+        re.sub(r"diversity [\d.]+", "", line) for line in wanted
+    ]
+    assert last.split(",")[0] == receipt.split(",")[0], "run scripts/first_page.py"
+
+
+def test_using_a_task_leaves_a_receipt(printed: Callable[[str], str], desk: Path) -> None:
+    out = printed("docs/use-a-task.md")
+    assert out.count("TF Bind 8 v1.0.0: 128 of 128 designs scored") == 3
+    assert mbo_hub.Report.read(desk / "receipt.json").task == "tfbind8"
+
+
+def test_commands_run_in_order_and_every_verb_is_named(tmp_path: Path) -> None:
+    (code,) = [b for b in blocks(COMMANDS, "bash") if "mbo list" in b]
     with HubServer(tmp_path / "hub") as hub:  # `mbo publish` asks what is there already
         env = hub.env(tmp_path / "home") | {"PATH": environment(tmp_path)["PATH"]}
         done = subprocess.run(
@@ -74,15 +185,37 @@ def test_readme_commands_run_in_order_and_name_every_verb(tmp_path: Path) -> Non
         )
     assert done.returncode == 0, done.stderr
     assert "The receipt holds." in done.stdout
-    named = re.findall(r"^mbo ([a-z]+)", "\n".join(blocks(README, "bash")), re.MULTILINE)
-    assert set(named) == set(cli.main.commands)
+    named = {line.split()[1] for line in mbo_lines(COMMANDS)}
+    assert named == set(cli.main.commands)
 
 
-def test_readme_builds_what_the_package_does_not_carry(
+def test_readme_shows_commands_that_were_run() -> None:
+    (short,), (long,) = (
+        [b for b in blocks(page, "bash") if "mbo list" in b] for page in (README, COMMANDS)
+    )
+    shown, run = ({" ".join(shlex.split(c, comments=True)) for c in b.splitlines()}
+                  for b in (short, long))  # fmt: skip
+    assert shown <= run
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_on_pages_are_understood(page: str) -> None:
+    """Verbs and options exist; whether they do what the page says is for those that are run."""
+    for line in mbo_lines(PAGES[page]):
+        _, verb, *arguments = shlex.split(line, comments=True)
+        assert verb in cli.main.commands, line
+        with suppress(click.MissingParameter):  # in a sentence, `mbo build` is enough
+            cli.main.commands[verb].make_context(verb, arguments)
+    for script in re.findall(r"scripts/[\w.-]*\w", PAGES[page]):
+        assert os.access(ROOT / script, os.X_OK) or script.endswith(".py"), script
+        assert (ROOT / script).is_file(), script
+
+
+def test_a_page_builds_what_the_package_does_not_carry(
     tmp_path: Path, build_cache: Callable[[str], Path]
 ) -> None:
     """The download itself is tested in test_assembly.py, with a server on this machine."""
-    (code,) = [b for b in blocks(README, "bash") if "mbo build" in b]
+    (code,) = [b for b in blocks(PAGES["docs/use-a-task.md"], "bash") if "mbo build" in b]
     for name in [name for name in TASKS if not TASKS[name].embedded]:
         assert f"mbo build {name}" in code
         cache = build_cache(name)
@@ -94,37 +227,74 @@ def test_readme_builds_what_the_package_does_not_carry(
         assert Path(done.stdout.strip()).is_relative_to(cache)
 
 
-def test_readme_starts_with_two_commands_that_exist() -> None:
-    first = blocks(README, "bash")[0]
-    for script in re.findall(r"^(scripts/\w+)", first, re.MULTILINE):
-        assert os.access(ROOT / script, os.X_OK), script
-    assert README.index("scripts/demo") < README.index("scripts/test") < 200
+def test_readme_is_a_first_page_with_the_two_commands_of_developers() -> None:
+    assert len(README.splitlines()) <= 130
+    assert blocks(README, "bash")[0] == "pip install mbo-hub\n"
+    (work,) = [b for b in blocks(README, "bash") if "scripts/" in b]
+    assert re.findall(r"^(scripts/\w+)", work, re.MULTILINE) == ["scripts/demo", "scripts/test"]
+
+
+def links(text: str) -> list[str]:
+    """Where a page's links and pictures lead."""
+    return re.findall(r"\]\(([^)\s]+)\)", prose(text))
+
+
+def anchors(text: str) -> set[str]:
+    """What the headings of a page are called in links, as GitHub makes it."""
+    titles = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_that_exist(page: str) -> None:
+    assert links(PAGES[page]) or page not in ("README.md", "docs/README.md")
+    for link in links(PAGES[page]):
+        place, _, anchor = link.partition("#")
+        own = [place.removeprefix(files) for files in FILES if place.startswith(files)]
+        if "://" in place and not own:
+            assert place.startswith("https://"), link
+            continue
+        assert own or page != "README.md" or not place, f"{link} leads nowhere on PyPI"
+        target = ROOT / own[0] if own else (ROOT / page).parent / place if place else ROOT / page
+        assert target.exists(), f"{page}: {link} leads to no file"
+        if anchor:
+            assert anchor in anchors(target.read_text("utf-8")), f"{page}: {link}: no such heading"
+
+
+def test_every_page_is_listed() -> None:
+    listed = {f"docs/{link}" for link in links(PAGES["docs/README.md"]) if "://" not in link}
+    pages = {page for page in PAGES if page.startswith("docs/")} - {"docs/README.md"}
+    assert listed == pages
+    for page in pages:
+        assert f"{FILES[0]}{page}" in links(README), f"the first page does not lead to {page}"
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_the_code_on_cards_runs(
-    name: str, tmp_path: Path, available: Callable[[str], Path]
+    name: str,
+    tmp_path: Path,
+    available: Callable[[str], Path],
+    hub: HubServer,
+    run_with_hub: Run,
 ) -> None:
     """As a reader of the card would run it, with nothing at hand but the Hub."""
     version = TASKS[name].version
     card = (ROOT / "dataset_cards" / name / "README.md").read_text("utf-8")
-    with HubServer(tmp_path / "hub") as hub:
-        for kind, repo, folder in (
-            ("dataset", f"mbo/{name}", available(name)),
-            ("model", f"mbo/{name}-oracle", ROOT / "oracles_onnx" / name),
-        ):
-            hub.put(kind, repo, {f: p.read_bytes() for f, p in local_files(folder).items()})
-            hub.tag(kind, repo, f"v{version}")
-        env = hub.env(tmp_path / "home", token=None) | {"MBO_HUB_CACHE": str(tmp_path / "empty")}
-        out = run("\n".join(blocks(card, "python")), tmp_path, env)
+    for kind, repo, folder in (
+        ("dataset", f"mbo/{name}", available(name)),
+        ("model", f"mbo/{name}-oracle", ROOT / "oracles_onnx" / name),
+    ):
+        hub.put(kind, repo, {f: p.read_bytes() for f, p in local_files(folder).items()})
+        hub.tag(kind, repo, f"v{version}")
+    out = run_with_hub("\n".join(blocks(card, "python")), tmp_path)
     assert TASKS[name].title in out
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_the_code_on_oracle_cards_runs(name: str, tmp_path: Path) -> None:
+def test_the_code_on_oracle_cards_runs(name: str, run_offline: Run) -> None:
     card = (ROOT / "oracles_onnx" / name / "README.md").read_text("utf-8")
     code = "\n".join([*blocks(card, "python"), "print(y)"])
-    out = run(code, ROOT / "oracles_onnx" / name, environment(tmp_path))
+    out = run_offline(code, ROOT / "oracles_onnx" / name)
     (value,) = re.findall(r"^\[(.*)\]$", out, re.MULTILINE)
     assert math.isfinite(float(value)), "an example should be a legal design"
 
@@ -139,14 +309,16 @@ def test_docstring_examples_hold(module: str) -> None:
     assert doctest.testmod(importlib.import_module(module), optionflags=flags).failed == 0
 
 
-def test_contributing_fits_a_screen_and_names_the_modules_in_order() -> None:
-    from test_layout import ORDER
+def test_contributing_fits_a_screen_and_names_the_rooms_in_order() -> None:
+    from test_layout import ROOMS
 
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     assert len(text.splitlines()) <= 60
     named = [n.strip("/") for row in re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
              for n in re.findall(r"`([a-z_]+/?)`", row)]  # fmt: skip
-    assert named == list(ORDER)
+    rooms = [name for floor in ROOMS for name in floor]
+    here = {path.stem for path in (ROOT / "mbo_hub").iterdir()} - {"_version", "__init__"}
+    assert named == [name for name in rooms if name in here]
     steps = re.findall(r"^\d\. ", text, re.MULTILINE)
     assert len(steps) <= 5
 

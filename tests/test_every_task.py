@@ -20,23 +20,22 @@ from conftest import ROOT
 import mbo_hub
 from mbo_hub import Box, InvalidDesign, Offline, Sequence, Task, loader
 from mbo_hub.archive import folders
-from mbo_hub.dataset import manifest, parquet, schema
-from mbo_hub.dataset.manifest import Manifest, MujocoEntry, OnnxEntry, TableEntry, TrainingEntry
+from mbo_hub.dataset import layout, manifest, parquet, schema
+from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.making import build, cards, forests
 from mbo_hub.oracles import Oracle
-from mbo_hub.oracles.onnx import OnnxOracle
-from mbo_hub.scoring import trust
+from mbo_hub.oracles.kinds import Deposit, open_oracle
+from mbo_hub.oracles.onnx import Forest, OnnxOracle
 from mbo_hub.tasks import TASKS
-from mbo_hub.tasks.spec import Forest, Trainer
 
 pytestmark = pytest.mark.parametrize("name", sorted(TASKS))
-SLOW = {MujocoEntry: 12, TrainingEntry: 1}  # designs that a test can afford: 0.1 s, 3 s each
+SLOW = {"mujoco": 12, "training": 1}  # designs that a test can afford: 0.1 s, 3 s each
 
 
 @pytest.fixture(autouse=True)
 def torch_where_it_is_needed(name: str, request: pytest.FixtureRequest) -> None:
     """Skip what opens an oracle that trains, where torch is not."""
-    trains = any(isinstance(oracle, Trainer) for oracle in TASKS[name].oracles.values())
+    trains = any(oracle.kind == "training" for oracle in TASKS[name].oracles.values())
     if trains and {"task", "oracles"} & set(request.fixturenames):
         pytest.importorskip("torch", reason="the exact oracle needs torch: pip install '.[nas]'")
 
@@ -61,16 +60,14 @@ def declared(name: str) -> Manifest:
 @pytest.fixture
 def oracles(name: str, declared: Manifest) -> dict[str, Oracle]:
     """A task's oracles, opened without its data; of a table, the package has these."""
-    folder, no_rows = folders.embedded(name), (declared.space.sample(0), np.empty(0, np.float32))
+    folder = folders.embedded(name)
+
+    def rows() -> tuple[np.ndarray, np.ndarray]:
+        parts = [loader.read_split(folder, declared, file) for file in layout.SPLITS.values()]
+        return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
+
     return {
-        oracle: loader.open_oracle(
-            folder,
-            declared,
-            entry,
-            loader.read_split(folder, declared, loader.TRAIN)
-            if isinstance(entry, TableEntry)
-            else no_rows,
-        )
+        oracle: open_oracle(Deposit(folder, declared, entry, rows))
         for oracle, entry in declared.oracles.items()
     }
 
@@ -116,8 +113,8 @@ def test_visible_is_what_the_rule_says(task: Task, name: str) -> None:
 def some_rows(task: Task, entry: object) -> np.ndarray:
     """All rows where they are few or looked up; else a sample, small where a design takes long."""
     n = task.manifest.statistics.rows
-    few = {MujocoEntry: 40, TrainingEntry: 4}.get(type(entry), n)
-    if isinstance(entry, OnnxEntry) and n > 100_000:
+    few = {"mujoco": 40, "training": 4}.get(entry.kind, n)
+    if entry.kind == "onnx" and n > 100_000:
         few = 20_000
     return np.linspace(0, n - 1, few).round().astype(int)
 
@@ -136,7 +133,7 @@ def test_an_oracle_gives_a_design_one_value_whatever_the_batch(
 ) -> None:
     seen = np.array(golden(name)["x"], declared.space.dtype)
     for oracle_name, oracle in oracles.items():
-        n = SLOW.get(type(declared.oracles[oracle_name]), 150)
+        n = SLOW.get(declared.oracles[oracle_name].kind, 150)
         designs = np.concatenate([seen[:n], declared.space.sample(n, rng=1)])
         whole = oracle(designs)
         assert whole.shape == (len(designs),)
@@ -153,7 +150,7 @@ def test_an_onnx_oracle_gives_one_value_whatever_the_number_of_threads(
 ) -> None:
     designs = declared.space.sample(9000, rng=2)  # more than two chunks
     for oracle, entry in declared.oracles.items():
-        if isinstance(entry, OnnxEntry):
+        if entry.kind == "onnx":
             raw = (ROOT / "oracles_onnx" / name / entry.file).read_bytes()
             one, two = (
                 OnnxOracle(declared.space, raw, oracle, exact=entry.exact, threads=n)(designs)
@@ -183,8 +180,8 @@ def test_oracles_are_described_by_the_manifest(
         oracle = oracles[oracle_name]
         assert oracle.exact == entry.exact
         assert oracle.fingerprint.kind == entry.kind
-        assert not (entry.exact and getattr(entry, "held_out", None)), oracle_name
-        if isinstance(entry, OnnxEntry):
+        assert not (entry.exact and entry.held_out), oracle_name
+        if entry.kind == "onnx":
             assert oracle.fingerprint.sha256 == entry.sha256
 
 
@@ -197,7 +194,7 @@ def test_the_first_oracle_is_exact_or_says_how_far_to_trust_it(
         return
     assert not any(other.exact for other in declared.oracles.values()), "the exact one goes first"
     assert declared.y_oracle == first
-    assert isinstance(entry, OnnxEntry)
+    assert entry.kind == "onnx"
     assert isinstance(oracles[first], OnnxOracle)
     held, support = entry.held_out, entry.support
     assert held is not None
@@ -249,7 +246,7 @@ def test_a_surrogate_is_as_good_on_unseen_rows_as_its_card_says(task: Task, name
     x, y = schema.matrix(frame["x"], task.space), frame["y"].to_numpy()
     groups = np.arange(len(x)) if spec.groups is None else spec.groups.of(frame)
     for oracle_name, entry in task.manifest.oracles.items():
-        if not isinstance(entry, OnnxEntry) or entry.held_out is None or entry.support:
+        if entry.held_out is None or entry.support:
             continue
         kind = spec.oracles[oracle_name]
         held = forests.hold_out(kind, groups)
@@ -297,7 +294,7 @@ def test_an_own_forest_is_as_good_on_unseen_rows_as_its_card_says(
         unseen = unseen[np.unique(x[unseen], axis=0, return_index=True)[1]]
         known = np.unique(x[~held], axis=0)
         rows.append(unseen)
-        apart.append(trust.nearest(task.space, x[unseen], known, task.normalization.x.std))
+        apart.append(task.space.nearest(x[unseen], known, task.normalization.x.std))
         seen_errors.append(np.abs(values - y)[~held].mean())
         predicted[unseen] = values[unseen]
     # Its export agrees with scikit-learn on every row, seen and unseen.
@@ -362,7 +359,7 @@ def test_offline_has_no_oracle_and_cannot_be_changed(task: Task) -> None:
 
 def test_evaluating_visible_designs_says_so(task: Task) -> None:
     entry = task.manifest.oracles[task.oracle_name]
-    n = 2 if isinstance(entry, TrainingEntry) else 20
+    n = 2 if entry.kind == "training" else 20
     report = task.evaluate(task.x[:n])
     assert report.visible == 1
     assert report.novelty == 0
@@ -370,7 +367,7 @@ def test_evaluating_visible_designs_says_so(task: Task) -> None:
     labels = mbo_hub.load(task.name, labels="oracle").y[:n]  # the measured y, where it is exact
     allowed = entry.tolerance if entry.exact else 1e-6 * np.abs(labels)
     assert (np.abs(np.array(report.y, float) - labels) <= allowed).all()
-    assert report.outside == (0 if getattr(entry, "support", None) else None)
+    assert report.outside == (0 if entry.support else None)
 
 
 def test_labels_of_the_oracle_are_what_it_gives(task: Task, name: str) -> None:

@@ -16,14 +16,13 @@ import mbo_hub
 # A room imports only rooms above it, and itself. CONTRIBUTING.md says what each is for.
 ROOMS = (
     ("errors", "arrays", "atomic", "_version"),  # the floor that all stand on
-    ("spaces",),
+    ("spaces", "offline"),
     ("dataset",),
-    ("offline",),
     ("archive",),
     ("oracles",),
     ("scoring",),
     ("tasks",),
-    ("task", "loader", "reading", "pictures"),
+    ("task", "loader", "reading"),
     ("publishing",),
     ("making",),
     ("methods",),
@@ -36,7 +35,7 @@ WORKSHOPS = {"publishing", "making", "methods", "results"}  # no user's program 
 # Heavy libraries, and the only modules that may import them; all but pyarrow inside a function.
 HEAVY = {
     "pandera": {"dataset.schema"},
-    "polars": {"dataset.schema", "reading", "tasks", "publishing.validation", "making"},
+    "polars": {"dataset.schema", "tasks", "publishing.validation", "making"},
     "pyarrow": {"dataset.parquet", "reading", "making"},
     "onnxruntime": {"oracles.onnx"},
     "onnx": {"making"},
@@ -50,7 +49,7 @@ HEAVY = {
     "datasets": {"publishing.metadata"},
     "yaml": {"publishing.metadata"},
     "mujoco": {"oracles.mujoco"},
-    "jsonschema": {"publishing", "dataset"},
+    "jsonschema": {"publishing"},
 }
 MODULES = sorted((ROOT / "mbo_hub").rglob("*.py"))
 

@@ -175,7 +175,7 @@ def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
         (lambda d: d["files"].update({"../../etc/passwd": d["files"]["data/train.parquet"]}), "matching regex"),
         (lambda d: d["oracles"]["onnx"].update(file="../model.onnx"), "matching regex"),
         (lambda d: d["oracles"]["onnx"].update(repo="mbo/.."), "matching regex"),
-        (lambda d: d["oracles"]["exact"].update(kind="pickle"), "pickle"),
+        (lambda d: d["oracles"]["exact"].update(kind="../x"), "matching regex"),
         (lambda d: d["space"].update(length=7), "7"),
     ],
 )  # fmt: skip
@@ -185,6 +185,38 @@ def test_a_broken_task_json_says_where(folder: Path, change: object, message: st
         mbo_hub.load(folder)
     assert message in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("oracle", "change", "message"),
+    [
+        (
+            "exact",
+            {"kind": "pickle"},
+            "no oracle of kind 'pickle', only table, onnx, mujoco, training",
+        ),
+        ("onnx", {"file": None}, "an oracle of kind onnx needs `file` and `sha256`"),
+        ("onnx", {"kind": "mujoco"}, "missing required field `robot`"),
+        ("onnx", {"kind": "training", "settings": {"recipe_sha256": 7}}, "got `int`"),
+        (
+            "onnx",
+            {
+                "kind": "mujoco",
+                "settings": {"robot": "arm", "simulator_sha256": "", "made_with": ""},
+            },
+            "has a robot 'arm'; this mbo_hub simulates only ant, dkitty, hopper",
+        ),
+    ],
+)
+def test_an_oracle_that_cannot_be_opened_says_why_and_the_others_open(
+    folder: Path, oracle: str, change: dict, message: str
+) -> None:
+    edit(folder, lambda d: d["oracles"][oracle].update(change))
+    task = mbo_hub.load(folder)
+    with pytest.raises((InvalidDataset, OracleUnavailable)) as caught:
+        task.oracles[oracle]
+    assert message in str(caught.value)
+    assert len(task.oracles["surrogate"](task.x[:3])) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": "one"}'])

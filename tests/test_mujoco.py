@@ -19,7 +19,7 @@ mujoco = pytest.importorskip("mujoco")
 
 from mbo_hub.errors import IntegrityError, InvalidDesign, OracleUnavailable  # noqa: E402
 from mbo_hub.oracles.mujoco import ant, dkitty, hopper, rollout  # noqa: E402
-from mbo_hub.oracles.mujoco.oracle import MujocoOracle, checksum  # noqa: E402
+from mbo_hub.oracles.mujoco.oracle import ROBOTS, MujocoOracle  # noqa: E402
 from mbo_hub.oracles.protocol import Oracle  # noqa: E402
 
 ANTS = 12
@@ -345,13 +345,13 @@ def golden(count: int = 3) -> tuple[Any, Any]:
 
 def oracle(designs: Any, values: Any, robot: Any = "hopper", **options: Any) -> MujocoOracle:
     settings: dict[str, Any] = {"tolerance": 1e-3, "made_with": "4.0.0"} | options
-    return MujocoOracle(robot, designs, values, **settings)
+    return MujocoOracle(ROBOTS[robot], designs, values, **settings)
 
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has checked no golden values yet."""
-    monkeypatch.setattr("mbo_hub.oracles.mujoco.oracle._checked", {})
+    monkeypatch.setattr("mbo_hub.oracles.golden._checked", {})
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -397,13 +397,13 @@ def test_golden_values_far_off_make_the_oracle_unavailable() -> None:
 def test_golden_values_are_computed_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     designs, values = golden()
     rows: list[int] = []
-    simulate = MujocoOracle._simulate
+    compute = MujocoOracle._compute
 
-    def counted(self: MujocoOracle, module: Any, given: Any) -> Any:
+    def counted(self: MujocoOracle, given: Any, progress: Any) -> Any:
         rows.append(len(given))
-        return simulate(self, module, given)
+        return compute(self, given, progress)
 
-    monkeypatch.setattr(MujocoOracle, "_simulate", counted)
+    monkeypatch.setattr(MujocoOracle, "_compute", counted)
     for _ in range(2):
         oracle(designs, values)(designs[:1])
     assert rows == [3, 1, 1]
@@ -434,12 +434,18 @@ def test_oracle_tells_how_far_it_is_to_whom_it_may_concern() -> None:
     assert told[-1] == (pytest.approx(3.0), 3)
 
 
-def test_fingerprint_follows_files_and_constants(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = checksum(ant)
-    assert checksum(ant) == before
-    assert len({checksum(ant), checksum(dkitty), checksum(hopper)}) == 3
-    monkeypatch.setattr(ant, "CONTROL_COST", 0.25)
-    assert checksum(ant) != before
+def test_fingerprint_follows_files_and_constants() -> None:
+    before = ant.ROBOT.sha256
+    assert ant.ROBOT.sha256 == before
+    assert len({robot.sha256 for robot in ROBOTS.values()}) == 3
+    constants = dict(ant.ROBOT.constants)
+    assert constants["CONTROL_COST"] == ant.CONTROL_COST
+    for changed in (
+        replace(ant.ROBOT, constants=constants | {"CONTROL_COST": 0.25}),
+        replace(ant.ROBOT, constants=constants | {"OFFSETS": 2 * ant.OFFSETS}),
+        replace(ant.ROBOT, files=("ant.xml",)),
+    ):
+        assert changed.sha256 != before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

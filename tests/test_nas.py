@@ -19,9 +19,8 @@ from conftest import ROOT
 import mbo_hub
 from mbo_hub import InvalidDataset, OracleUnavailable
 from mbo_hub.archive import folders
-from mbo_hub.dataset.manifest import TrainingEntry
 from mbo_hub.making import build
-from mbo_hub.oracles.digits import RECIPE, SPACE, Trained, accuracy, objective, parameters
+from mbo_hub.oracles.digits import RECIPE, SPACE, Outcome, accuracy, objective, parameters
 from mbo_hub.tasks import TASKS, nas
 
 
@@ -53,14 +52,14 @@ def training(limit: int, *, backwards: bool) -> Any:
 
     def train_all(
         designs: list[list[int]], *, processes: int, seeds: Any = RECIPE.seeds
-    ) -> Iterator[tuple[int, Trained]]:
+    ) -> Iterator[tuple[int, Outcome]]:
         nonlocal left
         order = list(range(len(designs)))
         for row in order[::-1] if backwards else order:
             if not left:
                 raise Stopped
             left -= 1
-            yield row, Trained(tuple(designs[row].count(3) * 5 + seed % 3 for seed in seeds), 0.25)
+            yield row, Outcome(tuple(designs[row].count(3) * 5 + seed % 3 for seed in seeds), 0.25)
 
     return train_all
 
@@ -173,10 +172,10 @@ def test_stored_architectures_come_out_again() -> None:
     torch = pytest.importorskip("torch", reason="the exact oracle of nas needs torch")
     task = mbo_hub.load("nas")
     entry = task.manifest.oracles["exact"]
-    assert isinstance(entry, TrainingEntry)
+    assert entry.kind == "training"
     rows = np.linspace(0, len(task.y) - 1, 3).astype(int)
     apart = np.abs(objective(task.x[rows], processes=2) - task.y[rows])
-    same = torch.__version__.partition("+")[0] == entry.made_with
+    same = torch.__version__.partition("+")[0] == entry.settings["made_with"]
     assert apart.max() <= (0.0 if same else entry.tolerance)
 
 
@@ -209,11 +208,11 @@ def test_another_recipe_is_refused(tmp_path: Path) -> None:
     folders.export(["nas"], tmp_path)
     path = tmp_path / "nas" / "task.json"
     document = json.loads(path.read_text())
-    document["oracles"]["exact"]["recipe_sha256"] = "0" * 64
+    document["oracles"]["exact"]["settings"]["recipe_sha256"] = "0" * 64
     path.write_text(json.dumps(document))
     with pytest.raises(OracleUnavailable, match="another recipe of training"):
         mbo_hub.load(tmp_path / "nas").oracles["exact"]
-    document["oracles"]["exact"].pop("recipe_sha256")
+    document["oracles"]["exact"]["settings"].pop("recipe_sha256")
     path.write_text(json.dumps(document))
     with pytest.raises(InvalidDataset, match="recipe_sha256"):
-        mbo_hub.load(tmp_path / "nas")
+        mbo_hub.load(tmp_path / "nas").oracles["exact"]

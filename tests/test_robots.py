@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,9 @@ from conftest import ROOT
 
 import mbo_hub
 from mbo_hub import InvalidDesign, OracleUnavailable, Report
-from mbo_hub.oracles.mujoco import ant, dkitty, hopper
+from mbo_hub.oracles.mujoco import ant, dkitty, hopper, oracle
 from mbo_hub.oracles.mujoco.oracle import MujocoOracle
-from mbo_hub.scoring.evaluate import _figures
+from mbo_hub.scoring.evaluate import figures
 
 ROBOTS = {"ant": ant, "dkitty": dkitty, "hopper": hopper}
 by_robot = pytest.mark.parametrize("name", sorted(ROBOTS))
@@ -119,7 +120,10 @@ def test_a_controller_that_blows_up_is_an_invalid_design_and_harms_no_other() ->
 
 
 def test_another_simulator_than_the_tasks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hopper, "CONTROL_COST", 2e-3)
+    dearer = replace(
+        hopper.ROBOT, constants={**hopper.ROBOT.constants, "CONTROL_COST": 2 * hopper.CONTROL_COST}
+    )
+    monkeypatch.setitem(oracle.ROBOTS, "hopper", dearer)
     with pytest.raises(OracleUnavailable, match="made with another simulator of 'hopper'"):
         mbo_hub.load("hopper").oracles["exact"]
 
@@ -146,8 +150,8 @@ def test_receipts_say_how_golden_values_came_out(tmp_path: Path) -> None:
 
     def moved(by: float, agreement: str) -> Report:
         y = (report.y[0] + by, *report.y[1:])
-        figures = _figures(y, task.manifest)
-        return msgspec.structs.replace(report, y=y, agreement=agreement, **figures)
+        derived = figures(y, task.manifest.statistics)
+        return msgspec.structs.replace(report, y=y, agreement=agreement, **derived)
 
     here = report.agreement
     assert task.verify(moved(0.5, "exact"), task.x[:5]).ok == (here == "compatible")

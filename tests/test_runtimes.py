@@ -24,16 +24,14 @@ import onnxruntime as ort
 import pytest
 from conftest import ROOT
 
-# How far a value may be from the one in golden.json, as a part of it; README.md says so too. What
+# How far a value may be from the one in golden.json, as a part of it; the page says so too. What
 # task.json declares as the oracle's `tolerance` comes on top.
 RELATIVE = 1e-6
 # How far the controllers' actions, float64 from -1 to 1, may be apart: golden.json has none of them.
 ACTION = 1e-12
 
 NODE = ROOT / "tests" / "node"
-README = (ROOT / "README.md").read_text("utf-8")
-HEADING = "## Score from any language\n"
-SECTION = README.partition(HEADING)[2].partition("\n## ")[0]
+PAGE = (ROOT / "docs" / "score-from-any-language.md").read_text("utf-8")
 
 FILES = {
     path.relative_to(ROOT / "oracles_onnx").as_posix(): path
@@ -212,13 +210,12 @@ def test_node_gives_nan_for_a_design_that_is_none(tmp_path: Path) -> None:
     assert np.isnan(y).tolist() == [False, True, False]
 
 
-def test_readme_states_the_tolerance() -> None:
-    assert SECTION, f"README.md has no section {HEADING!r}"
-    assert f"{RELATIVE:.0e}".replace("e-0", "e-") in SECTION
+def test_the_page_states_the_tolerance() -> None:
+    assert f"{RELATIVE:.0e}".replace("e-0", "e-") in PAGE
 
 
 def example(language: str) -> str:
-    (code,) = re.findall(rf"```{language}\n(.*?)```", SECTION, re.DOTALL)
+    (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     return code
 
 
@@ -229,17 +226,17 @@ def beside_the_oracles(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_readme_example_in_python(beside_the_oracles: Path) -> None:
+def test_example_in_python(beside_the_oracles: Path) -> None:
     check_example(run([sys.executable, "-c", example("python")], beside_the_oracles))
 
 
-def test_readme_example_on_the_command_line(beside_the_oracles: Path) -> None:
+def test_example_on_the_command_line(beside_the_oracles: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # as with .venv active
     check_example(run(["env", f"PATH={path}", "bash", "-ec", example("bash")], beside_the_oracles))
 
 
 @needs_node
-def test_readme_example_in_javascript(beside_the_oracles: Path) -> None:
+def test_example_in_javascript(beside_the_oracles: Path) -> None:
     (beside_the_oracles / "node_modules").symlink_to(NODE / "node_modules")
     (beside_the_oracles / "example.mjs").write_text(example("javascript"), "utf-8")
     check_example(run(["node", "example.mjs"], beside_the_oracles))

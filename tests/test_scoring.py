@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbo_hub import InvalidDesign, InvalidFile, OracleUnavailable, Report, Task
-from mbo_hub.scoring.evaluate import _figures, evaluate
+from mbo_hub import InvalidDesign, InvalidFile, OracleUnavailable, Report, Sequence, Task
+from mbo_hub.oracles.protocol import Answer, Oracle
+from mbo_hub.scoring.evaluate import figures
+from mbo_hub.task import Oracles
 
 BEST = "GCTAATTA"
 
@@ -167,22 +170,30 @@ def test_a_surrogate_may_differ_in_its_last_bits_elsewhere(tfbind8: Task) -> Non
     assert first is not None
     for change, holds in ((1e-7, True), (1e-4, False)):
         y = (first * (1 + change), *report.y[1:])
-        other = msgspec.structs.replace(report, y=y, **_figures(y, tfbind8.manifest))
+        other = msgspec.structs.replace(report, y=y, **figures(y, tfbind8.manifest.statistics))
         assert tfbind8.verify(other, tfbind8.x[:4]).ok == holds
 
 
-def test_what_an_oracle_cannot_score_is_invalid(tfbind8: Task) -> None:
-    class Broken:
-        exact = True
+def test_what_an_oracle_cannot_score_is_invalid_and_designs_are_checked_once(
+    tfbind8: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(Oracle):
+        space, exact = tfbind8.space, True
         fingerprint = tfbind8.oracle.fingerprint
 
-        def __call__(self, designs: object) -> np.ndarray:
-            return np.array([np.inf, np.nan, 0.5], np.float32)
+        def answer(self, legal: np.ndarray) -> Answer:
+            return Answer(np.array([np.inf, np.nan, 0.5], np.float32))
 
-    report = evaluate(
-        tfbind8.x[:3], offline=tfbind8.offline, manifest=tfbind8.manifest, dataset_sha256="0" * 64,
-        oracle=Broken(), oracle_name="broken", training=lambda: tfbind8.x,
-    )  # fmt: skip
+    checks = []
+    legal_values = type(tfbind8.space)._legal_values
+
+    def counted(space: Sequence, designs: np.ndarray) -> np.ndarray:
+        checks.append(len(designs))
+        return legal_values(space, designs)
+
+    monkeypatch.setattr(type(tfbind8.space), "_legal_values", counted)
+    report = replace(tfbind8, oracles=Oracles({"exact": Broken})).evaluate(tfbind8.x[:3])
+    assert checks == [3]
     assert report.y == (None, None, 0.5)
     assert report.invalid == pytest.approx(2 / 3)
     assert report.raw.best == 0.5

@@ -12,17 +12,19 @@ import pytest
 from conftest import ROOT
 
 import mbo_hub
-from mbo_hub import HubUnavailable, InvalidDesign, Task, loader
+from mbo_hub import HubUnavailable, InvalidDesign, Task
 from mbo_hub.archive import folders
 from mbo_hub.dataset import manifest
 from mbo_hub.making import build
+from mbo_hub.oracles import golden
+from mbo_hub.oracles.kinds import Deposit, open_oracle
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.tasks import TASKS
 from mbo_hub.tasks.superconductor import ELEMENTS, SPACE, compositions
 
 SPEC = TASKS["superconductor"]
 MODEL = (ROOT / "oracles_onnx" / "superconductor" / "model.onnx").read_bytes()
-GOLDEN = manifest.read_golden(
+GOLDEN = golden.read(
     (ROOT / "oracles_onnx" / "superconductor" / "golden.json").read_bytes(), "golden.json"
 )
 
@@ -238,6 +240,5 @@ def test_a_hub_that_does_not_have_it_names_the_way_too(
 def test_the_oracle_is_here_before_the_data(oracle: OnnxOracle) -> None:
     folder = folders.embedded("superconductor")
     declared = manifest.read(folder.read("task.json", None), str(folder))
-    rows = (np.empty((0, 86), np.float32), np.empty(0, np.float32))
-    opened = loader.open_oracle(folder, declared, declared.oracles["forest"], rows)
+    opened = open_oracle(Deposit(folder, declared, declared.oracles["forest"], pytest.fail))
     assert opened.fingerprint == oracle.fingerprint

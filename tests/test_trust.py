@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from mbo_hub import Box, InvalidFile, Report, Sequence, Task
 from mbo_hub.dataset.manifest import Support
 from mbo_hub.scoring import trust
-from mbo_hub.scoring.evaluate import _figures
+from mbo_hub.scoring.evaluate import figures
 
 BOX = Box(size=3)
 WORDS = Sequence(length=4, alphabet=tuple("abc"))
@@ -34,7 +34,7 @@ def direct(a: np.ndarray, b: np.ndarray, scale: np.ndarray = ONES) -> np.ndarray
 
 @given(rows, rows, st.floats(0.1, 10))
 def test_nearest_is_the_smallest_distance(a: np.ndarray, b: np.ndarray, unit: float) -> None:
-    found = trust.nearest(BOX, a, b, ONES * unit)
+    found = BOX.nearest(a, b, ONES * unit)
     assert np.allclose(found, direct(a, b, ONES * unit).min(axis=1))
 
 
@@ -42,10 +42,10 @@ def test_nearest_of_many_rows_is_that_of_each(monkeypatch: pytest.MonkeyPatch) -
     """Rows are taken a few at a time, and the last part may be short."""
     known = np.random.default_rng(0).normal(size=(2**21, 3)).astype(np.float32)
     designs = BOX.sample(5, rng=1)
-    whole = trust.nearest(BOX, designs, known, ONES)
-    each = [trust.nearest(BOX, d[None], known, ONES)[0] for d in designs]
+    whole = BOX.nearest(designs, known, ONES)
+    each = [BOX.nearest(d[None], known, ONES)[0] for d in designs]
     assert np.array_equal(whole, each)
-    assert trust.nearest(BOX, designs[:0], known, ONES).shape == (0,)
+    assert BOX.nearest(designs[:0], known, ONES).shape == (0,)
 
 
 @given(rows, st.floats(0.1, 10))
@@ -82,9 +82,9 @@ def test_percentiles_are_ordered_whole_and_cover_0_to_100(
 @given(rows)
 def test_training_designs_are_inside_and_far_ones_outside(x: np.ndarray) -> None:
     support = trust.measure(BOX, x, ONES)
-    assert (trust.percentiles(support, trust.nearest(BOX, x, x, ONES)) == 0).all()
+    assert (trust.percentiles(support, BOX.nearest(x, x, ONES)) == 0).all()
     away = x + np.float32(100)
-    assert (trust.percentiles(support, trust.nearest(BOX, away, x, ONES)) >= trust.OUTSIDE).all()
+    assert (trust.percentiles(support, BOX.nearest(away, x, ONES)) >= trust.OUTSIDE).all()
 
 
 def test_between_two_percentiles_the_lower_one_is_told() -> None:
@@ -102,7 +102,7 @@ def test_a_distance_that_is_common_among_training_designs_is_not_far() -> None:
     support = trust.measure(WORDS, known, np.ones(4))
     assert set(support.distances) == {1.0}
     new = WORDS.encode(["aaaa", "abab", "bbbb"])
-    apart = trust.nearest(WORDS, new, known, np.ones(4))
+    apart = WORDS.nearest(new, known, np.ones(4))
     assert apart.tolist() == [0, 1, 3]
     assert trust.percentiles(support, apart).tolist() == [0, 0, 100]
 
@@ -212,7 +212,7 @@ def test_last_bits_of_another_runtime_are_no_difference(
     for change, holds in ((3e-5, True), (0.01, False)):
         spread = tuple(None if s is None else s + change for s in report.spread)
         other = msgspec.structs.replace(
-            report, y=y, spread=spread, **_figures(y, superconductor.manifest)
+            report, y=y, spread=spread, **figures(y, superconductor.manifest.statistics)
         )
         assert superconductor.verify(other, designs_of(superconductor)).ok == holds
 

@@ -232,9 +232,10 @@ def test_all_that_is_wrong_is_said_at_once(theirs: Path) -> None:
     ("change", "message"),
     [
         (lambda g: g["y"].pop("mujoco"), "golden.json has no values of mujoco"),
-        (lambda g: g["x"][0].pop(), "of different lengths"),
+        (lambda g: g["x"][0].pop(), "designs of 2 lengths"),
         (lambda g: g["y"]["mujoco"].pop(), "49 values of mujoco for 50 designs"),
-        (lambda g: g["x"].clear(), "its designs are none"),
+        (lambda g: g["x"][0].__setitem__(0, 1e9), "design 0 has 1000000000.0 for"),
+        (lambda g: g["x"].clear(), "it holds no designs"),
     ],
 )
 def test_broken_golden_values_are_named(
@@ -245,7 +246,10 @@ def test_broken_golden_values_are_named(
     golden = json.loads(path.read_text())
     change(golden)
     path.write_text(json.dumps(golden))
-    edit(tmp_path / "dkitty", lambda d: d["oracles"]["exact"].update(sha256=stranger.sha256(path)))
+    edit(
+        tmp_path / "dkitty",
+        lambda d: d["oracles"]["exact"]["golden"].update(sha256=stranger.sha256(path)),
+    )
     with pytest.raises(InvalidDataset, match=message):
         mbo_hub.load(tmp_path / "dkitty").oracles["exact"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mbo_hub.arrays import Bool, Float32, Num
-from mbo_hub.dataset.manifest import Split, Statistics
+from mbo_hub.dataset.manifest import SplitRule, Statistics
 
 __all__ = ["measure", "rule_of", "visible_rows"]
 
@@ -37,13 +37,13 @@ def measure(
 
 def rule_of(
     percentiles: tuple[float, float], y: Float32[np.ndarray, " n"], sampled: int | None = None
-) -> Split:
+) -> SplitRule:
     """Measure the cuts of a percentile rule on the full data (linear interpolation, float64)."""
     low, high = np.percentile(y.astype(np.float64), percentiles).tolist()
-    return Split(percentiles=percentiles, y_low=low, y_high=high, sampled=sampled)
+    return SplitRule(percentiles=percentiles, y_low=low, y_high=high, sampled=sampled)
 
 
-def visible_rows(rule: Split, y: Float32[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+def visible_rows(rule: SplitRule, y: Float32[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     """Tell which rows of the full data a rule makes visible; a sample is drawn with seed 0."""
     exact = y.astype(np.float64)
     visible = (exact >= rule.y_low) & (exact <= rule.y_high)

@@ -1,9 +1,12 @@
 """`task.json`: a task's declaration, statistics and file hashes, for readers in any language.
 
 The structures below are the format. `json_schema` derives the published JSON Schema from them,
-`read` and `to_json` are the only places that parse and write the file. A reader ignores fields it
-does not know, so fields may be added; a change that an old reader would misunderstand raises
-`FORMAT`.
+`read` and `to_json` are the only places that parse and write the file. A field at its default is
+not written, so that a new optional field changes no existing file, and a reader ignores fields that
+it does not know. A change that an old reader would misunderstand raises `FORMAT`.
+
+A version tag covers task.json and every file that it names (`Manifest.pinned`). Cards and pictures
+are not among them: they may improve without a new version.
 """
 
 from __future__ import annotations
@@ -11,7 +14,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 
+from mbo_hub.arrays import Float64, Num
+from mbo_hub.dataset import layout
+from mbo_hub.dataset.layout import Column
 from mbo_hub.errors import InvalidDataset, UnsupportedFormat
 from mbo_hub.spaces import Box, Sequence
 
@@ -19,24 +26,18 @@ __all__ = [
     "FORMAT",
     "Band",
     "Finding",
-    "Golden",
     "HeldOut",
     "Manifest",
-    "MujocoEntry",
     "Objective",
-    "OnnxEntry",
     "OracleEntry",
+    "PinnedFile",
     "Source",
-    "Split",
+    "SplitRule",
     "Statistics",
     "StoredFile",
     "Support",
-    "TableEntry",
-    "TrainingEntry",
     "json_schema",
     "read",
-    "read_golden",
-    "schema_problems",
 ]
 
 FORMAT = 1
@@ -53,9 +54,11 @@ Repo = Annotated[str, msgspec.Meta(pattern=rf"^({_PART}/)?{_PART}$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
+# Of a value: how far another runtime may be off with a learned oracle.
+ANOTHER_RUNTIME = 1e-6
 
 
-class Objective(msgspec.Struct, frozen=True, kw_only=True):
+class Objective(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is maximised."""
 
     name: Text
@@ -63,7 +66,7 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
     description: Text
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the measurements come from, and under which terms."""
 
     url: Text
@@ -73,14 +76,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     citation: str = ""
 
 
-class Split(msgspec.Struct, frozen=True, kw_only=True):
+class SplitRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The rule that made some rows visible: y within these percentiles of the full data.
 
     Attributes:
         percentiles: lower and upper percentile of y over the full data (linear interpolation).
         y_low: the value at the lower percentile; rows at it are visible.
         y_high: the value at the upper percentile; rows at it are visible.
-        sampled: only this many of those rows are visible, drawn at random; null is all of them.
+        sampled: only this many of those rows are visible, drawn at random; without it all are.
     """
 
     percentiles: tuple[Percentile, Percentile]
@@ -89,7 +92,7 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
     sampled: Count | None = None
 
 
-class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+class Statistics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Figures of the data; y in raw units, float32 values written exactly.
 
     Attributes:
@@ -114,8 +117,16 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     y_mean: float
     y_std: float
 
+    def score(self, y: Any) -> Float64[np.ndarray, "*n"]:
+        """Rescale raw objective values so that the full data span 0 to 1; never clipped.
 
-class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+        Args:
+            y: raw values of any shape.
+        """
+        return np.asarray((np.asarray(y, np.float64) - self.y_min) / (self.y_max - self.y_min))
+
+
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One file of the dataset folder.
 
     Attributes:
@@ -134,13 +145,13 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     arrow_bytes: Count | None = None
 
 
-class Band(msgspec.Struct, frozen=True, kw_only=True):
+class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How an oracle does on held-out designs at some distance from those that it was trained on.
 
     Attributes:
         percentiles: least and largest distance among them, as `Support` counts distances.
         rows: how many they are.
-        spearman: rank correlation with y; null where one of the two does not vary.
+        spearman: rank correlation with y; nothing where one of the two does not vary.
         mean_absolute_error: in units of y.
     """
 
@@ -150,7 +161,7 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
     mean_absolute_error: float
 
 
-class Support(msgspec.Struct, frozen=True, kw_only=True):
+class Support(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How close to each other the designs are that an oracle was trained on.
 
     Attributes:
@@ -162,7 +173,7 @@ class Support(msgspec.Struct, frozen=True, kw_only=True):
     distances: Annotated[tuple[float, ...], msgspec.Meta(min_length=101, max_length=101)]
 
 
-class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
+class HeldOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How an oracle does on rows it was not trained on.
 
     Attributes:
@@ -187,7 +198,7 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
     by_distance: tuple[Band, ...] = ()
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A measured figure that says what an oracle is worth, in words that stand alone.
 
     Attributes:
@@ -199,30 +210,30 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     value: float
 
 
-class TableEntry(msgspec.Struct, frozen=True, kw_only=True, tag="table", tag_field="kind"):
-    """The dataset holds the whole domain; the oracle looks designs up in it."""
+class PinnedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file of an oracle's repository, and what it must be."""
 
-    exact: bool = True
-    tolerance: float = 0.0
-    description: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The word in `task.json`."""
-        return "table"
+    file: FilePath
+    sha256: Sha256
 
 
-class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field="kind"):
-    """An ONNX graph from raw designs `x` to raw objective values.
+class OracleEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An oracle of a task: where its files are, what they must be, and how far to trust it.
 
     Attributes:
-        file: path inside `repo`, or inside the dataset folder where `repo` is null.
-        sha256: of the file.
-        repo: the Hub model repository that holds the file; without an owner it belongs to the
-            dataset's, so that a copy of both under another name still fits together.
-        revision: tag, branch or commit of that repository; null is its main branch.
+        kind: what computes: table, onnx, mujoco, training (`mbo_hub.oracles.kinds`).
         exact: this oracle defines the objective.
-        tolerance: largest difference from stored y that an exact oracle may show.
+        file: what computes, where that is a file: path inside `repo`, or inside the dataset folder
+            where there is no `repo`.
+        sha256: of that file.
+        repo: the Hub model repository that holds the oracle's files; without an owner it belongs to
+            the dataset's, so that a copy of both under another name still fits together.
+        revision: tag, branch or commit of that repository; without it, its main branch.
+        golden: the file of designs and the values that they have, to check the oracle with.
+        companions: further files of the repository that belong to it, and their sha256.
+        settings: what else the kind needs to know.
+        tolerance: how far a value of an exact oracle may be off, in units of y: from the stored y,
+            and, where it is computed here, from a golden value.
         held_out: how a learned oracle does on rows that it did not see.
         trained_on: which rows it saw.
         findings: what else was measured of it.
@@ -230,11 +241,15 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
         description: one sentence.
     """
 
-    file: FilePath
-    sha256: Sha256
+    kind: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]*$")]
+    exact: bool = False
+    file: FilePath | None = None
+    sha256: Sha256 | None = None
     repo: Repo | None = None
     revision: Text | None = None
-    exact: bool = False
+    golden: PinnedFile | None = None
+    companions: dict[FilePath, Sha256] = {}
+    settings: dict[str, Any] = {}
     tolerance: float = 0.0
     held_out: HeldOut | None = None
     trained_on: str = ""
@@ -243,79 +258,23 @@ class OnnxEntry(msgspec.Struct, frozen=True, kw_only=True, tag="onnx", tag_field
     description: str = ""
 
     @property
-    def kind(self) -> str:
-        """The word in `task.json`."""
-        return "onnx"
+    def pinned(self) -> dict[str, str]:
+        """The sha256 of each of the oracle's files, by its path in the repository."""
+        own = {} if self.file is None or self.sha256 is None else {self.file: self.sha256}
+        golden = {} if self.golden is None else {self.golden.file: self.golden.sha256}
+        return own | golden | self.companions
+
+    def allowance(self, y: Num[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """How far values computed elsewhere may be from y, (n,): the tolerance, and rounding.
+
+        Runtimes add up in their own orders, which shows in the last bits of a learned oracle; one
+        that is exact may differ by its tolerance only.
+        """
+        rounding = 0.0 if self.exact else ANOTHER_RUNTIME
+        return self.tolerance + rounding * np.abs(np.asarray(y, np.float64))
 
 
-class MujocoEntry(msgspec.Struct, frozen=True, kw_only=True, tag="mujoco", tag_field="kind"):
-    """A robot that mbo_hub itself simulates; others read its golden values.
-
-    Attributes:
-        robot: which one.
-        simulator_sha256: of its model, policy and constants (`oracles.mujoco.oracle.checksum`).
-        made_with: version of MuJoCo that the data were made with.
-        file: path of golden.json inside `repo`: designs and the values they have.
-        sha256: of that file.
-        repo: the Hub model repository that holds the file, as in an OnnxEntry.
-        revision: of that repository.
-        exact: this oracle defines the objective.
-        tolerance: how far a golden value may be off on another machine.
-        description: one sentence.
-    """
-
-    robot: Literal["ant", "dkitty", "hopper"]
-    simulator_sha256: Sha256
-    made_with: Text
-    file: FilePath
-    sha256: Sha256
-    repo: Repo | None = None
-    revision: Text | None = None
-    exact: bool = True
-    tolerance: float = 0.0
-    description: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The word in `task.json`."""
-        return "mujoco"
-
-
-class TrainingEntry(msgspec.Struct, frozen=True, kw_only=True, tag="training", tag_field="kind"):
-    """A network that mbo_hub itself trains on data that come with scikit-learn.
-
-    Attributes:
-        recipe_sha256: of its constants and the version of its code (`oracles.training.RECIPE`).
-        made_with: version of torch that the data were made with.
-        file: path of golden.json inside `repo`: designs and the values they have.
-        sha256: of that file.
-        repo: the Hub model repository that holds the file, as in an OnnxEntry.
-        revision: of that repository.
-        exact: this oracle defines the objective.
-        tolerance: how far a golden value may be off on another machine.
-        description: one sentence.
-    """
-
-    recipe_sha256: Sha256
-    made_with: Text
-    file: FilePath
-    sha256: Sha256
-    repo: Repo | None = None
-    revision: Text | None = None
-    exact: bool = True
-    tolerance: float = 0.0
-    description: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The word in `task.json`."""
-        return "training"
-
-
-OracleEntry = TableEntry | OnnxEntry | MujocoEntry | TrainingEntry
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The content of `task.json`.
 
     Attributes:
@@ -333,6 +292,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         text: the column that writes designs for people, where there is one.
         notation: how that column is to be read, where that is known.
         y_oracle: the oracle whose values stand in the column `y_oracle`, where there is one.
+        extra: further columns, whole numbers, and what they mean.
         files: the data files by path, `data/train.parquet` among them.
     """
 
@@ -343,34 +303,47 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     summary: Text
     space: Sequence | Box
     objective: Objective
-    split: Split | None = None
+    split: SplitRule | None = None
     statistics: Statistics
     source: Source | None = None
     oracles: dict[str, OracleEntry] = {}
     text: str | None = None
     notation: Literal["smiles"] | None = None
     y_oracle: str | None = None
+    extra: dict[str, Text] = {}
     files: dict[FilePath, StoredFile]
 
     def to_json(self) -> bytes:
         """Write `task.json`: indented, fields in the order of the format, newline at the end."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the data, in the order in which they are published."""
+        return layout.columns(
+            self.space,
+            self.objective.name,
+            unit=self.objective.unit,
+            text=self.text,
+            y_oracle=self.y_oracle,
+            extra=self.extra,
+        )
 
-class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `golden.json`: designs, and the value that each ONNX file gives them.
+    def pinned(self, repo: str | None = None) -> dict[str, str]:
+        """Name the files that this version covers.
 
-    Attributes:
-        task: name of the task.
-        version: of its dataset.
-        x: designs, (n, d).
-        y: by file, or by kind of oracle (`mujoco`, `training`), n values.
-    """
+        Args:
+            repo: an oracle's repository, as its entry names it; None is the dataset folder, whose
+                task.json is covered as well, but cannot name itself.
 
-    task: str
-    version: str
-    x: list[list[float]]
-    y: dict[str, list[float]]
+        Returns:
+            The sha256 of each file, by its path.
+        """
+        own = {} if repo else {file: stored.sha256 for file, stored in self.files.items()}
+        for entry in self.oracles.values():
+            if entry.repo == repo:
+                own |= entry.pinned
+        return own
 
 
 class _Format(msgspec.Struct):
@@ -387,7 +360,7 @@ def read(raw: bytes, where: str) -> Manifest:
     Raises:
         UnsupportedFormat: written by a newer mbo_hub.
         InvalidDataset: not JSON, or not of this format; the first violation, with its place.
-            `schema_problems` lists all of them.
+            `mbo validate` lists all of them.
     """
     try:
         written = msgspec.json.decode(raw, type=_Format).format
@@ -412,29 +385,9 @@ def read(raw: bytes, where: str) -> Manifest:
         raise InvalidDataset(
             where, [f"task.json: y_oracle names {manifest.y_oracle!r}, which is no oracle of it"]
         )
-    if "data/train.parquet" not in manifest.files:
-        raise InvalidDataset(where, ["task.json: files has no data/train.parquet"])
+    if layout.TRAIN not in manifest.files:
+        raise InvalidDataset(where, [f"task.json: files has no {layout.TRAIN}"])
     return manifest
-
-
-def read_golden(raw: bytes, where: str) -> Golden:
-    """Parse `golden.json`.
-
-    Raises:
-        InvalidDataset: not of this format.
-    """
-    try:
-        golden = msgspec.json.decode(raw, type=Golden)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidDataset(where, [f"golden.json: {error}"]) from None
-    if len({len(row) for row in golden.x}) != 1:
-        raise InvalidDataset(where, ["golden.json: its designs are none, or of different lengths"])
-    for name, values in golden.y.items():
-        if len(values) != len(golden.x):
-            raise InvalidDataset(
-                where, [f"golden.json: {len(values)} values of {name} for {len(golden.x)} designs"]
-            )
-    return golden
 
 
 def json_schema() -> dict[str, Any]:
@@ -447,25 +400,3 @@ def json_schema() -> dict[str, Any]:
         "title": "mbo-hub task.json",
         **schema,
     }
-
-
-def schema_problems(raw: bytes) -> list[str]:
-    """List every violation of the JSON Schema in the content of a `task.json`.
-
-    Args:
-        raw: content of the file.
-
-    Returns:
-        One sentence each, in the order of the file; empty where there is none.
-    """
-    from jsonschema import Draft202012Validator
-
-    try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return [f"task.json: {error}"]
-    found = Draft202012Validator(json_schema()).iter_errors(document)
-    return [
-        f"task.json: {error.message} - at `{error.json_path}`"
-        for error in sorted(found, key=lambda error: [str(part) for part in error.absolute_path])
-    ]

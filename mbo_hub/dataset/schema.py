@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mbo_hub.arrays import Num
+from mbo_hub.dataset import layout
+from mbo_hub.dataset.layout import Column
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.spaces import Box, Sequence
 
@@ -25,17 +27,17 @@ MOST = 20  # violations of one check that are listed
 
 def frame_schema(
     space: Sequence | Box,
+    columns: tuple[Column, ...],
     *,
     text: str | None = None,
-    y_oracle: bool = False,
     y_between: tuple[float, float] = FINITE,
 ) -> pa.DataFrameSchema:
     """Describe a frame of designs and objective values.
 
     Args:
         space: of the task; x is checked by it.
-        text: the column that writes designs for people; must say the same as x.
-        y_oracle: whether there is a column of the oracle's values.
+        columns: of the dataset, as `mbo_hub.dataset.layout.columns` lists them.
+        text: the one that writes designs for people; of a sequence it must say the same as x.
         y_between: smallest and largest legal y.
     """
     import pandera.polars as pa
@@ -53,26 +55,21 @@ def frame_schema(
         same[legal] = np.array(space.decode(x[legal]), object) == frame[str(text)].to_numpy()[legal]
         return pl.LazyFrame({"same": same})
 
-    low, high = y_between
-    inner = {"i": pl.Int8, "f": pl.Float32}[space.dtype.kind]
-    columns = {
-        "x": pa.Column(
-            pl.Array(inner, space.dim),
-            pa.Check(designs_are_legal, name="design is legal"),
-        ),
-        "y": pa.Column(
-            pl.Float32,
-            pa.Check.in_range(low, high),  # NaN counts as empty, infinities lie outside
-        ),
+    types = {"string": pl.String, "int8": pl.Int8, "int32": pl.Int32, "float32": pl.Float32}
+    rules = {  # NaN counts as empty, infinities lie outside
+        "x": pa.Check(designs_are_legal, name="design is legal"),
+        "y": pa.Check.in_range(*y_between),
+        "y_oracle": pa.Check.in_range(*FINITE),
     }
-    if y_oracle:
-        columns["y_oracle"] = pa.Column(pl.Float32, pa.Check.in_range(*FINITE))
+    described = {}
+    for column in columns:
+        inner = types[column.dtype]
+        kind = inner if column.length is None else pl.Array(inner, column.length)
+        described[column.name] = pa.Column(kind, rules.get(column.name))
     checks = []
-    if text is not None:
-        columns[text] = pa.Column(pl.String)
     if text is not None and isinstance(space, Sequence):
         checks.append(pa.Check(text_says_x, name=f"{text} says the same as x"))
-    return pa.DataFrameSchema(columns, checks=checks, strict=False)
+    return pa.DataFrameSchema(described, checks=checks, strict=False)
 
 
 def split_schema(manifest: Manifest, split: str) -> pa.DataFrameSchema:
@@ -80,14 +77,9 @@ def split_schema(manifest: Manifest, split: str) -> pa.DataFrameSchema:
     statistics = manifest.statistics
     low, high = statistics.y_min, statistics.y_max
     rule = manifest.split
-    if rule is not None and split == "train":
+    if rule is not None and layout.SPLITS[split] == layout.TRAIN:
         low, high = rule.y_low, rule.y_high
-    return frame_schema(
-        manifest.space,
-        text=manifest.text,
-        y_oracle=manifest.y_oracle is not None,
-        y_between=(low, high),
-    )
+    return frame_schema(manifest.space, manifest.columns, text=manifest.text, y_between=(low, high))
 
 
 def problems(frame: pl.DataFrame, schema: pa.DataFrameSchema, where: str) -> list[str]:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from mbo_hub.archive import folders
 from mbo_hub.atomic import write_folder
 from mbo_hub.dataset import figures, manifest, parquet, schema
-from mbo_hub.dataset.manifest import OnnxEntry
+from mbo_hub.dataset.layout import DECLARATION, TEST, TRAIN
 from mbo_hub.errors import IntegrityError, InvalidDataset, InvalidFile, UnknownTask
-from mbo_hub.loader import TEST, TRAIN
 from mbo_hub.making import sources
 from mbo_hub.oracles import Oracle
-from mbo_hub.oracles.onnx import OnnxOracle
+from mbo_hub.oracles.kinds import XY, Deposit, open_oracle
 from mbo_hub.tasks.spec import Download, TaskSpec
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def assemble(spec: TaskSpec, raw: bytes, oracle: Oracle | None) -> dict[str, byt
 
 
 def _validate(spec: TaskSpec, frame: pl.DataFrame, *, labelled: bool) -> None:
-    wanted = schema.frame_schema(spec.space, text=spec.text, y_oracle=labelled)
+    wanted = schema.frame_schema(spec.space, spec.columns(labelled=labelled), text=spec.text)
     found = schema.problems(frame, wanted, spec.name)
     if found:
         raise InvalidDataset(spec.name, found)
@@ -112,7 +111,7 @@ def build_in_cache(
     if spec.embedded or not isinstance(spec.raw, Download):
         raise UnknownTask(f"the data of {name!r} are part of the package; nothing is to be built")
     card, target = folders.embedded(name), folders.built(name).path
-    declaration = card.read("task.json", folders.pins()[name]["sha256"])
+    declaration = card.read(DECLARATION, folders.pins()[name]["sha256"])
     declared = manifest.read(declaration, str(card))
     if _holds(target, declaration, declared):
         return target
@@ -141,7 +140,7 @@ def build_in_cache(
 
 def _holds(folder: Path, declaration: bytes, declared: manifest.Manifest) -> bool:
     """Tell whether a folder has this task.json and all values that it declares."""
-    said = folder / "task.json"
+    said = folder / DECLARATION
     return (
         said.is_file()
         and said.read_bytes() == declaration
@@ -158,8 +157,8 @@ def _labeller(spec: TaskSpec, declared: manifest.Manifest) -> Oracle | None:
     if declared.y_oracle is None:
         return None
     entry = declared.oracles[declared.y_oracle]
-    if not isinstance(entry, OnnxEntry):
-        raise TypeError(f"{spec.name}: only an ONNX oracle can label data where they are built")
-    place = folders.embedded_oracle(spec.name)
-    model = place.read(entry.file, entry.sha256)
-    return OnnxOracle(spec.space, model, f"{place}/{entry.file}", exact=entry.exact)
+
+    def no_rows() -> XY:
+        raise TypeError(f"{spec.name}: an oracle that needs the data cannot label them")
+
+    return open_oracle(Deposit(folders.embedded(spec.name), declared, entry, no_rows))

@@ -7,10 +7,9 @@ derives from the declaration and the files of the first two).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,46 +20,31 @@ from mbo_hub.archive import folders
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import figures, parquet
+from mbo_hub.dataset.layout import CARD, DECLARATION, TEST, TRAIN
 from mbo_hub.dataset.manifest import (
     FORMAT,
-    Finding,
-    Golden,
-    HeldOut,
     Manifest,
-    MujocoEntry,
-    OnnxEntry,
     OracleEntry,
-    Split,
+    SplitRule,
     Statistics,
     StoredFile,
-    Support,
-    TableEntry,
-    TrainingEntry,
     json_schema,
     read,
 )
 from mbo_hub.errors import InvalidFile
-from mbo_hub.loader import TEST, TRAIN
-from mbo_hub.making import cards, sources
+from mbo_hub.making import cards, forests, sources
 from mbo_hub.making.assembly import assemble, split
 from mbo_hub.making.croissant import croissant
-from mbo_hub.making.forests import GOLDEN, make, policy_model
-from mbo_hub.oracles.digits import RECIPE, objective
-from mbo_hub.oracles.mujoco.oracle import checksum
-from mbo_hub.oracles.onnx import OnnxOracle
-from mbo_hub.tasks.spec import (
-    Forest,
-    Model,
-    Simulator,
-    Table,
-    TableGraph,
-    TaskSpec,
-    Trained,
-    Trainer,
-)
+from mbo_hub.oracles import golden
+from mbo_hub.oracles.golden import Golden
+from mbo_hub.oracles.onnx import Forest, NetworkGraph, OnnxOracle, OnnxSpec, TableGraph
+from mbo_hub.spaces import Box, Sequence
+from mbo_hub.tasks.spec import OracleValues, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from mbo_hub.oracles.mujoco.rollout import Network
 
 __all__ = [
     "documents",
@@ -72,9 +56,6 @@ __all__ = [
     "write_oracles",
 ]
 
-GOLDEN_FILE = "golden.json"
-POLICY_FILE = "policy.onnx"  # a robot's controller, for other languages; not an oracle
-MADE_WITH = "4.0.0"  # MuJoCo; the robots' data were generated with it
 ROOT = Path(__file__).parents[2]  # of a checkout: building from an installed wheel is not meant
 
 
@@ -101,7 +82,7 @@ def fetch(spec: TaskSpec, raw_dir: Path, root: Path = ROOT) -> bytes:
         InvalidFile: it is not there, and a script of the project makes it.
         DownloadFailed: it is not there, and cannot be downloaded.
     """
-    if not isinstance(spec.raw, Model):
+    if not isinstance(spec.raw, OracleValues):
         return sources.fetch(spec.raw, raw_dir)
     path = oracle_folder(spec.name, root) / spec.raw.file
     if not path.is_file():
@@ -135,16 +116,22 @@ def write_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
     import polars as pl
 
     if spec.y_oracle is not None:
-        kind = spec.oracles[spec.y_oracle]
-        if not isinstance(kind, Forest):
-            raise TypeError(f"{spec.name}: only a forest can label data that it is trained on")
+        kind = _labeller(spec)
         path = oracle_folder(spec.name, root) / kind.file
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             # Visible rows first, as they are read later: a forest depends on their order.
             rows = pl.concat(split(spec, spec.build(raw)))
-            write_file(path, make(spec, kind, rows).model)
+            write_file(path, forests.make(spec, kind, rows).model)
     return _write_changed(_data(spec, raw, root))
+
+
+def _labeller(spec: TaskSpec) -> Forest:
+    """The declaration of the oracle whose values stand beside y."""
+    kind = spec.oracles[str(spec.y_oracle)]
+    if not isinstance(kind, Forest):
+        raise TypeError(f"{spec.name}: only a forest can label data that it is trained on")
+    return kind
 
 
 def outdated_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
@@ -155,9 +142,9 @@ def outdated_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
 def _data(spec: TaskSpec, raw: bytes, root: Path) -> dict[Path, bytes]:
     oracle = None
     if spec.y_oracle is not None:
-        file = getattr(spec.oracles[spec.y_oracle], "file", "")
-        model = (oracle_folder(spec.name, root) / file).read_bytes()
-        oracle = OnnxOracle(spec.space, model, file, exact=False)
+        kind = _labeller(spec)
+        model = (oracle_folder(spec.name, root) / kind.file).read_bytes()
+        oracle = OnnxOracle(spec.space, model, kind.file, exact=kind.exact)
     folder = data_folder(spec, root)
     return {folder / file: content for file, content in assemble(spec, raw, oracle).items()}
 
@@ -203,6 +190,40 @@ def read_frame(spec: TaskSpec, root: Path = ROOT) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(folder / f) for f in (TRAIN, TEST) if (folder / f).is_file()])
 
 
+@dataclass(frozen=True, eq=False)
+class Workbench:
+    """What a task's oracles are made on (`mbo_hub.oracles.kinds.Bench`).
+
+    Attributes:
+        spec: of the task.
+        frame: all rows of its data, visible ones first.
+        folder: of its oracles.
+        golden: designs whose values will be published, (m, d).
+    """
+
+    spec: TaskSpec
+    frame: pl.DataFrame
+    folder: Path
+    golden: Num[np.ndarray, "m d"]
+
+    @property
+    def space(self) -> Sequence | Box:
+        """Of the task."""
+        return self.spec.space
+
+    def model(self, spec: OnnxSpec) -> bytes:
+        """Make the ONNX file that a declaration asks for; a trained network's is there already."""
+        if isinstance(spec, NetworkGraph):
+            return (self.folder / spec.file).read_bytes()
+        if isinstance(spec, TableGraph | Forest):
+            return forests.make(self.spec, spec, self.frame).model
+        raise TypeError(f"{type(spec).__name__}: nothing here makes such a file")
+
+    def controller(self, network: Network) -> bytes:
+        """Write a robot's controller as an ONNX file."""
+        return forests.policy_model(network, self.spec.name)
+
+
 def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
     """Make, check and write a task's ONNX oracles and the golden values of all its oracles.
 
@@ -216,47 +237,30 @@ def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:
     Raises:
         OracleUnavailable: what onnxruntime computes is not what was exported.
     """
-    frame = read_frame(spec, root)
-    golden_x = _golden_designs(spec, read_rows(spec, TRAIN, root)[0])
     folder = oracle_folder(spec.name, root)
+    designs = _golden_designs(spec, read_rows(spec, TRAIN, root)[0])
+    bench = Workbench(spec, read_frame(spec, root), folder, designs)
     files: dict[Path, bytes] = {}
-    golden: dict[str, list[float]] = {}
+    values: dict[str, list[float]] = {}
     for kind in spec.oracles.values():
-        if isinstance(kind, Simulator):
-            golden["mujoco"] = _short(_simulate(kind, golden_x))
-            robot = import_module(f"mbo_hub.oracles.mujoco.{kind.robot}")
-            if hasattr(robot, "policy"):
-                files[folder / POLICY_FILE] = policy_model(robot.policy(), spec.name)
-        elif isinstance(kind, Trainer):
-            golden["training"] = _short(objective(golden_x, processes=os.cpu_count() or 1))
-        elif not isinstance(kind, Table):
-            if isinstance(kind, Trained):
-                model = (folder / kind.file).read_bytes()
-            else:
-                model = make(spec, kind, frame).model
-            files[folder / kind.file] = model
-            oracle = OnnxOracle(spec.space, model, kind.file, exact=False)
-            golden[kind.file] = _short(oracle(golden_x))
-    x = [_short(row) for row in golden_x]
-    document = Golden(task=spec.name, version=spec.version, x=x, y=golden)
-    files[folder / GOLDEN_FILE] = msgspec.json.encode(document) + b"\n"
+        made = kind.make(bench)
+        files |= {folder / file: content for file, content in made.files.items()}
+        if made.golden is not None:
+            values[kind.key] = _short(made.golden)
+    x = [_short(row) for row in designs]
+    document = Golden(task=spec.name, version=spec.version, x=x, y=values)
+    files[folder / golden.FILE] = document.to_json()
     return _write_changed(files)
 
 
 def _golden_designs(spec: TaskSpec, visible: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "m d"]:
     """Choose the designs whose values are published: half visible, half drawn from the space."""
-    half = GOLDEN // 2
+    half = golden.COUNT // 2
     spread = np.linspace(0, len(visible) - 1, half).round().astype(int)
     drawn = spec.space.sample(4 * half, rng=0)
     for kind in spec.oracles.values():
-        if isinstance(kind, Simulator):  # which may find a legal design that is no robot
-            drawn = drawn[np.isfinite(_simulate(kind, drawn))]
+        drawn = drawn[kind.scorable(drawn)]
     return np.concatenate([visible[spread], drawn[:half]])
-
-
-def _simulate(kind: Simulator, designs: Num[np.ndarray, "n d"]) -> Float32[np.ndarray, " n"]:
-    robot = import_module(f"mbo_hub.oracles.mujoco.{kind.robot}")
-    return np.asarray(robot.objective(designs, threads=os.cpu_count() or 1), np.float32)
 
 
 def _short(values: Num[np.ndarray, " n"]) -> list[float]:
@@ -274,7 +278,7 @@ def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
         figures, split, files = _measured(spec, root)
     else:
         folder = dataset_folder(spec.name, root)
-        said = read((folder / "task.json").read_bytes(), str(folder))
+        said = read((folder / DECLARATION).read_bytes(), str(folder))
         figures, split, files = said.statistics, said.split, said.files
     return Manifest(
         format=FORMAT,
@@ -287,10 +291,11 @@ def measure(spec: TaskSpec, root: Path = ROOT) -> Manifest:
         split=split,
         statistics=figures,
         source=spec.source,
-        oracles={name: _entry(spec, name, root) for name in spec.oracles},
+        oracles=_entries(spec, root),
         text=spec.text,
         notation=spec.notation,
         y_oracle=spec.y_oracle,
+        extra=dict(spec.extra),
         files=files,
     )
 
@@ -300,7 +305,9 @@ def has_data(spec: TaskSpec, root: Path = ROOT) -> bool:
     return spec.embedded or (data_folder(spec, root) / TRAIN).is_file()
 
 
-def _measured(spec: TaskSpec, root: Path) -> tuple[Statistics, Split | None, dict[str, StoredFile]]:
+def _measured(
+    spec: TaskSpec, root: Path
+) -> tuple[Statistics, SplitRule | None, dict[str, StoredFile]]:
     """Measure a task's parquet files."""
     x, y, visible = _all_rows(spec, root)
     files = {}
@@ -318,51 +325,17 @@ def _measured(spec: TaskSpec, root: Path) -> tuple[Statistics, Split | None, dic
     return figures.measure(x[:visible], y[:visible], y[visible:]), rule, files
 
 
-def _entry(spec: TaskSpec, name: str, root: Path) -> OracleEntry:
-    kind = spec.oracles[name]
-    if isinstance(kind, Table):
-        return TableEntry(description=kind.description)
+def _entries(spec: TaskSpec, root: Path) -> dict[str, OracleEntry]:
+    """Write the entries of a task's oracles from their declarations and files."""
     folder = oracle_folder(spec.name, root)
     repo, revision = f"{spec.name}-oracle", f"v{spec.version}"
-    if isinstance(kind, Simulator):
-        return MujocoEntry(
-            robot=kind.robot,
-            simulator_sha256=checksum(import_module(f"mbo_hub.oracles.mujoco.{kind.robot}")),
-            made_with=MADE_WITH,
-            file=GOLDEN_FILE,
-            sha256=sha256((folder / GOLDEN_FILE).read_bytes()).hexdigest(),
-            repo=repo,
-            revision=revision,
-            tolerance=kind.tolerance,
-            description=kind.description,
-        )
-    if isinstance(kind, Trainer):
-        return TrainingEntry(
-            recipe_sha256=RECIPE.sha256,
-            made_with=kind.made_with,
-            file=GOLDEN_FILE,
-            sha256=sha256((folder / GOLDEN_FILE).read_bytes()).hexdigest(),
-            repo=repo,
-            revision=revision,
-            tolerance=kind.tolerance,
-            description=kind.description,
-        )
-    raw = (folder / kind.file).read_bytes()
-    metadata = OnnxOracle(spec.space, raw, kind.file, exact=False).metadata
-    held_out, support = metadata.get("mbo.held_out"), metadata.get("mbo.support")
-    findings = msgspec.json.decode(metadata.get("mbo.findings", "[]"), type=tuple[Finding, ...])
-    return OnnxEntry(
-        file=kind.file,
-        sha256=sha256(raw).hexdigest(),
-        repo=repo,
-        revision=revision,
-        exact=isinstance(kind, Trained | TableGraph),
-        held_out=None if held_out is None else msgspec.json.decode(held_out, type=HeldOut),
-        trained_on=metadata.get("mbo.trained_on", ""),
-        findings=findings,
-        support=None if support is None else msgspec.json.decode(support, type=Support),
-        description=kind.description,
-    )
+
+    def read(file: str) -> bytes:
+        return (folder / file).read_bytes()
+
+    return {
+        name: kind.entry(spec.space, repo, revision, read) for name, kind in spec.oracles.items()
+    }
 
 
 def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, bytes]:
@@ -383,20 +356,19 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
         manifests.append(manifest)
         declared = manifest.to_json()
         folder = dataset_folder(spec.name, root)
-        files[folder / "task.json"] = declared
-        files[folder / "README.md"] = cards.dataset_card(spec, manifest).encode()
+        files[folder / DECLARATION] = declared
+        files[folder / CARD] = cards.dataset_card(spec, manifest).encode()
         files[folder / "croissant.json"] = croissant(spec, manifest).encode()
         if has_data(spec, root):
             _, y, visible = _all_rows(spec, root)
             files[folder / "y.png"] = cards.histogram(manifest, y, y[:visible])
         for name, png in cards.trust_plots(manifest).items():
             files[oracle_folder(spec.name, root) / f"{name}.png"] = png
-        files[oracle_folder(spec.name, root) / "README.md"] = cards.oracle_card(
-            spec,
-            manifest,
-            _sizes(manifest, oracle_folder(spec.name, root)),
-            has_policy=(oracle_folder(spec.name, root) / POLICY_FILE).is_file(),
-        ).encode()
+        shelf = oracle_folder(spec.name, root)
+        sizes = {
+            file: (shelf / file).stat().st_size for file in manifest.pinned(f"{spec.name}-oracle")
+        }
+        files[shelf / CARD] = cards.oracle_card(spec, manifest, sizes).encode()
         pins[spec.name] = {"version": spec.version, "sha256": sha256(declared).hexdigest()}
     package = root / "mbo_hub"
     files[package / "archive" / "pins.json"] = (
@@ -410,14 +382,6 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
     if readme.is_file():
         files[readme] = cards.with_table(readme.read_text("utf-8"), manifests).encode()
     return files
-
-
-def _sizes(manifest: Manifest, folder: Path) -> dict[str, int]:
-    return {
-        name: (folder / entry.file).stat().st_size
-        for name, entry in manifest.oracles.items()
-        if isinstance(entry, OnnxEntry)
-    }
 
 
 def outdated(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> list[Path]:

@@ -14,17 +14,21 @@ import numpy as np
 
 from mbo_hub.archive.folders import ORG
 from mbo_hub.arrays import Float32
-from mbo_hub.dataset.manifest import Band, HeldOut, Manifest, OnnxEntry, OracleEntry
-from mbo_hub.making.forests import GOLDEN
+from mbo_hub.dataset.layout import Column, split_of
+from mbo_hub.dataset.manifest import Band, HeldOut, Manifest, OracleEntry
+from mbo_hub.oracles import golden
+from mbo_hub.oracles.kinds import kind_of
 from mbo_hub.publishing import metadata
 from mbo_hub.spaces import Sequence
-from mbo_hub.tasks.spec import Simulator, TaskSpec, Trainer
+from mbo_hub.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["dataset_card", "histogram", "oracle_card", "plotted_data", "trust_plots", "with_table"]
 
+# Where links lead from a page that is read elsewhere, too: README.md is the first page on PyPI.
+REPOSITORY = "https://github.com/mbo-hub/mbo-hub/blob/main"
 TABLE = re.compile(r"(<!-- tasks: generated -->\n).*?(<!-- /tasks -->)", re.DOTALL)
 
 
@@ -59,7 +63,7 @@ def _size_category(rows: int) -> str:
 def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
     """Write the README.md of a dataset repository: YAML metadata and text."""
     sizes = {file: entry.arrow_bytes or 0 for file, entry in manifest.files.items()}
-    splits = {file: file.removeprefix("data/").removesuffix(".parquet") for file in manifest.files}
+    splits = {file: split_of(file) for file in manifest.files}
     meta = {
         "license": spec.source.license.lower(),
         "pretty_name": spec.title,
@@ -81,7 +85,7 @@ def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
             }
         ],
         "dataset_info": {
-            "features": _features(spec),
+            "features": [_feature(column) for column in manifest.columns],
             "splits": [
                 {"name": s, "num_bytes": sizes[file], "num_examples": manifest.files[file].rows}
                 for file, s in splits.items()
@@ -93,35 +97,20 @@ def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
     return _render("dataset_card.md", spec, manifest, meta)
 
 
-def _features(spec: TaskSpec) -> list[dict[str, Any]]:
-    """The columns in the words of `datasets`."""
-    space = spec.space
-    text = [{"name": spec.text, "dtype": "string"}] if spec.text else []
-    return [
-        *text,
-        {"name": "x", "list": str(space.dtype), "length": space.dim},
-        {"name": "y", "dtype": "float32"},
-        *({"name": name, "dtype": kind} for name, kind, _ in _more_columns(spec)),
-    ]
+def _feature(column: Column) -> dict[str, Any]:
+    """A column in the words of `datasets`."""
+    if column.length is None:
+        return {"name": column.name, "dtype": column.dtype}
+    return {"name": column.name, "list": column.dtype, "length": column.length}
 
 
-def _more_columns(spec: TaskSpec) -> list[tuple[str, str, str]]:
-    """Name, type and meaning of the columns behind x and y."""
-    what = f"what the oracle `{spec.y_oracle}` gives for the design, in the unit of y"
-    labels = [("y_oracle", "float32", what)] if spec.y_oracle else []
-    return [*labels, *((name, "int32", meaning) for name, meaning in spec.extra.items())]
-
-
-def oracle_card(
-    spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int], *, has_policy: bool
-) -> str:
+def oracle_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) -> str:
     """Write the README.md of an oracle repository.
 
     Args:
         spec: of the task.
         manifest: of the task.
-        sizes: bytes of each ONNX oracle's file, by the oracle's name.
-        has_policy: whether a robot's controller lies beside the oracles.
+        sizes: bytes of each file of the repository.
     """
     meta: dict[str, Any] = {
         "license": "apache-2.0",
@@ -133,13 +122,11 @@ def oracle_card(
     results = [
         _result(spec, name, entry.held_out)
         for name, entry in manifest.oracles.items()
-        if isinstance(entry, OnnxEntry) and entry.held_out is not None
+        if entry.held_out is not None
     ]
     if results:
         meta["model-index"] = [{"name": f"{spec.name}-oracle", "results": results}]
-    return _render(
-        "oracle_card.md", spec, manifest, meta, sizes=sizes, golden=GOLDEN, has_policy=has_policy
-    )
+    return _render("oracle_card.md", spec, manifest, meta, sizes=sizes, golden=golden.COUNT)
 
 
 def _result(spec: TaskSpec, name: str, held_out: HeldOut) -> dict[str, Any]:
@@ -166,8 +153,7 @@ def _result(spec: TaskSpec, name: str, held_out: HeldOut) -> dict[str, Any]:
 def _render(
     template: str, spec: TaskSpec, manifest: Manifest, meta: dict[str, Any], **extra: object
 ) -> str:
-    onnx = {n: e for n, e in manifest.oracles.items() if isinstance(e, OnnxEntry)}
-    example = spec.space.decode(_example(spec))[0]
+    kinds = spec.oracles.values()
     return _environment().get_template(template).render(
         yaml=metadata.dump(meta),
         spec=spec,
@@ -175,34 +161,28 @@ def _render(
         statistics=manifest.statistics,
         is_sequence=isinstance(spec.space, Sequence),
         repo=f"{ORG}/{spec.name}",
-        onnx=onnx,
-        columns=_columns(spec),
+        onnx={n: e for n, e in manifest.oracles.items() if e.kind == "onnx"},
+        columns=manifest.columns,
         example_x=_example(spec)[0].tolist() if isinstance(spec.space, Sequence) else None,
-        example=example,
-        origin=type(spec.raw).__name__,
-        simulated=any(isinstance(o, Simulator) for o in spec.oracles.values()),
-        trained=any(isinstance(o, Trainer) for o in spec.oracles.values()),
-        label=spec.oracles[spec.y_oracle] if spec.y_oracle else None,
+        example=spec.space.decode(_example(spec))[0],
+        at_once=_answers_at_once(manifest),
+        origin=spec.raw.words(spec.name, f"{ORG}/{spec.name}"),
+        on_use=[words for kind in kinds if (words := kind.words_on_use(spec.name))],
+        on_files=[words for kind in kinds if (words := kind.words_on_files())],
+        label=spec.y_oracle,
         **extra,
     )  # fmt: skip
 
 
+def _answers_at_once(manifest: Manifest) -> str | None:
+    """Name the oracle for an example, where the task's own takes seconds for a design."""
+    quick = [name for name, entry in manifest.oracles.items() if kind_of(entry).affordable >= 10]
+    own = next(iter(manifest.oracles))
+    return None if own in quick else quick[0]
+
+
 def _example(spec: TaskSpec) -> Any:
     return spec.space.sample(1, rng=0)
-
-
-def _columns(spec: TaskSpec) -> list[tuple[str, str, str]]:
-    """Name, type and meaning of each published column."""
-    space = spec.space
-    what = "tokens" if isinstance(space, Sequence) else "values"
-    unit = f" ({spec.objective.unit})" if spec.objective.unit else ""
-    text = [(spec.text, "string", "the design, written for people")] if spec.text else []
-    return [
-        *text,
-        ("x", f"list of {space.dim} {space.dtype}", f"the design, as {what}"),
-        ("y", "float32", f"{spec.objective.name}{unit}, larger is better"),
-        *_more_columns(spec),
-    ]
 
 
 def histogram(
@@ -256,7 +236,7 @@ def trust_plots(manifest: Manifest) -> dict[str, bytes]:
 
     plots = {}
     for name, entry in manifest.oracles.items():
-        held = getattr(entry, "held_out", None)
+        held = entry.held_out
         if held is None or not held.by_distance:
             continue
         figure = Figure(figsize=(6.4, 3.0), layout="constrained")
@@ -305,10 +285,9 @@ def oracle_summary(entry: OracleEntry) -> str:
     """Say in a few words what an oracle is: kind, and exact or how well it does."""
     if entry.exact:
         return f"{entry.kind}, exact"
-    rho = "" if not isinstance(entry, OnnxEntry) or entry.held_out is None else (
-        f", held-out Spearman {entry.held_out.spearman:.3f}"
-    )  # fmt: skip
-    return f"{entry.kind}{rho}"
+    if entry.held_out is None:
+        return entry.kind
+    return f"{entry.kind}, held-out Spearman {entry.held_out.spearman:.3f}"
 
 
 def with_table(readme: str, manifests: list[Manifest]) -> str:
@@ -320,12 +299,11 @@ def with_table(readme: str, manifests: list[Manifest]) -> str:
     for task in manifests:
         s = task.statistics
         kinds = "; ".join(f"`{name}`: {oracle_summary(e)}" for name, e in task.oracles.items())
-        score = (s.best_visible - s.y_min) / (s.y_max - s.y_min)
         unit = f" ({task.objective.unit})" if task.objective.unit else ""
         lines.append(
-            f"| [`{task.name}`](dataset_cards/{task.name}/README.md) {task.title} | "
+            f"| [`{task.name}`]({REPOSITORY}/dataset_cards/{task.name}/README.md) {task.title} | "
             f"{s.visible:,} / {s.rows:,} × {task.space.dim} | {task.objective.name}{unit} | "
-            f"{score:.3f} | {kinds} |"
+            f"{s.score(s.best_visible):.3f} | {kinds} |"
         )
     table = "\n".join(lines) + "\n"
     return TABLE.sub(lambda match: match.group(1) + table + match.group(2), readme)

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from mbo_hub.archive.folders import ORG
+from mbo_hub.dataset.layout import TRAIN, Column, split_of
 from mbo_hub.dataset.manifest import Manifest
-from mbo_hub.spaces import Sequence
 from mbo_hub.tasks.spec import TaskSpec
 
 __all__ = ["croissant"]
@@ -31,6 +31,9 @@ CONTEXT: dict[str, Any] = {
     "examples": {"@id": "cr:examples", "@type": "@json"},
     **{name: f"cr:{name}" for name in _CR.split()},
 }
+
+
+_TYPES = {"string": "sc:Text", "int8": "sc:Integer", "int32": "sc:Integer", "float32": "sc:Float"}
 
 
 def croissant(spec: TaskSpec, manifest: Manifest) -> str:
@@ -61,39 +64,33 @@ def croissant(spec: TaskSpec, manifest: Manifest) -> str:
             }
             for file, entry in manifest.files.items()
         ],
-        "recordSet": [_records(spec, file) for file in manifest.files],
+        "recordSet": [_records(manifest, file) for file in manifest.files],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _records(spec: TaskSpec, file: str) -> dict[str, Any]:
-    split = file.removeprefix("data/").removesuffix(".parquet")
-    whole = isinstance(spec.space, Sequence)
-    columns: list[tuple[str, str, dict[str, Any]]] = [
-        ("x", "sc:Integer" if whole else "sc:Float",
-         {"isArray": True, "arrayShape": str(spec.space.dim), "description": "the design"}),
-        ("y", "sc:Float", {"description": f"{spec.objective.name}, larger is better"}),
-    ]  # fmt: skip
-    if spec.y_oracle is not None:
-        what = f"value of the oracle {spec.y_oracle} for the design"
-        columns.append(("y_oracle", "sc:Float", {"description": what}))
-    columns += [(name, "sc:Integer", {"description": what}) for name, what in spec.extra.items()]
-    if spec.text is not None:
-        columns.insert(0, (spec.text, "sc:Text", {"description": "the design, written for people"}))
+def _records(manifest: Manifest, file: str) -> dict[str, Any]:
+    split = split_of(file)
     return {
         "@type": "cr:RecordSet",
         "@id": split,
         "name": split,
-        "description": "visible designs" if split == "train" else "hidden designs",
+        "description": "visible designs" if file == TRAIN else "hidden designs",
         "field": [
             {
                 "@type": "cr:Field",
-                "@id": f"{split}/{name}",
-                "name": name,
-                "dataType": kind,
-                **extra,
-                "source": {"fileObject": {"@id": file}, "extract": {"column": name}},
+                "@id": f"{split}/{column.name}",
+                "name": column.name,
+                "dataType": _TYPES[column.dtype],
+                **_shape(column),
+                "description": column.meaning,
+                "source": {"fileObject": {"@id": file}, "extract": {"column": column.name}},
             }
-            for name, kind, extra in columns
+            for column in manifest.columns
         ],
     }
+
+
+def _shape(column: Column) -> dict[str, Any]:
+    """How many values a cell has, where it has several."""
+    return {} if column.length is None else {"isArray": True, "arrayShape": str(column.length)}

@@ -20,11 +20,11 @@ from mbo_hub.dataset.schema import matrix
 from mbo_hub.errors import OracleUnavailable
 from mbo_hub.making import atom_pairs
 from mbo_hub.offline import Affine
-from mbo_hub.oracles.onnx import OnnxOracle
+from mbo_hub.oracles.onnx import Forest, OnnxOracle, TableGraph
 from mbo_hub.oracles.table import TableOracle
 from mbo_hub.scoring import trust
 from mbo_hub.spaces import Box, Sequence
-from mbo_hub.tasks.spec import Forest, TableGraph, TaskSpec
+from mbo_hub.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -455,7 +455,7 @@ def train_forest(
 def _fit(kind: Forest, features: Float32[np.ndarray, "n f"], y: Float32[np.ndarray, " n"]) -> Any:
     from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
-    make_forest = {"random": RandomForestRegressor, "extra": ExtraTreesRegressor}[kind.kind]
+    make_forest = {"random": RandomForestRegressor, "extra": ExtraTreesRegressor}[kind.method]
     forest = make_forest(
         kind.trees,
         max_leaf_nodes=kind.leaves,
@@ -638,7 +638,7 @@ def _bands(
     for trial in trials:
         known = x[~trial.held]
         rows = _distinct(x, trial.held)
-        apart = trust.nearest(space, x[rows], np.unique(known, axis=0), scale)
+        apart = space.nearest(x[rows], np.unique(known, axis=0), scale)
         distances.append(apart)
         percentiles.append(trust.percentiles(trust.measure(space, known, scale), apart))
     far = np.concatenate(percentiles)

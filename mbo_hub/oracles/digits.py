@@ -23,12 +23,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from hashlib import sha256
 from importlib import metadata
 from importlib.util import find_spec
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from threading import Thread
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
@@ -36,18 +37,20 @@ import numpy as np
 from mbo_hub import spaces
 from mbo_hub.arrays import Float32, Float64, Int, Num
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.oracles.golden import Agreement, Check, compare
-from mbo_hub.oracles.progress import telling
+from mbo_hub.oracles.golden import CheckedOracle
+from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
 from mbo_hub.oracles.protocol import Fingerprint
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "KIND",
     "RECIPE",
     "SPACE",
+    "DigitTraining",
+    "Outcome",
     "Recipe",
-    "Trained",
     "TrainingOracle",
     "accuracy",
     "objective",
@@ -109,11 +112,8 @@ CHECKED = 3  # golden designs that are trained before the first score: some seco
 PIXELS = 8  # side of a digit
 STEM = 3  # kernel size of the first convolution
 
-_checked: dict[tuple[str, str], Check] = {}
-_checking = Lock()
 
-
-class Trained(NamedTuple):
+class Outcome(NamedTuple):
     """What came of training a design.
 
     Attributes:
@@ -280,7 +280,7 @@ class _Network:
         return torch.baddbmm(self.head_bias, pooled, self.head)
 
 
-def train(design: Sequence[int], seeds: Sequence[int] = RECIPE.seeds) -> Trained:
+def train(design: Sequence[int], seeds: Sequence[int] = RECIPE.seeds) -> Outcome:
     """Train the network of a design once with each seed, and test it.
 
     Args:
@@ -313,7 +313,7 @@ def train(design: Sequence[int], seeds: Sequence[int] = RECIPE.seeds) -> Trained
         with torch.no_grad():
             logits = network(digits.test_x.expand(len(seeds), -1, -1))
             right = (logits.argmax(2) == digits.test_y).sum(1)
-    return Trained(tuple(right.tolist()), time.perf_counter() - started)
+    return Outcome(tuple(right.tolist()), time.perf_counter() - started)
 
 
 @contextmanager
@@ -335,7 +335,7 @@ def train_all(
     *,
     processes: int,
     seeds: Sequence[int] = RECIPE.seeds,
-) -> Iterator[tuple[int, Trained]]:
+) -> Iterator[tuple[int, Outcome]]:
     """Train the networks of many designs, in processes of their own if there are several.
 
     A process lives as long as the iterator does. It ends by itself when this one is gone, whatever
@@ -361,7 +361,7 @@ def train_all(
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for row in range(len(designs)):
         waiting.put(row)
-    done: queue.SimpleQueue[tuple[int, Trained] | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, Outcome] | None] = queue.SimpleQueue()
     workers: list[subprocess.Popen[str]] = []
     threads: list[Thread] = []
     try:
@@ -408,7 +408,7 @@ def _feed(
     designs: Sequence[Sequence[int]],
     seeds: Sequence[int],
     waiting: queue.SimpleQueue[int],
-    done: queue.SimpleQueue[tuple[int, Trained] | None],
+    done: queue.SimpleQueue[tuple[int, Outcome] | None],
 ) -> None:
     """Give a process one design after the other until none waits or it is gone."""
     while True:
@@ -428,7 +428,7 @@ def _feed(
             done.put(None)
             return
         right, seconds = json.loads(answer)
-        done.put((row, Trained(tuple(right), seconds)))
+        done.put((row, Outcome(tuple(right), seconds)))
 
 
 def _serve() -> None:
@@ -461,43 +461,41 @@ def objective(
     return values[rows.reshape(-1)]
 
 
-class TrainingOracle:
+class TrainingOracle(CheckedOracle):
     """Scores designs by training their networks on digits.
 
     torch is not loaded before the first use, and, with more than one process and design, not in
     this process at all. The first score in a process trains some golden designs again.
 
     Args:
-        golden_designs: legal designs, (m, 64), whose values are known; `CHECKED` are trained.
-        golden_values: the accuracies that the task's maintainers found, (m,) float32, %.
+        designs: golden designs, (m, 64); `CHECKED` of them are trained.
+        values: the accuracies that the task's maintainers found, (m,) float32, %.
         tolerance: how far one of them may be off here, in percentage points.
         made_with: version of torch that they were found with, e.g. "2.13.0".
         processes: that share the designs; None takes all cores. Never changes a value.
-        progress: called now and then with the numbers of designs done and of all; None draws a bar
-            to stderr if that is a terminal and it takes more than two seconds.
+        progress: as of every `CheckedOracle`.
     """
-
-    exact = True
 
     def __init__(
         self,
-        golden_designs: Any,
-        golden_values: Any,
+        designs: Any,
+        values: Any,
         *,
         tolerance: float,
         made_with: str,
         processes: int | None = None,
         progress: Callable[[float, int], object] | None = None,
     ) -> None:
-        self.tolerance = tolerance
-        self.made_with = made_with
+        designs, values = np.asarray(designs), np.asarray(values, np.float32)
+        checked = min(CHECKED, len(values))
+        rows = np.unique(np.linspace(0, len(values) - 1, checked).astype(int))
+        super().__init__("nas", SPACE, designs[rows], values[rows], tolerance=tolerance,
+                         made_with=made_with, progress=progress)  # fmt: skip
         self.processes = processes or os.cpu_count() or 1
-        self.progress = progress
-        designs, values = np.asarray(golden_designs), np.asarray(golden_values, np.float32)
-        if not len(values):
-            raise ValueError("the oracle of 'nas' needs golden values to be checked with")
-        rows = np.unique(np.linspace(0, len(values) - 1, CHECKED).astype(int))
-        self._golden_designs, self._golden_values = designs[rows], values[rows]
+
+    def require(self) -> None:
+        """See that torch and scikit-learn are there."""
+        require()
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -511,58 +509,84 @@ class TrainingOracle:
             kind="training", sha256=RECIPE.sha256, runtime=f"torch {metadata.version('torch')}"
         )
 
-    @property
-    def agreement(self) -> Agreement:
-        """How golden values come out here: "exact" to the bit, or "compatible" within tolerance.
+    _doing = "training"
 
-        Computed once in a process.
+    def _compute(
+        self, legal: Num[np.ndarray, "n d"], progress: Callable[[float], object]
+    ) -> Float32[np.ndarray, " n"]:
+        return objective(legal, processes=self.processes, progress=progress)
 
-        Raises:
-            OracleUnavailable: one of them is off by more than the tolerance, or torch or
-                scikit-learn is missing.
-        """
-        golden = self._golden_designs.tobytes() + self._golden_values.tobytes()
-        key = (sha256(golden).hexdigest(), repr(self.tolerance))
-        with _checking:
-            if key not in _checked:
-                _checked[key] = self._check()
-        found = _checked[key]
-        if found.problem:
-            raise OracleUnavailable(found.problem)
-        return found.agreement
-
-    def _check(self) -> Check:
-        values = self._train(self._golden_designs, "golden designs, once in a process")
-        return compare(
-            values,
-            self._golden_values,
-            self.tolerance,
-            lambda row: (
-                f"the exact oracle of 'nas' gives {values[row]} % for the golden design "
-                f"{SPACE.decode(self._golden_designs[row : row + 1])[0]}, expected "
-                f"{self._golden_values[row]} ± {self.tolerance}: this is "
-                f"{self.fingerprint.runtime}, and the task was made with torch {self.made_with}; "
-                f"install that with  pip install 'torch=={self.made_with}'  or use the surrogate"
-            ),
+    def _explain(self, row: int) -> str:
+        return (
+            f"the golden design {SPACE.decode(self._golden_designs[row : row + 1])[0]}, expected "
+            f"{self._golden_values[row]} ± {self.tolerance} %: this is "
+            f"{self.fingerprint.runtime}, and the task was made with torch {self.made_with}; "
+            f"install that with  pip install 'torch=={self.made_with}'  or use the surrogate"
         )
 
-    def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
-        """Score designs, (n, 64) → (n,) float32, in %: seconds for each one.
 
-        Args:
-            designs: legal designs.
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What task.json says of networks that are trained.
 
-        Raises:
-            InvalidDesign: names the first illegal design.
-            OracleUnavailable: torch or scikit-learn is missing, or golden values come out wrong.
-        """
-        legal = SPACE.validate(designs)
-        require()
-        if len(legal):
-            _ = self.agreement
-        return self._train(legal, "designs")
+    Attributes:
+        recipe_sha256: of the recipe's constants and the version of its code.
+        made_with: version of torch that the data were made with.
+    """
 
-    def _train(self, designs: Any, what: str) -> Float32[np.ndarray, " n"]:
-        said = f"nas: training {len(designs)} {what}"
-        with telling(said, len(designs), self.progress) as progress:
-            return objective(designs, processes=self.processes, progress=progress)
+    recipe_sha256: str
+    made_with: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitTraining(OracleSpec):
+    """The declaration of networks that are trained on digits, which define the objective.
+
+    Attributes:
+        made_with: version of torch that the data were made with.
+        tolerance: how far a golden value may be off on another machine or torch, in raw units.
+        description: one sentence.
+    """
+
+    kind: ClassVar[str] = "training"
+    made_with: str
+    tolerance: float = field()
+
+    def make(self, bench: Bench) -> Made:
+        """Train the golden designs."""
+        return Made(files={}, golden=objective(bench.golden, processes=os.cpu_count() or 1))
+
+    def facts(self, space: spaces.Sequence | spaces.Box, model: bytes) -> dict[str, Any]:
+        """The recipe, and what it was followed with."""
+        said = Settings(recipe_sha256=RECIPE.sha256, made_with=self.made_with)
+        return {"settings": msgspec.to_builtins(said)}
+
+    def words_on_use(self, task: str) -> str:
+        """How long it takes and what it needs."""
+        return (
+            "The surrogate answers at once. Without `oracle=`, the exact oracle trains a network "
+            "for each design,\nthree times, some seconds each; it needs torch and scikit-learn "
+            f"(`{INSTALL}`). The\nreport says which one scored. On the command line: "
+            f"`mbo score {task} FILE`, and\n`mbo score {task} FILE --oracle surrogate`."
+        )
+
+    def words_on_files(self) -> str:
+        """What golden.json holds of it."""
+        return (
+            "Under `training` it holds the values of the task's exact oracle, which mbo_hub trains."
+        )
+
+
+def _open(deposit: Deposit) -> TrainingOracle:
+    said = deposit.settings(Settings)
+    if said.recipe_sha256 != RECIPE.sha256:
+        raise OracleUnavailable(
+            f"{deposit.folder} was made with another recipe of training than this mbo_hub has; "
+            "install the mbo_hub that it was published with, or use its surrogate"
+        )
+    require()
+    return TrainingOracle(
+        *deposit.golden(), tolerance=deposit.entry.tolerance, made_with=said.made_with
+    )
+
+
+KIND = Kind(open=_open, affordable=2)

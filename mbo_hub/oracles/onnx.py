@@ -7,24 +7,32 @@ Rows are shared out over threads instead, which changes nothing.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float32, Num
+from mbo_hub.dataset.manifest import Finding, HeldOut, Support
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.oracles.protocol import Fingerprint
+from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
+from mbo_hub.oracles.protocol import Answer, Fingerprint, Oracle
 from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["OnnxOracle"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["KIND", "Forest", "NetworkGraph", "OnnxOracle", "OnnxSpec", "TableGraph"]
 
 CHUNK = 512  # rows of one task of the thread pool; ten times as many make large graphs slower
 
 
-class OnnxOracle:
+class OnnxOracle(Oracle):
     """Scores designs with onnxruntime on the CPU.
 
     The graph has one input `x`, (n, d) int64 tokens or float32 values, and one output, (n,) or
@@ -112,41 +120,123 @@ class OnnxOracle:
             runtime=f"onnxruntime {ort.__version__}",
         )
 
-    def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
-        """Score designs, (n, d) → (n,) float32; InvalidDesign names the first illegal one."""
-        return self._score(designs, 0)
+    def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
+        """Score designs that `space.validate` has returned.
 
-    def spread(self, designs: Any) -> Float32[np.ndarray, " n"] | None:
-        """Tell how far apart the parts of the oracle are about designs, if it says so.
-
-        Args:
-            designs: (n, d) legal designs.
-
-        Returns:
-            Standard deviation of a forest's trees, (n,) float32, in raw units; None where the file
-            has no output called `spread`.
-
-        Raises:
-            InvalidDesign: names the first illegal design.
+        A graph gives a plausible number for a token out of range: only that check refuses it.
         """
-        return self._score(designs, 1) if len(self._session.get_outputs()) > 1 else None
-
-    def _score(self, designs: Any, output: int) -> Float32[np.ndarray, " n"]:
-        legal = self.space.validate(designs)
-        # Out-of-range tokens would give a plausible number: the line above is what refuses them.
         x = legal.astype(np.int64) if isinstance(self.space, Sequence) else legal
         chunks = [x[i : i + CHUNK] for i in range(0, len(x), CHUNK)]
         if len(chunks) <= 1 or self.threads == 1:
-            scored = [self._run(chunk, output) for chunk in chunks]
+            parts = [self._run(chunk) for chunk in chunks]
         else:
             with ThreadPoolExecutor(min(self.threads, len(chunks))) as pool:
-                scored = list(pool.map(self._run, chunks, [output] * len(chunks)))
-        return np.concatenate(scored) if scored else np.empty(0, np.float32)
+                parts = list(pool.map(self._run, chunks))
+        outputs = [np.concatenate(each) for each in zip(*parts, strict=True)]
+        return Answer(*(outputs or [np.empty(0, np.float32)] * self._outputs))
 
-    def _run(self, x: Num[np.ndarray, "n d"], output: int) -> Float32[np.ndarray, " n"]:
-        y = self._session.run(None, {"x": x})[output]
-        if y.size != len(x):
-            raise OracleUnavailable(f"{self.name}: gave {y.shape} values for {len(x)} designs")
+    def _run(self, x: Num[np.ndarray, "n d"]) -> list[Float32[np.ndarray, " n"]]:
+        return [self._flat(values, len(x)) for values in self._session.run(None, {"x": x})]
+
+    def _flat(self, values: Num[np.ndarray, ...], n: int) -> Float32[np.ndarray, " n"]:
+        if values.size != n:
+            raise OracleUnavailable(f"{self.name}: gave {values.shape} values for {n} designs")
         with np.errstate(over="ignore"):  # beyond float32: infinite, which counts as invalid
-            flat: Float32[np.ndarray, " n"] = y.reshape(-1).astype(np.float32, copy=False)
+            flat: Float32[np.ndarray, " n"] = values.reshape(-1).astype(np.float32, copy=False)
         return flat
+
+    @property
+    def _outputs(self) -> int:
+        return len(self._session.get_outputs())
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxSpec(OracleSpec):
+    """The declaration of an oracle in an ONNX file, whatever the workshop makes the file from."""
+
+    kind: ClassVar[str] = "onnx"
+    file: str
+
+    def make(self, bench: Bench) -> Made:
+        """Have the file made, and score the golden designs with it."""
+        model = bench.model(self)
+        oracle = OnnxOracle(bench.space, model, self.file, exact=self.exact)
+        return Made(files={self.file: model}, golden=oracle(bench.golden))
+
+    def facts(self, space: Sequence | Box, model: bytes) -> dict[str, Any]:
+        """What the maker measured and wrote into the file's metadata."""
+        said = OnnxOracle(space, model, self.file, exact=self.exact).metadata
+
+        def read(name: str, form: Any, otherwise: Any) -> Any:
+            return msgspec.json.decode(said[name], type=form) if name in said else otherwise
+
+        return {
+            "held_out": read("mbo.held_out", HeldOut, None),
+            "support": read("mbo.support", Support, None),
+            "findings": read("mbo.findings", tuple[Finding, ...], ()),
+            "trained_on": said.get("mbo.trained_on", ""),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableGraph(OnnxSpec):
+    """The measured table as a graph that computes the index of a design and gathers its value."""
+
+    file: str = "model.onnx"
+    description: str = "The measured table of the whole domain as an ONNX graph."
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkGraph(OnnxSpec):
+    """A network that a script trained and wrote, and that defines the objective."""
+
+    file: str = "model.onnx"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forest(OnnxSpec):
+    """A forest on one-hot tokens, counts of pairs of atoms, or raw values.
+
+    Attributes:
+        file: where in the oracle folder.
+        method: a random forest, or one of extremely randomized trees.
+        trees: how many.
+        leaves: at most this many leaves a tree; None grows trees to full depth.
+        least: at least this many rows a leaf.
+        atom_pairs: tokens are those of SMILES; count pairs of atoms instead of one-hot encoding.
+        period: beside one-hot tokens, count those at positions that are equal modulo this.
+        max_features: fraction of the features tried at each split.
+        held_out: fraction of the groups of rows that it is not trained on.
+        parts: how often that is done, with other rows each time. More than 1 is for few data and
+            an own oracle: the held-out figures are then those of all these parts together.
+        references: other features of a frame's rows, (n, f), that cannot go into ONNX. A forest of
+            the same method on them is tried on the same held-out rows, for comparison.
+        own: whether this is the task's oracle rather than a stand-in for it. Then it is trained on
+            all rows, its held-out figures are those of a second forest that was not, and users
+            are told what to distrust: the spread over trees, and how far designs are from the data.
+        seed: of the held-out choice and of the forest.
+    """
+
+    exact: ClassVar[bool] = False
+    file: str = "surrogate.onnx"
+    method: Literal["random", "extra"] = "random"
+    trees: int
+    leaves: int | None
+    least: int = 1
+    atom_pairs: bool = False
+    period: int | None = None
+    max_features: float
+    held_out: float = 0.1
+    parts: int = 1
+    references: Mapping[str, Callable[[pl.DataFrame], Float32[np.ndarray, "n f"]]] = field(
+        default_factory=dict
+    )
+    own: bool = False
+    seed: int = 0
+
+
+def _open(deposit: Deposit) -> OnnxOracle:
+    return OnnxOracle(deposit.manifest.space, *deposit.model(), exact=deposit.entry.exact)
+
+
+KIND = Kind(open=_open)

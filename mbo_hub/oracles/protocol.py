@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
-from mbo_hub.arrays import Float32
+from mbo_hub.arrays import Float32, Num
+from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["Fingerprint", "Oracle"]
+__all__ = ["Agreement", "Answer", "Fingerprint", "Oracle"]
+
+Agreement = Literal["exact", "compatible"]
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,21 +30,53 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str
 
 
-@runtime_checkable
-class Oracle(Protocol):
+class Answer(NamedTuple):
+    """What an oracle says about designs.
+
+    Attributes:
+        y: objective values, (n,) float32, raw units; NaN for a design that cannot be scored.
+        spread: how far apart the parts of the oracle are about each, (n,) float32, raw units: the
+            standard deviation of a forest's trees. None for an oracle that has no parts.
+    """
+
+    y: Float32[np.ndarray, " n"]
+    spread: Float32[np.ndarray, " n"] | None = None
+
+
+class Oracle(ABC):
     """A function from designs to objective values.
 
     It validates first, has no hidden random state, and gives a design the same value whatever the
     batch it comes in and the number of threads.
+
+    Attributes:
+        space: what a legal design is.
+        exact: whether this oracle defines the task's objective.
     """
 
-    @property
-    def exact(self) -> bool:
-        """Whether this oracle defines the task's objective."""
+    space: Sequence | Box
+    exact: bool
 
     @property
+    @abstractmethod
     def fingerprint(self) -> Fingerprint:
         """What a receipt says about this oracle."""
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """How golden values come out here: "exact" to the bit, or "compatible" within tolerance.
+
+        None for an oracle that needs no such check, since a file or a table is the same everywhere.
+        """
+        return None
+
+    @abstractmethod
+    def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
+        """Score designs that `space.validate` has returned, without checking them again.
+
+        Raises:
+            OracleUnavailable: the oracle cannot run here.
+        """
 
     def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
         """Score designs.
@@ -49,9 +85,25 @@ class Oracle(Protocol):
             designs: (n, d) legal designs.
 
         Returns:
-            Objective values, (n,) float32, in raw units.
+            Objective values, (n,) float32, in raw units; NaN for one that cannot be scored.
 
         Raises:
             InvalidDesign: names the first illegal design.
             OracleUnavailable: the oracle cannot run here.
         """
+        return self.answer(self.space.validate(designs)).y
+
+    def spread(self, designs: Any) -> Float32[np.ndarray, " n"] | None:
+        """Tell how far apart the parts of the oracle are about designs, if it has parts.
+
+        Args:
+            designs: (n, d) legal designs.
+
+        Returns:
+            Standard deviation of a forest's trees, (n,) float32, in raw units; else None.
+
+        Raises:
+            InvalidDesign: names the first illegal design.
+            OracleUnavailable: the oracle cannot run here.
+        """
+        return self.answer(self.space.validate(designs)).spread

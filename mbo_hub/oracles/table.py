@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
 from mbo_hub.arrays import Float32, Int64, Num
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.oracles.protocol import Fingerprint
+from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
+from mbo_hub.oracles.protocol import Answer, Fingerprint, Oracle
 from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["TableOracle", "table_index"]
+__all__ = ["KIND", "Table", "TableOracle", "table_index"]
 
 LARGEST = 1 << 26  # entries; 256 MB of float32
 
@@ -27,7 +29,7 @@ def table_index(space: Sequence, tokens: Num[np.ndarray, "n d"]) -> Int64[np.nda
     return index
 
 
-class TableOracle:
+class TableOracle(Oracle):
     """Looks designs up.
 
     Args:
@@ -76,9 +78,26 @@ class TableOracle:
         digest = sha256(self.values.astype("<f4", copy=False).tobytes()).hexdigest()
         return Fingerprint(kind="table", sha256=digest, runtime=f"numpy {np.__version__}")
 
-    def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
-        """Look up designs, (n, d) → (n,) float32; InvalidDesign names the first illegal one."""
-        found: Float32[np.ndarray, " n"] = self.values[
-            table_index(self.space, self.space.validate(designs))
-        ]
-        return found
+    def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
+        """Look up designs that `space.validate` has returned."""
+        return Answer(self.values[table_index(self.space, legal)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(OracleSpec):
+    """The data cover the whole domain: the oracle looks designs up."""
+
+    kind: ClassVar[str] = "table"
+    has_golden: ClassVar[bool] = False
+    description: str = "Looks designs up in the measured table of the whole domain."
+
+    def make(self, bench: Bench) -> Made:
+        """Make nothing: the data are the oracle."""
+        return Made(files={})
+
+
+def _open(deposit: Deposit) -> TableOracle:
+    return TableOracle(deposit.manifest.space, *deposit.rows(), exact=deposit.entry.exact)
+
+
+KIND = Kind(open=_open)

@@ -11,7 +11,8 @@ from mbo_hub.archive import folders, hub
 from mbo_hub.archive.folders import Folder, Repository
 from mbo_hub.archive.hub import Published
 from mbo_hub.dataset import manifest
-from mbo_hub.dataset.manifest import Manifest, TableEntry
+from mbo_hub.dataset.layout import CARD, DECLARATION
+from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidDataset
 from mbo_hub.publishing import metadata
 from mbo_hub.publishing.validation import validate
@@ -81,11 +82,11 @@ def _prepare(name: str | os.PathLike[str]) -> _Prepared:
         task = folder.repo.removeprefix(f"{folders.ORG}/")
         way = f"build them:  mbo build {task}" if task in folders.pins() else "download it first"
         raise InvalidDataset(str(name), [f"its data are not here; {way}"])
-    declared = manifest.read(folder.read("task.json", pin), str(folder))
+    declared = manifest.read(folder.read(DECLARATION, pin), str(folder))
     problems = validate(folder.path)
     oracles: dict[str, Folder] = {}
     for oracle, entry in declared.oracles.items():
-        if isinstance(entry, TableEntry) or entry.repo is None or "/" in entry.repo:
+        if entry.repo is None or "/" in entry.repo:
             continue  # inside the dataset, or somebody else's to publish
         if entry.revision != f"v{declared.version}":
             problems.append(
@@ -95,7 +96,7 @@ def _prepare(name: str | os.PathLike[str]) -> _Prepared:
         oracles[entry.repo] = folders.find_oracle(folder, entry.repo, entry.revision)
     for repo, place in oracles.items():
         try:
-            card = place.read("README.md", None).decode()
+            card = place.read(CARD, None).decode()
         except InvalidDataset as error:
             problems += error.problems
         else:

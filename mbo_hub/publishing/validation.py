@@ -8,32 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
-from mbo_hub import loader
-from mbo_hub.archive import folders
 from mbo_hub.archive.folders import Folder
-from mbo_hub.arrays import Float32, Num
+from mbo_hub.arrays import Float32, Int64, Num
 from mbo_hub.dataset import figures, manifest, parquet, schema
-from mbo_hub.dataset.manifest import (
-    Manifest,
-    MujocoEntry,
-    OnnxEntry,
-    OracleEntry,
-    TableEntry,
-    TrainingEntry,
-)
+from mbo_hub.dataset.layout import CARD, DECLARATION, TRAIN, split_of
+from mbo_hub.dataset.manifest import ANOTHER_RUNTIME, Manifest, OracleEntry, json_schema
 from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
 from mbo_hub.oracles import Oracle
+from mbo_hub.oracles.golden import CheckedOracle
+from mbo_hub.oracles.kinds import XY, Deposit, kind_of, open_oracle
 from mbo_hub.publishing import metadata
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["validate"]
-
-# Visible designs that an oracle is tried on, if not 200: a rollout takes 0.1 s, a training 3 s.
-FEW = {MujocoEntry: 20, TrainingEntry: 2}
 
 
 def validate(path: str | os.PathLike[str]) -> list[str]:
@@ -53,7 +45,7 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     folder = Folder(Path(path).expanduser())
     name = str(folder)
     try:
-        raw = folder.read("task.json", None)
+        raw = folder.read(DECLARATION, None)
     except MboHubError:
         what = "has no task.json" if folder.path.is_dir() else "is not a folder"
         return [f"{name} {what}; it is no dataset folder"]
@@ -62,8 +54,8 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     except UnsupportedFormat as error:
         return error.problems
     except InvalidDataset as error:
-        return manifest.schema_problems(raw) or error.problems
-    found = manifest.schema_problems(raw)
+        return schema_problems(raw) or error.problems
+    found = schema_problems(raw)
     frames, of_data = {}, []
     for file in declared.files:
         frame, problems = _read(folder, declared, file)
@@ -101,14 +93,36 @@ def _read(folder: Folder, declared: Manifest, file: str) -> tuple[pl.DataFrame |
         return None, [*found, f"{file}: not a readable parquet file: {first}"]
     if len(frame) != entry.rows:
         found.append(f"{file}: {len(frame):,} rows, task.json says {entry.rows:,}")
-    split = "train" if file == loader.TRAIN else "test"
-    return frame, found + schema.problems(frame, schema.split_schema(declared, split), file)
+    rules = schema.split_schema(declared, split_of(file))
+    return frame, found + schema.problems(frame, rules, file)
+
+
+def schema_problems(raw: bytes) -> list[str]:
+    """List every violation of the JSON Schema in the content of a `task.json`.
+
+    Args:
+        raw: content of the file.
+
+    Returns:
+        One sentence each, in the order of the file; empty where there is none.
+    """
+    from jsonschema import Draft202012Validator
+
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return [f"{DECLARATION}: {error}"]
+    found = Draft202012Validator(json_schema()).iter_errors(document)
+    return [
+        f"{DECLARATION}: {error.message} - at `{error.json_path}`"
+        for error in sorted(found, key=lambda error: [str(part) for part in error.absolute_path])
+    ]
 
 
 def _card(folder: Folder, declared: Manifest) -> list[str]:
     """Check the card's metadata, by which the Hub and `datasets` know the repository."""
     try:
-        text = folder.read("README.md", None).decode()
+        text = folder.read(CARD, None).decode()
     except MboHubError:
         return ["README.md: not there; `datasets` reads the splits from its metadata"]
     return metadata.problems(text, "dataset", list(declared.files))
@@ -122,8 +136,8 @@ def _arrays(
 
 def _statistics(declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
     """Measure every figure of task.json again."""
-    hidden = [_arrays(frame, declared)[1] for file, frame in frames.items() if file != loader.TRAIN]
-    x, y = _arrays(frames[loader.TRAIN], declared)
+    hidden = [_arrays(frame, declared)[1] for file, frame in frames.items() if file != TRAIN]
+    x, y = _arrays(frames[TRAIN], declared)
     hidden_y = np.concatenate(hidden) if hidden else np.empty(0, np.float32)
     pairs: list[tuple[str, Any, Any]] = [
         ("statistics", declared.statistics, figures.measure(x, y, hidden_y))
@@ -146,17 +160,29 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
+def _open(
+    folder: Folder, declared: Manifest, entry: OracleEntry, frames: dict[str, pl.DataFrame]
+) -> tuple[Deposit, Oracle]:
+    """Open an oracle of the folder; a table looks designs up in all rows."""
+
+    def rows() -> XY:
+        x, y = zip(*(_arrays(frame, declared) for frame in frames.values()), strict=True)
+        return np.concatenate(x), np.concatenate(y)
+
+    deposit = Deposit(folder, declared, entry, rows)
+    return deposit, open_oracle(deposit)
+
+
 def _oracles(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
-    """Open each oracle and try it on visible designs, and on the golden ones beside it."""
-    x, y = _arrays(frames[loader.TRAIN], declared)
+    """Open each oracle and try it on visible designs, and on golden ones."""
+    x, y = _arrays(frames[TRAIN], declared)
     found = []
     for name, entry in declared.oracles.items():
         try:
-            oracle = loader.open_oracle(folder, declared, entry, (x, y))
-            many = FEW.get(type(entry), 200)
-            some = np.linspace(0, len(x) - 1, min(len(x), many)).round().astype(int)
+            deposit, oracle = _open(folder, declared, entry, frames)
+            some = _some(len(x), kind_of(entry).affordable)
             problem = _oracle_problem(oracle, entry, x[some], y[some]) or _golden_problem(
-                oracle, entry, folder
+                oracle, deposit
             )
         except MboHubError as error:
             problem = str(error)
@@ -165,24 +191,30 @@ def _oracles(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]
     return found
 
 
+def _some(n: int, few: int) -> Int64[np.ndarray, " m"]:
+    """Choose at most a few of n rows, evenly."""
+    return np.linspace(0, n - 1, min(n, few)).round().astype(np.int64)
+
+
 def _labels(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
     """Compare the column y_oracle with what its oracle gives."""
     if declared.y_oracle is None:
         return []
-    frame, found = frames[loader.TRAIN], []
+    frame = frames[TRAIN]
     x, _ = _arrays(frame, declared)
-    some = np.linspace(0, len(x) - 1, min(len(x), 200)).round().astype(int)
+    some = _some(len(x), 200)
     entry = declared.oracles[declared.y_oracle]
     try:
-        scored = loader.open_oracle(folder, declared, entry, _arrays(frame, declared))(x[some])
+        _, oracle = _open(folder, declared, entry, frames)
+        scored = oracle(x[some])
     except MboHubError:
         return []  # said already
     said = frame["y_oracle"].to_numpy()[some]
-    apart = np.abs(scored.astype(np.float64) - said) > 1e-6 * np.abs(said) + entry.tolerance
-    if apart.any():
-        row = some[np.flatnonzero(apart)[0]]
-        found.append(f"{loader.TRAIN}: row {row}: y_oracle is not what {declared.y_oracle} gives")
-    return found
+    apart = np.abs(scored.astype(np.float64) - said) > entry.allowance(said)
+    if not apart.any():
+        return []
+    row = some[np.flatnonzero(apart)[0]]
+    return [f"{TRAIN}: row {row}: y_oracle is not what {declared.y_oracle} gives"]
 
 
 def _oracle_problem(
@@ -204,21 +236,15 @@ def _oracle_problem(
     return None
 
 
-def _golden_problem(oracle: Oracle, entry: OracleEntry, folder: Folder) -> str | None:
-    """Compare with golden.json beside the file, where the oracle's folder has one."""
-    if isinstance(entry, TableEntry | TrainingEntry) or entry.repo is None:
+def _golden_problem(oracle: Oracle, deposit: Deposit) -> str | None:
+    """Compare with the golden values, where task.json names some."""
+    entry = deposit.entry
+    if entry.golden is None or isinstance(oracle, CheckedOracle):
         return None  # the latter compares them itself before it scores
-    place = folders.find_oracle(folder, entry.repo, entry.revision)
-    path = place.path / "golden.json"
-    if not path.is_file():
-        return None
-    golden = manifest.read_golden(path.read_bytes(), str(place))
-    name = entry.file if isinstance(entry, OnnxEntry) else entry.kind
-    if name not in golden.y:
-        return f"golden.json has no values of {name}"
-    apart = np.abs(oracle(golden.x).astype(np.float64) - golden.y[name])
-    allowed = 1e-6 * np.abs(golden.y[name]) + entry.tolerance
-    if (apart > allowed).any():
-        row = int((apart - allowed).argmax())
-        return f"gives golden design {row} another value than golden.json, by {apart[row]:g}"
+    x, y = deposit.golden()
+    off = np.abs(oracle(x).astype(np.float64) - y)
+    allowed = entry.tolerance + ANOTHER_RUNTIME * np.abs(y)
+    if (off > allowed).any():
+        row = int((off - allowed).argmax())
+        return f"gives golden design {row} another value than {entry.golden.file}, by {off[row]:g}"
     return None

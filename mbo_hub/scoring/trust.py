@@ -14,24 +14,9 @@ from mbo_hub.arrays import Float64, Num
 from mbo_hub.dataset.manifest import Support
 from mbo_hub.spaces import Space
 
-__all__ = ["OUTSIDE", "measure", "nearest", "percentiles"]
+__all__ = ["OUTSIDE", "measure", "percentiles"]
 
 OUTSIDE = 99.0  # a design beyond this percentile lies outside the oracle's support
-
-
-def nearest(
-    space: Space,
-    designs: Num[np.ndarray, "n d"],
-    known: Num[np.ndarray, "m d"],
-    scale: Float64[np.ndarray, " d"],
-) -> Float64[np.ndarray, " n"]:
-    """Distance from each design to the nearest known one, a few rows at a time."""
-    step = max(1, 2**22 // max(1, len(known)))
-    parts = [
-        space.distance(designs[i : i + step], known, scale).min(axis=1)
-        for i in range(0, len(designs), step)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def measure(

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mbo_hub.dataset.manifest import Objective, Source
-from mbo_hub.oracles.mujoco.ant import SPACE
+from mbo_hub.oracles.mujoco.ant import ROBOT, SPACE
+from mbo_hub.oracles.mujoco.oracle import Simulator
+from mbo_hub.oracles.onnx import Forest
 from mbo_hub.tasks._robots import frame_of, generated
-from mbo_hub.tasks.spec import Forest, Groups, Simulator, TaskSpec
+from mbo_hub.tasks.spec import Groups, Picture, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,7 +59,7 @@ TASK = TaskSpec(
     groups=Groups(lambda frame: frame["restart"].to_numpy(), "by whole searches"),
     oracles={
         "exact": Simulator(
-            robot="ant",
+            robot=ROBOT,
             tolerance=5.0,
             description="MuJoCo 4 simulates the design under the task's controller.",
         ),
@@ -89,6 +91,7 @@ TASK = TaskSpec(
         "floor) the only two that beat D(best) were among them. None of the 25,009 designs of the "
         "data does. The bounds do not say this; `task.evaluate` counts such designs as invalid.",
     ),
+    pictures=(Picture("robot.png", "The default robot"),),
     optimum="Not known; searches on the exact oracle found the largest values of the hidden rows.",
     published="2026-11-22",
     tags=("robotics", "mujoco", "morphology"),

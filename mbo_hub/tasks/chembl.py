@@ -14,9 +14,10 @@ import re
 from typing import TYPE_CHECKING
 
 from mbo_hub.dataset.manifest import Objective, Source
+from mbo_hub.oracles.onnx import Forest
 from mbo_hub.scoring import molecules
 from mbo_hub.spaces import Sequence
-from mbo_hub.tasks.spec import Forest, Groups, TaskSpec, Wheel
+from mbo_hub.tasks.spec import Groups, TaskSpec, Wheel
 
 if TYPE_CHECKING:
     import polars as pl
@@ -112,7 +113,7 @@ TASK = TaskSpec(
     oracles={
         "forest": Forest(
             file="model.onnx",
-            kind="extra",
+            method="extra",
             trees=100,
             leaves=None,
             atom_pairs=True,

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mbo_hub.dataset.manifest import Objective, Source
-from mbo_hub.oracles.mujoco.dkitty import SPACE
+from mbo_hub.oracles.mujoco.dkitty import ROBOT, SPACE
+from mbo_hub.oracles.mujoco.oracle import Simulator
+from mbo_hub.oracles.onnx import Forest
 from mbo_hub.tasks._robots import frame_of, generated
-from mbo_hub.tasks.spec import Forest, Groups, Simulator, TaskSpec
+from mbo_hub.tasks.spec import Groups, Picture, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,7 +61,7 @@ TASK = TaskSpec(
     groups=Groups(lambda frame: frame["restart"].to_numpy(), "by whole searches"),
     oracles={
         "exact": Simulator(
-            robot="dkitty",
+            robot=ROBOT,
             tolerance=0.5,
             description="MuJoCo 4 simulates the design under ROBEL's walking policy.",
         ),
@@ -90,6 +92,7 @@ TASK = TaskSpec(
         "The surrogate hardly carries over from some searches to others, as its two figures show: "
         "held out by search it is far worse than held out by row.",
     ),
+    pictures=(Picture("robot.png", "The default robot"),),
     optimum="Not known; searches on the exact oracle found the largest values of the hidden rows.",
     published="2026-11-22",
     tags=("robotics", "mujoco", "morphology"),

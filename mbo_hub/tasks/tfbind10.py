@@ -17,9 +17,9 @@ import numpy as np
 
 from mbo_hub.arrays import Int8
 from mbo_hub.dataset.manifest import Objective, Source
-from mbo_hub.oracles.onnx import OnnxOracle
+from mbo_hub.oracles.onnx import NetworkGraph, OnnxOracle
 from mbo_hub.spaces import Sequence
-from mbo_hub.tasks.spec import Model, TaskSpec, Trained
+from mbo_hub.tasks.spec import OracleValues, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,7 +69,7 @@ TASK = TaskSpec(
             "that was trained on 3.2 million noisy measurements; larger binds more strongly"
         ),
     ),
-    raw=Model(script="python scripts/train_tfbind10.py --raw-dir DIR"),
+    raw=OracleValues(script="python scripts/train_tfbind10.py --raw-dir DIR"),
     source=Source(
         url="https://doi.org/10.6084/m9.figshare.5728467",
         sha256="3f6bc76273b00f5e1fb074b8e181077907eb265f12f443546f6da7db8c90f91e",
@@ -94,7 +94,7 @@ TASK = TaskSpec(
     visible=(0.0, 50.0),
     sampled=50_000,
     oracles={
-        "exact": Trained(
+        "exact": NetworkGraph(
             description=(
                 "A network trained on the measurements of four fifths of all flanks, the same for "
                 "both strands; its values are the objective."

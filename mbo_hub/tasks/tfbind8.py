@@ -16,9 +16,10 @@ import numpy as np
 
 from mbo_hub.arrays import Int64, Num
 from mbo_hub.dataset.manifest import Objective, Source
-from mbo_hub.oracles.table import table_index
+from mbo_hub.oracles.onnx import Forest, TableGraph
+from mbo_hub.oracles.table import Table, table_index
 from mbo_hub.spaces import Sequence
-from mbo_hub.tasks.spec import Forest, Groups, Table, TableGraph, TaskSpec, Wheel
+from mbo_hub.tasks.spec import Groups, TaskSpec, Wheel
 
 if TYPE_CHECKING:
     import polars as pl

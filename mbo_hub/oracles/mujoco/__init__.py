@@ -1,1 +1,1 @@
-"""Robots and their controllers, simulated with MuJoCo: one `.py` and one `.xml` file each."""
+"""Robots that MuJoCo simulates: one .py and one .xml each."""

@@ -25,6 +25,7 @@ import numpy as np
 
 from mbo_hub.arrays import Bool, Float64
 from mbo_hub.oracles.mujoco import rollout
+from mbo_hub.oracles.mujoco.robot import Robot, constants_of
 from mbo_hub.oracles.mujoco.rollout import Control, Network, State
 from mbo_hub.spaces import Box
 
@@ -270,3 +271,19 @@ def objective(
         threads=threads,
         progress=progress,
     )
+
+
+ROBOT = Robot(
+    name="ant",
+    space=SPACE,
+    default=DEFAULT,
+    step_s=STEP_S,
+    control=CONTROL,
+    builder=Ant,
+    act=lambda state: policy()(observe(state)),
+    objective=objective,
+    offsets=OFFSETS,
+    network=policy,
+    files=FILES,
+    constants=constants_of(globals()),
+)

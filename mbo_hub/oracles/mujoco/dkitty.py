@@ -28,6 +28,7 @@ import numpy as np
 
 from mbo_hub.arrays import Bool, Float64
 from mbo_hub.oracles.mujoco import rollout
+from mbo_hub.oracles.mujoco.robot import Robot, constants_of
 from mbo_hub.oracles.mujoco.rollout import Control, Network, State
 from mbo_hub.spaces import Box
 
@@ -280,3 +281,20 @@ def returns(
 
 
 objective = returns
+
+
+ROBOT = Robot(
+    name="dkitty",
+    space=SPACE,
+    default=DEFAULT,
+    step_s=STEP_S,
+    control=CONTROL,
+    builder=DKitty,
+    act=lambda state: policy()(observe(state)),
+    objective=objective,
+    network=policy,
+    ahead=np.pi / 2,
+    check=0.1,
+    files=FILES,
+    constants=constants_of(globals()),
+)

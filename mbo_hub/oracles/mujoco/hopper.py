@@ -25,6 +25,7 @@ import numpy as np
 
 from mbo_hub.arrays import Bool, Float64
 from mbo_hub.oracles.mujoco import rollout
+from mbo_hub.oracles.mujoco.robot import Robot, constants_of
 from mbo_hub.oracles.mujoco.rollout import Control, State
 from mbo_hub.spaces import Box
 
@@ -148,3 +149,17 @@ def returns(
 
 
 objective = returns
+
+
+ROBOT = Robot(
+    name="hopper",
+    space=SPACE,
+    default=DEFAULT,
+    step_s=STEP_S,
+    control=CONTROL,
+    builder=lambda: lambda design: build(),
+    act=act,
+    objective=objective,
+    files=FILES,
+    constants=constants_of(globals()),
+)

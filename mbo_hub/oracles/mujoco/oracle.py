@@ -3,173 +3,198 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from importlib import import_module
-from pathlib import Path
-from threading import Lock
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 
-from mbo_hub.arrays import Float32
+from mbo_hub.arrays import Bool, Float32, Num
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.oracles.golden import Agreement, Check, compare
-from mbo_hub.oracles.progress import telling
+from mbo_hub.oracles.golden import CheckedOracle
+from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
+from mbo_hub.oracles.mujoco import ant, dkitty, hopper
+from mbo_hub.oracles.mujoco.robot import Robot
 from mbo_hub.oracles.protocol import Fingerprint
+from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["MujocoOracle", "Robot", "checksum"]
+__all__ = ["KIND", "ROBOTS", "MujocoOracle", "Simulator"]
 
-Robot = Literal["ant", "dkitty", "hopper"]
-INSTALL = "pip install 'mujoco-core>=4.0,<5'"
-
-_checked: dict[tuple[str, str, str], Check] = {}
-_checking = Lock()
-
-
-def checksum(robot: ModuleType) -> str:
-    """Hash what a robot's objective depends on besides code: files and constants.
-
-    Args:
-        robot: a module of this folder that has a SPACE and an objective.
-
-    Returns:
-        The sha256 of its `FILES` and of the numbers, texts and arrays in capital letters, in hex.
-    """
-    digest = sha256()
-    for name in robot.FILES:
-        digest.update((Path(__file__).parent / name).read_bytes())
-    for name, value in sorted(vars(robot).items()):
-        if name.isupper() and isinstance(value, int | float | str | tuple | dict):
-            digest.update(f"{name} = {value!r}\n".encode())
-        elif name.isupper() and isinstance(value, np.ndarray):
-            digest.update(f"{name} =".encode() + np.ascontiguousarray(value, "<f8").tobytes())
-    return digest.hexdigest()
+ROBOTS: Mapping[str, Robot] = {r.name: r for r in (ant.ROBOT, dkitty.ROBOT, hopper.ROBOT)}
+INSTALL = "pip install 'mujoco>=4,<5'"
+MADE_WITH = "4.0.0"  # MuJoCo; the robots' data were generated with it
+CONTROLLER = "policy.onnx"  # for those who simulate a robot elsewhere; not an oracle
 
 
-class MujocoOracle:
+class MujocoOracle(CheckedOracle):
     """Scores designs of a robot by simulating them with MuJoCo.
 
     Nothing of MuJoCo is loaded before the first use. The first score in a process computes the
     golden values again: another MuJoCo or another processor may move them, since walking amplifies
-    rounding errors.
+    rounding errors. NaN is the value of a design that MuJoCo cannot compile or whose motion
+    diverges.
 
     Args:
         robot: whose designs.
-        golden_designs: legal designs, (m, d), whose values are known.
-        golden_values: the objective values that the task's maintainers found, (m,) float32.
+        designs: golden designs, (m, d).
+        values: the objective values that the task's maintainers found, (m,) float32.
         tolerance: how far one of them may be off here, in raw units.
         made_with: version of MuJoCo that they were found with, e.g. "4.0.0".
         threads: that share the designs; None takes all cores. Never changes a value.
-        progress: called now and then with the numbers of designs done and of all; None draws a bar
-            to stderr if that is a terminal and it takes more than two seconds.
+        progress: as of every `CheckedOracle`.
     """
-
-    exact = True
 
     def __init__(
         self,
         robot: Robot,
-        golden_designs: Any,
-        golden_values: Any,
+        designs: Any,
+        values: Any,
         *,
         tolerance: float,
         made_with: str,
         threads: int | None = None,
         progress: Callable[[float, int], object] | None = None,
     ) -> None:
+        super().__init__(robot.name, robot.space, designs, values, tolerance=tolerance,
+                         made_with=made_with, progress=progress)  # fmt: skip
         self.robot = robot
-        self.tolerance = tolerance
-        self.made_with = made_with
         self.threads = threads or os.cpu_count() or 1
-        self.progress = progress
-        self._golden_designs = np.asarray(golden_designs)
-        self._golden_values = np.asarray(golden_values, np.float32)
-        if not len(self._golden_values):
-            raise ValueError(f"the oracle of {robot!r} needs golden values to be checked with")
 
-    @cached_property
-    def _module(self) -> ModuleType:
-        """The robot, where MuJoCo is there."""
+    def require(self) -> None:
+        """See that MuJoCo 4 is there.
+
+        Raises:
+            OracleUnavailable: it is not; says how to install it.
+        """
         try:
             import_module("mujoco.batch")
         except ModuleNotFoundError as error:
             raise OracleUnavailable(
-                f"the exact oracle of {self.robot!r} simulates a robot and needs MuJoCo 4 "
+                f"the exact oracle of {self.name!r} simulates a robot and needs MuJoCo 4 "
                 f"({error}); install it with  {INSTALL}"
             ) from None
-        return import_module(f"mbo_hub.oracles.mujoco.{self.robot}")
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """The sha256 of model, policy and constants, and the version of MuJoCo."""
-        return Fingerprint(
-            kind="mujoco", sha256=checksum(self._module), runtime=f"mujoco {self._version}"
+        self.require()
+        version = import_module("mujoco").__version__
+        return Fingerprint(kind="mujoco", sha256=self.robot.sha256, runtime=f"mujoco {version}")
+
+    _doing = "simulating"
+
+    def _compute(
+        self, legal: Num[np.ndarray, "n d"], progress: Callable[[float], object]
+    ) -> Float32[np.ndarray, " n"]:
+        return _simulate(self.robot, legal, self.threads, progress)
+
+    def _explain(self, row: int) -> str:
+        return (
+            f"golden design {row}, expected {self._golden_values[row]} ± {self.tolerance}: this is "
+            f"{self.fingerprint.runtime}, and the task was made with mujoco {self.made_with}; "
+            f"install that with  pip install 'mujoco=={self.made_with}'  or use the task's "
+            "surrogate"
         )
 
-    @property
-    def _version(self) -> str:
-        return str(import_module("mujoco").__version__)
+
+def _simulate(
+    robot: Robot,
+    designs: Num[np.ndarray, "n d"],
+    threads: int | None = None,
+    progress: Callable[[float], object] = lambda designs: None,
+) -> Float32[np.ndarray, " n"]:
+    values = robot.objective(designs, threads=threads or os.cpu_count() or 1, progress=progress)
+    beyond = ~(np.abs(values) <= np.finfo(np.float32).max)  # a motion that blew up
+    return np.where(beyond, np.nan, values).astype(np.float32)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What task.json says of a simulated robot.
+
+    Attributes:
+        robot: which one.
+        simulator_sha256: of its model, policy and constants (`Robot.sha256`).
+        made_with: version of MuJoCo that the data were made with.
+    """
+
+    robot: str
+    simulator_sha256: str
+    made_with: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulator(OracleSpec):
+    """The declaration of a simulated robot that defines the objective.
+
+    Attributes:
+        robot: which one.
+        tolerance: how far a golden value may be off on another machine or MuJoCo, in raw units.
+        description: one sentence.
+    """
+
+    kind: ClassVar[str] = "mujoco"
+    robot: Robot
+    tolerance: float = field()
 
     @property
-    def agreement(self) -> Agreement:
-        """How golden values come out here: "exact" to the bit, or "compatible" within tolerance.
+    def companions(self) -> tuple[str, ...]:
+        """The robot's controller as an ONNX file, where all designs share one."""
+        return () if self.robot.network is None else (CONTROLLER,)
 
-        Computed once in a process.
+    def make(self, bench: Bench) -> Made:
+        """Simulate the golden designs, and write the controller."""
+        network = self.robot.network
+        files = {} if network is None else {CONTROLLER: bench.controller(network())}
+        return Made(files=files, golden=_simulate(self.robot, bench.golden))
 
-        Raises:
-            OracleUnavailable: one of them is off by more than the tolerance, or MuJoCo is missing.
-        """
-        module = self._module
-        golden = self._golden_designs.tobytes() + self._golden_values.tobytes()
-        key = (self.robot, sha256(golden).hexdigest(), repr(self.tolerance))
-        with _checking:
-            if key not in _checked:
-                _checked[key] = self._check(module)
-        found = _checked[key]
-        if found.problem:
-            raise OracleUnavailable(found.problem)
-        return found.agreement
+    def scorable(self, designs: Num[np.ndarray, "n d"]) -> Bool[np.ndarray, " n"]:
+        """Tell which legal designs are robots that can be simulated."""
+        return np.isfinite(_simulate(self.robot, designs))
 
-    def _check(self, module: ModuleType) -> Check:
-        values = self._simulate(module, self._golden_designs)
-        return compare(
-            values,
-            self._golden_values,
-            self.tolerance,
-            lambda row: (
-                f"the exact oracle of {self.robot!r} gives {values[row]} for golden design {row}, "
-                f"expected {self._golden_values[row]} ± {self.tolerance}: this is mujoco "
-                f"{self._version}, and the task was made with mujoco {self.made_with}; install "
-                f"that with  pip install 'mujoco-core=={self.made_with}'  or use the task's "
-                "surrogate"
-            ),
+    def facts(self, space: Sequence | Box, model: bytes) -> dict[str, Any]:
+        """The robot, and what it was simulated with."""
+        said = Settings(
+            robot=self.robot.name, simulator_sha256=self.robot.sha256, made_with=MADE_WITH
+        )
+        return {"settings": msgspec.to_builtins(said)}
+
+    def words_on_files(self) -> str:
+        """What golden.json and the controller are."""
+        said = (
+            "Under `mujoco` it holds the values of the task's exact oracle, which mbo_hub "
+            "simulates."
+        )
+        if not self.companions:
+            return said
+        return (
+            f"{said}\n`{CONTROLLER}` is the controller that the robot walks with (observations to "
+            "actions, float64), for those\nwho simulate it elsewhere; mbo_hub computes the same "
+            "numbers without ONNX."
         )
 
-    def __call__(self, designs: Any) -> Float32[np.ndarray, " n"]:
-        """Score designs, (n, d) → (n,) float32.
 
-        Args:
-            designs: legal designs; they are rounded to float32.
+def _open(deposit: Deposit) -> MujocoOracle:
+    said = deposit.settings(Settings)
+    if said.robot not in ROBOTS:
+        raise OracleUnavailable(
+            f"{deposit.folder} has a robot {said.robot!r}; this mbo_hub simulates only "
+            f"{', '.join(ROBOTS)}. Use its surrogate, or upgrade with  pip install -U mbo-hub"
+        )
+    oracle = MujocoOracle(
+        ROBOTS[said.robot],
+        *deposit.golden(),
+        tolerance=deposit.entry.tolerance,
+        made_with=said.made_with,
+    )
+    if oracle.robot.sha256 != said.simulator_sha256:
+        raise OracleUnavailable(
+            f"{deposit.folder} was made with another simulator of {said.robot!r} than this mbo_hub "
+            "has; install the mbo_hub that it was published with, or use its surrogate"
+        )
+    return oracle
 
-        Returns:
-            Objective values; NaN where MuJoCo cannot compile the robot or its motion diverges.
 
-        Raises:
-            InvalidDesign: names the first illegal design.
-            OracleUnavailable: MuJoCo is missing, or this one is not that of the task.
-        """
-        module = self._module
-        legal = module.SPACE.validate(designs)
-        if len(legal):
-            _ = self.agreement
-        return self._simulate(module, legal)
-
-    def _simulate(self, module: ModuleType, designs: Any) -> Float32[np.ndarray, " n"]:
-        what = f"{self.robot}: simulating {len(designs)} designs"
-        with telling(what, len(designs), self.progress) as progress:
-            values = module.objective(designs, threads=self.threads, progress=progress)
-        beyond = ~(np.abs(values) <= np.finfo(np.float32).max)  # a motion that blew up
-        return np.where(beyond, np.nan, values).astype(np.float32)
+KIND = Kind(open=_open, affordable=20)

@@ -7,14 +7,13 @@ under ant and hopper and of 0.1 m under the D'Kitty. A picture of 640 × 480 tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from io import BytesIO
 from math import ceil, pi
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,10 @@ import numpy as np
 from mbo_hub.arrays import Float32, Float64, Num
 from mbo_hub.atomic import write_file
 from mbo_hub.errors import InvalidDesign, OracleUnavailable
-from mbo_hub.oracles.mujoco import ant, dkitty, hopper, rollout
+from mbo_hub.oracles.mujoco import rollout
 from mbo_hub.oracles.mujoco.oracle import INSTALL
-from mbo_hub.oracles.mujoco.rollout import Policy, State
+from mbo_hub.oracles.mujoco.robot import Robot
+from mbo_hub.oracles.mujoco.rollout import State
 
 __all__ = ["SUFFIXES", "movie", "still", "write"]
 
@@ -61,59 +61,6 @@ FAR = 30.0  # m from the torso to the light
 SHADOW_CELLS = 256  # along each side of the picture of the shadow
 
 
-@dataclass(frozen=True)
-class _Robot:
-    """What a picture needs to know of a robot.
-
-    Attributes:
-        build: makes the model of a design.
-        policy: what `returns` of the robot's module lets it do.
-        start: what its first episode adds to the positions at the start, (1, nq), if anything.
-        ahead: the way it is to go, rad from x.
-        check: side of a check of its floor, m.
-    """
-
-    build: Callable[[np.ndarray], Any]
-    policy: Policy
-    start: Float64[np.ndarray, "1 nq"] | None
-    ahead: float
-    check: float
-
-
-def _robot(module: ModuleType) -> _Robot:
-    """Say how the robot of a module is built and moved.
-
-    Raises:
-        OracleUnavailable: MuJoCo is missing.
-    """
-    _need("mujoco.batch", "drawing a robot", INSTALL)
-    if module is ant:
-        return _Robot(
-            build=ant.Ant(),
-            policy=lambda state: ant.policy()(ant.observe(state)),
-            start=ant.OFFSETS[:1],
-            ahead=0.0,
-            check=0.5,
-        )
-    if module is dkitty:
-        return _Robot(
-            build=dkitty.DKitty(),
-            policy=lambda state: dkitty.policy()(dkitty.observe(state)),
-            start=None,
-            ahead=pi / 2,
-            check=0.1,
-        )
-    if module is hopper:
-        return _Robot(
-            build=lambda design: hopper.build(),
-            policy=hopper.act,
-            start=None,
-            ahead=0.0,
-            check=0.5,
-        )
-    raise ValueError(f"there are pictures of ant, dkitty and hopper, not of {module.__name__}")
-
-
 def _need(library: str, purpose: str, command: str = EXTRA) -> Any:
     """Import a library that not every installation has."""
     try:
@@ -124,13 +71,9 @@ def _need(library: str, purpose: str, command: str = EXTRA) -> Any:
         ) from None
 
 
-def _legal(module: ModuleType, design: Any) -> Float64[np.ndarray, " d"]:
-    return np.asarray(module.SPACE.validate(np.asarray(design)[None]), np.float64)[0]
-
-
-def _model(robot: _Robot, design: Float64[np.ndarray, " d"]) -> Any:
+def _model(robot: Robot, design: Float64[np.ndarray, " d"]) -> Any:
     try:
-        return robot.build(design)
+        return robot.builder()(design)
     except ValueError as error:  # what MjSpec.compile raises
         detail = f"has no picture: MuJoCo cannot compile its model ({error})"
         raise InvalidDesign(detail, 0) from error
@@ -193,7 +136,7 @@ class _Stage:
         size: width and height of the pictures, pixels.
     """
 
-    def __init__(self, model: Any, robot: _Robot, size: tuple[int, int]) -> None:
+    def __init__(self, model: Any, robot: Robot, size: tuple[int, int]) -> None:
         import mujoco
 
         if min(size) < SMALLEST:
@@ -399,19 +342,29 @@ def _blur(image: Float32[np.ndarray, "h w"], axis: int, radius: int) -> Float32[
     return np.asarray((ends - begins) / window, np.float32)
 
 
-def _start(module: ModuleType, model: Any, design: Float64[np.ndarray, " d"]) -> Any:
+def _start(robot: Robot, model: Any, design: Float64[np.ndarray, " d"]) -> Any:
     """Positions in which the robot's episodes start, but for their small offsets."""
     state = State(design[None], model.qpos0[None], np.zeros((1, model.nv)), np.zeros((1, model.nu)))
-    return module.CONTROL.start(state)[0]
+    return robot.control.start(state)[0]
 
 
-def still(
-    robot_module: ModuleType, design: Any, size: tuple[int, int] = SIZE
-) -> Num[np.ndarray, "h w 3"]:
+def _stage(robot: Robot, design: Any, size: tuple[int, int]) -> tuple[_Stage, Any]:
+    """Check a design, and set its robot up for pictures; give the design as it is simulated, too.
+
+    Raises:
+        InvalidDesign: the design is illegal, or MuJoCo cannot compile its model.
+        OracleUnavailable: MuJoCo is missing.
+    """
+    _need("mujoco.batch", "drawing a robot", INSTALL)
+    legal = robot.legal(design)
+    return _Stage(_model(robot, legal), robot, size), legal
+
+
+def still(robot: Robot, design: Any, size: tuple[int, int] = SIZE) -> Num[np.ndarray, "h w 3"]:
     """Draw the robot of a design as it starts an episode.
 
     Args:
-        robot_module: `ant`, `dkitty` or `hopper` of this folder; all hoppers look the same.
+        robot: which one; all hoppers look the same.
         design: one design in raw units, (d,).
         size: width and height, pixels.
 
@@ -422,9 +375,8 @@ def still(
         InvalidDesign: the design is illegal, or MuJoCo cannot compile its model.
         OracleUnavailable: MuJoCo is missing.
     """
-    robot, legal = _robot(robot_module), _legal(robot_module, design)
-    stage = _Stage(_model(robot, legal), robot, size)
-    corners = stage.pose(_start(robot_module, stage.model, legal))
+    stage, legal = _stage(robot, design, size)
+    corners = stage.pose(_start(robot, stage.model, legal))
     shown = np.concatenate([corners, stage.shadows(corners)])
     return stage.picture(_Camera(_aim(shown, stage.axes, stage.aspect), stage.axes), corners)
 
@@ -442,7 +394,7 @@ class _Episode:
     value: float
 
 
-def _episode(module: ModuleType, robot: _Robot, design: Float64[np.ndarray, " d"]) -> _Episode:
+def _episode(robot: Robot, design: Float64[np.ndarray, " d"]) -> _Episode:
     """Simulate the first of the episodes that make the objective, and watch it."""
     poses: list[Float64[np.ndarray, " nq"]] = []
 
@@ -450,14 +402,14 @@ def _episode(module: ModuleType, robot: _Robot, design: Float64[np.ndarray, " d"
         if not poses:
             poses.append(before.qpos[0])
         poses.append(after.qpos[0])
-        return module.CONTROL.reward(before, after)
+        return robot.control.reward(before, after)
 
     (value,) = rollout.returns(
-        replace(module.CONTROL, reward=reward),
-        robot.build,
+        replace(robot.control, reward=reward),
+        robot.builder(),
         design[None],
-        robot.policy,
-        offsets=robot.start,
+        robot.act,
+        offsets=None if robot.offsets is None else robot.offsets[:1],
     )[0].tolist()
     if np.isnan(value):
         poses.pop()  # MuJoCo puts a robot back to its start when it loses it
@@ -482,7 +434,7 @@ def _frames(stage: _Stage, qpos: Float64[np.ndarray, "t nq"]) -> Iterator[Num[np
 
 
 def movie(
-    robot_module: ModuleType,
+    robot: Robot,
     design: Any,
     path: Path | str,
     *,
@@ -495,7 +447,7 @@ def movie(
     frame shows the state after a control step, and a second of the movie is one of the episode.
 
     Args:
-        robot_module: `ant`, `dkitty` or `hopper` of this folder.
+        robot: which one.
         design: one design in raw units, (d,).
         path: the file to write, .mp4 or .gif; one that is there is replaced, whole or not at all.
         fps: how many frames a second has at most; 20 for the ant and 10 for the D'Kitty have one
@@ -522,13 +474,12 @@ def movie(
     if not target.parent.is_dir():  # before all the work, as the next line
         raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
     _need(*_LIBRARIES[suffix])
-    robot, legal = _robot(robot_module), _legal(robot_module, design)
-    stage = _Stage(_model(robot, legal), robot, size)
-    episode = _episode(robot_module, robot, legal)
-    every = max(1, ceil(1.0 / (robot_module.STEP_S * fps) - 1e-6))
+    stage, legal = _stage(robot, design, size)
+    episode = _episode(robot, legal)
+    every = max(1, ceil(1.0 / (robot.step_s * fps) - 1e-6))
     last = len(episode.qpos) - 1
     frames = _frames(stage, episode.qpos[[*range(0, last, every), last]])
-    write_file(target, _ENCODERS[suffix](frames, 1.0 / (robot_module.STEP_S * every), size))
+    write_file(target, _ENCODERS[suffix](frames, 1.0 / (robot.step_s * every), size))
     return episode.value
 
 
@@ -588,7 +539,7 @@ _ENCODERS = {".mp4": _mp4, ".gif": _gif}
 
 
 def write(
-    robot_module: ModuleType,
+    robot: Robot,
     design: Any,
     out: Path | str,
     *,
@@ -598,7 +549,7 @@ def write(
     """Write a picture of a design's robot, or a movie of its episode, as the suffix says.
 
     Args:
-        robot_module: `ant`, `dkitty` or `hopper` of this folder.
+        robot: which one.
         design: one design in raw units, (d,).
         out: the file: .png is a `still`, .mp4 and .gif are a `movie`. One that is there is
             replaced, whole or not at all.
@@ -617,6 +568,6 @@ def write(
         )
     if suffix == ".png":
         _need(*_LIBRARIES[".png"])
-        write_file(target, _png(still(robot_module, design, size)))
+        write_file(target, _png(still(robot, design, size)))
     else:
-        movie(robot_module, design, target, fps=fps, size=size)
+        movie(robot, design, target, fps=fps, size=size)

@@ -1,0 +1,242 @@
+"""A report: how a set of designs does on a task. It is printed, and saved as its own receipt.
+
+A saved report holds everything needed to compute it again elsewhere: the dataset's version and
+sha256, the oracle's fingerprint, library versions, the budget, the sha256 of the designs, and every
+score. `Report.read` refuses one that was edited since. What is at its default is not written.
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import msgspec
+
+from mbo_hub.atomic import write_file
+from mbo_hub.dataset.manifest import Name
+from mbo_hub.errors import InvalidFile
+from mbo_hub.oracles.protocol import Agreement, Fingerprint
+from mbo_hub.scoring.molecules import Molecules
+
+__all__ = ["FORMAT", "Report", "Summary"]
+
+FORMAT = 1  # of the saved form
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Percentiles and mean over the valid designs; None where there is none."""
+
+    best: float | None = None
+    p90: float | None = None
+    p80: float | None = None
+    median: float | None = None
+    mean: float | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a set of designs does on a task.
+
+    Attributes:
+        format: of the saved form.
+        task: name of the task.
+        title: the same for people.
+        version: of the dataset.
+        dataset_sha256: of its task.json, which names the sha256 of every data file.
+        oracle: name of the oracle that scored.
+        exact: whether that oracle defines the objective.
+        fingerprint: of the oracle.
+        agreement: how the oracle's golden values came out where it scored: 'exact' to the bit, or
+            'compatible' within their tolerance; None for an oracle that needs no such check.
+        libraries: version of each library that took part.
+        budget: how many designs count.
+        given: how many were given; only the first `budget` are scored.
+        designs_sha256: of the scored designs as given, as little-endian float64.
+        projected: how many designs were replaced by the nearest legal one; None: not asked for.
+        y: raw objective of each scored design, None for one that is illegal or cannot be scored.
+        raw: summary of y in the objective's unit.
+        normalized: the same as scores, (y − y_min) / (y_max − y_min) over the full data.
+        unit: of the objective.
+        best_visible: D(best), raw.
+        best_visible_normalized: D(best) as a score.
+        improvement: best − D(best), raw.
+        improvement_normalized: the same as scores.
+        invalid: fraction of the scored designs that are illegal or cannot be scored.
+        duplicate: fraction that repeat an earlier one.
+        visible: fraction that equal a visible design.
+        diversity: mean distance between two valid designs; None below two.
+        novelty: mean distance from a valid design to the nearest visible one.
+        metric: the distance of these two.
+        support: of each scored design, how far it is from what a learned oracle was trained on, as
+            a percentile of how far those designs are from each other (`mbo_hub.scoring.trust`);
+            None for a design that is not valid, and as a whole for an oracle that needs no such
+            warning.
+        outside: fraction of the valid designs that lie outside the oracle's support, at or beyond
+            the 99th of these percentiles.
+        spread: of each scored design, the standard deviation of a forest's trees, raw.
+        molecules: what RDKit says of designs that are written as SMILES; None for other designs,
+            and where RDKit is not installed.
+    """
+
+    format: int
+    task: Name
+    title: str
+    version: str
+    dataset_sha256: str
+    oracle: str
+    exact: bool
+    fingerprint: Fingerprint
+    agreement: Agreement | None = None
+    libraries: dict[str, str]
+    budget: Annotated[int, msgspec.Meta(ge=1)]
+    given: Annotated[int, msgspec.Meta(ge=1)]
+    designs_sha256: str
+    projected: int | None = None
+    y: tuple[float | None, ...]
+    raw: Summary
+    normalized: Summary
+    unit: str = ""
+    best_visible: float
+    best_visible_normalized: float
+    improvement: float | None = None
+    improvement_normalized: float | None = None
+    invalid: float
+    duplicate: float
+    visible: float
+    diversity: float | None = None
+    novelty: float | None = None
+    metric: str
+    support: tuple[float | None, ...] | None = None
+    outside: float | None = None
+    spread: tuple[float | None, ...] | None = None
+    molecules: Molecules | None = None
+
+    def __str__(self) -> str:
+        return _render(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers, without what is at its default."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the receipt as JSON: first a temporary file beside it, then a rename.
+
+        Args:
+            path: where to; an existing file is replaced.
+
+        Raises:
+            InvalidFile: the place cannot be written.
+        """
+        target = Path(path)
+        if not target.name or target.is_dir():
+            raise InvalidFile(f"{path}: is a folder; name the file that the receipt goes to")
+        document = self.to_dict()
+        document["digest"] = _digest(document)
+        text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+        try:
+            write_file(target, text)
+        except OSError as error:
+            raise InvalidFile(f"{target}: cannot be written: {error.strerror}") from None
+        return target
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Report:
+        """Read a saved receipt.
+
+        Raises:
+            InvalidFile: not there, not a receipt, of a newer format, or edited since it was saved.
+        """
+        name = os.fspath(path)
+        try:
+            document = msgspec.json.decode(Path(path).read_bytes())
+            if not isinstance(document, dict) or not isinstance(document.get("format"), int):
+                raise InvalidFile(f"{name}: not a receipt of mbo_hub: it has no format")
+            if document["format"] > FORMAT:
+                raise InvalidFile(
+                    f"{name}: receipt format {document['format']}, this mbo_hub reads up to "
+                    f"{FORMAT}; upgrade with  pip install -U mbo-hub"
+                )
+            digest = document.pop("digest")
+            report = msgspec.convert(document, cls)
+        except OSError as error:
+            raise InvalidFile(f"{name}: cannot be read: {error.strerror}") from None
+        except (msgspec.MsgspecError, KeyError, RecursionError) as error:
+            raise InvalidFile(f"{name}: not a receipt of mbo_hub: {error}") from None
+        if digest != _digest(document):
+            raise InvalidFile(
+                f"{name}: the receipt was edited after it was saved (its digest is "
+                f"{str(digest)[:12]}…, its content gives {_digest(document)[:12]}…); score the "
+                "designs again"
+            )
+        return report
+
+
+def _digest(document: dict[str, Any]) -> str:
+    """Hash what a receipt says, whatever the order and layout it is written in."""
+    return sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
+
+
+def _render(report: Report) -> str:
+    def number(value: float | None, sign: str = "") -> str:
+        return "–" if value is None else f"{value:{sign}.4f}"
+
+    scored = len(report.y)
+    quality = "exact" if report.exact else "not exact: these are predictions"
+    head = (
+        f"{report.title} v{report.version}: {scored} of {report.given} designs scored "
+        f"(budget {report.budget}) by oracle '{report.oracle}' "
+        f"({report.fingerprint.kind}, {quality})"
+    )
+    rows = [
+        ("best (100th percentile)", report.raw.best, report.normalized.best, ""),
+        ("90th percentile", report.raw.p90, report.normalized.p90, ""),
+        ("80th percentile", report.raw.p80, report.normalized.p80, ""),
+        ("median", report.raw.median, report.normalized.median, ""),
+        ("mean", report.raw.mean, report.normalized.mean, ""),
+        ("D(best), best visible", report.best_visible, report.best_visible_normalized, ""),
+        ("improvement of the best", report.improvement, report.improvement_normalized, "+"),
+    ]
+    unit = f"raw ({report.unit})" if report.unit else "raw"
+    table = [f"{'':26}{unit:>14}{'normalized':>14}"]
+    table += [f"{name:26}{number(raw, s):>14}{number(norm, s):>14}" for name, raw, norm, s in rows]
+    fractions = (
+        f"invalid {report.invalid:.1%}, duplicate {report.duplicate:.1%}, "
+        f"already visible {report.visible:.1%}"
+    )
+    if report.projected is not None:
+        fractions += f", projected onto the space {report.projected}"
+    if report.outside is not None:
+        fractions += f", outside the oracle's data {report.outside:.1%}"
+    distances = (
+        f"diversity {number(report.diversity)} (mean between two designs), novelty "
+        f"{number(report.novelty)} (mean to the nearest visible one); {report.metric}"
+    )
+    origin = (
+        f"dataset {report.dataset_sha256[:12]}, oracle {report.fingerprint.sha256[:12]}, designs "
+        f"{report.designs_sha256[:12]}; {report.fingerprint.runtime}"
+    )
+    if report.spread is not None and scored:
+        about = [s for s in report.spread if s is not None]
+        if about:
+            middle = number(median(about))
+            distances += f"\nspread of the oracle's trees {middle} (median)"
+    if report.molecules is not None:
+        distances += f"\n{_of_molecules(report.molecules)}"
+    if report.agreement is not None:
+        origin += f", golden values {report.agreement}"
+    return "\n".join([head, "", *table, "", fractions, distances, origin])
+
+
+def _of_molecules(found: Molecules) -> str:
+    parts = [
+        f"{label} –" if value is None else f"{label} {value:{form}}"
+        for label, value, form in (
+            ("molecules", found.molecules, ".1%"),
+            ("new among these", found.new, ".1%"),
+            ("diversity (mean Tanimoto distance)", found.diversity, ".4f"),
+        )
+    ]
+    return f"{', '.join(parts)}; {found.toolkit}"
