@@ -19,7 +19,7 @@ from hub_server import HubServer
 
 import mbo_hub
 from mbo_hub import cli
-from mbo_hub.archive import folders
+from mbo_hub.archive.export import export
 from mbo_hub.archive.hub import local_files
 from mbo_hub.tasks import TASKS
 
@@ -47,7 +47,7 @@ def run(code: str, cwd: Path, env: dict[str, str]) -> str:
 @pytest.fixture
 def beside_the_folders(tmp_path: Path) -> Path:
     """A working directory with ./mbo, as `mbo export` leaves it, and the repository's folders."""
-    folders.export([name for name in TASKS if TASKS[name].embedded], tmp_path / "mbo")
+    export([name for name in TASKS if TASKS[name].embedded], tmp_path / "mbo")
     (tmp_path / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
     return tmp_path
 
