@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from mbo_hub._version import __version__
 from mbo_hub.errors import InvalidFile, MboHubError, OracleUnavailable, UnknownTask
 
 if TYPE_CHECKING:
+    from mbo_hub.archive.versions import Change
     from mbo_hub.task import Task
 
 __all__ = ["main"]
@@ -58,6 +60,7 @@ def main() -> None:
 def list_tasks(as_json: bool) -> None:
     """List the archive's tasks, and whether their data are here or can be built."""
     from mbo_hub.archive import folders
+    from mbo_hub.archive.cache import state_of_data
 
     tasks = [
         {
@@ -68,7 +71,7 @@ def list_tasks(as_json: bool) -> None:
             "rows": task["statistics"]["rows"],
             "dim": len(task["statistics"]["x_mean"]),
             "best_visible": task["statistics"]["best_visible"],
-            "data": folders.state_of_data(task["name"]),
+            "data": state_of_data(task["name"]),
             "oracles": {
                 name: {"kind": oracle["kind"], "exact": oracle.get("exact", False)}
                 for name, oracle in task["oracles"].items()
@@ -112,10 +115,9 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def info(task: str, as_json: bool) -> None:
     """Describe TASK: designs, objective, data, oracles, terms. --json prints its task.json."""
     from mbo_hub.archive import folders
-    from mbo_hub.dataset import manifest
 
-    folder, pinned = folders.find_card(task)
-    declared = manifest.read(folder.read("task.json", pinned), str(folder))
+    folder = folders.find_card(task)
+    declared = folder.manifest()
     if as_json:
         click.echo(declared.to_json().decode(), nl=False)
         return
@@ -132,7 +134,7 @@ def info(task: str, as_json: bool) -> None:
         ),
     ]
     name = declared.name
-    if folder.path == folders.embedded(name).path and folders.with_data(name) is None:
+    if folder == folders.embedded(name) and folders.with_data(name) is None:
         lines.append(("", f"not part of the package; get them with  mbo build {name}"))
     lines.append(("D(best)", f"{s.best_visible:.8g}, score {s.score(s.best_visible):.4f}"))
     for called, oracle in declared.oracles.items():
@@ -175,11 +177,14 @@ def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
     if as_git:
         from mbo_hub.publishing.mirror import export_git
 
-        written = [(f"{place} {tag}", new) for place, tag, new in export_git(names, directory)]
+        for done in export_git(names, directory):
+            note = "" if done.change.is_first else f"  ({_told(done.change)})"
+            click.echo(f"{done.place} {done.change.tag}{note}")
     else:
-        written = [(str(place), new) for place, new in folders.export(names, directory)]
-    for place, is_new in written:
-        click.echo(f"{place}{'' if is_new else '  (there already, the same)'}")
+        from mbo_hub.archive.export import export as copy
+
+        for made in copy(names, directory):
+            click.echo(f"{made.path}{'' if made.is_new else '  (there already, the same)'}")
     for name in () if tasks else sorted(folders.pins().keys() - set(names)):
         click.echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
                    err=True)  # fmt: skip
@@ -287,18 +292,30 @@ def validate(directory: Path) -> None:
 def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool) -> None:
     """Publish TASKs on the Hub: ORG/<task> and ORG/<task>-oracle, tagged with the version.
 
-    Everything is checked first. Doing it again changes nothing. The token is the one of
+    Everything is checked first. Doing it again changes nothing, but for cards and pictures that
+    were improved: they go to the main branch, and the tag stays as it is. The token is the one of
     `hf auth login` or HF_TOKEN.
     """
     from mbo_hub.publishing.publish import publish as put
 
     for done in put(tasks, org, private=private, dry_run=dry_run):
-        would = "would be " if dry_run else ""
-        what = f"{len(done.changed)} files {would}changed" if done.commit else "no file changed"
-        tagged = f"{would}tagged {done.tag}" if done.tagged else f"{done.tag} is there already"
-        click.echo(f"{done.url}  {what}, {tagged}")
-        for file in done.changed:
+        click.echo(f"{done.url}  {_told(done.change, dry_run=dry_run)}")
+        for file in done.change.files:
             click.echo(f"  {file}")
+
+
+def _told(change: Change, *, dry_run: bool = False) -> str:
+    """Say in plain words what publishing a folder changed, or would change."""
+    would = "would be " if dry_run else ""
+    many = len(change.files)
+    files = f"{many or 'no'} file{'' if many < 2 else 's'} {would if many else ''}changed"
+    if change.is_first:
+        return f"{files}, {would}tagged {change.tag}"
+    if change.superseded:
+        return f"{files}: main holds another version, {change.tag} stays as it is"
+    if change.files:
+        return f"{files} on main, {change.tag} stays as it is"
+    return f"{files}, {change.tag} is there already"
 
 
 @main.command(epilog="Example:  mbo build superconductor")
@@ -331,29 +348,29 @@ def build(task: str, raw_dir: Path | None, url: str | None) -> None:
 @as_json
 def cache(check: bool, remove: str | None, as_json: bool) -> None:
     """List the copies that load without a network: embedded, built and downloaded ones."""
-    from mbo_hub.archive import folders
+    from mbo_hub.archive import cache as caches
 
     if remove is not None:
-        freed = folders.remove(remove)
+        freed = caches.remove(remove)
         click.echo(f"removed {remove}, {freed / 1e6:.1f} MB")
         return
-    copies = folders.copies(check=check)
+    copies = caches.copies(check=check)
     if as_json:
-        click.echo(json.dumps(copies, indent=2))
+        click.echo(json.dumps([asdict(copy) for copy in copies], indent=2, default=str))
     else:
         rows = [
             (
-                copy["name"],
-                copy["kind"],
-                " ".join(copy["versions"]),
-                f"{copy['bytes'] / 1e6:.1f} MB",
-                copy["state"],
-                copy["path"],
+                copy.name,
+                copy.kind,
+                " ".join(copy.versions),
+                f"{copy.bytes / 1e6:.1f} MB",
+                copy.state,
+                str(copy.path),
             )
             for copy in copies
         ]
         _print_table(("NAME", "KIND", "VERSIONS", "SIZE", "STATE", "PLACE"), rows)
-    if any(copy["state"].startswith("damaged") for copy in copies):
+    if any(copy.is_damaged for copy in copies):
         sys.exit(1)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from hashlib import sha256
 from typing import Literal
 
 import numpy as np
 
 from mbo_hub.archive import folders
 from mbo_hub.archive.folders import Folder
-from mbo_hub.dataset import manifest, parquet
-from mbo_hub.dataset.layout import DECLARATION, TEST, TRAIN
+from mbo_hub.dataset import parquet
+from mbo_hub.dataset.layout import TEST, TRAIN
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidDataset, UnknownRevision
 from mbo_hub.offline import Affine, Normalization, Offline
@@ -61,9 +60,9 @@ def load(
         >>> task.x.shape, task.y.max().item()
         ((32898, 8), 0.4392961...)
     """
-    folder, pinned = folders.find(name, revision)
-    raw = folder.read(DECLARATION, pinned)
-    declared = manifest.read(raw, str(folder))
+    folder = folders.find(name, revision)
+    declaration = folder.declaration()
+    declared = declaration.manifest
     wanted = folders.version_of(revision)
     if wanted is not None and wanted != declared.version:
         raise UnknownRevision(f"{folder} holds version {declared.version}, not {wanted}")
@@ -94,7 +93,7 @@ def load(
         manifest=declared,
         offline=offline,
         oracles=Oracles(openers),
-        dataset_sha256=sha256(raw).hexdigest(),
+        dataset_sha256=declaration.sha256,
         _hidden=partial(read_split, folder, declared, TEST, label),
     )
 

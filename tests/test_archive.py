@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mbo_hub import ExportConflict, UnknownTask, validate
-from mbo_hub.archive import folders
+from mbo_hub.archive.export import export
 from mbo_hub.publishing.mirror import export_git
 
 
@@ -17,8 +17,11 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_export_writes_what_is_published(tmp_path: Path) -> None:
-    written = folders.export(["tfbind8"], tmp_path / "mbo")
-    assert [(p.name, new) for p, new in written] == [("tfbind8", True), ("tfbind8-oracle", True)]
+    written = export(["tfbind8"], tmp_path / "mbo")
+    assert [(e.path.name, e.is_new) for e in written] == [
+        ("tfbind8", True),
+        ("tfbind8-oracle", True),
+    ]
     assert set(files(tmp_path / "mbo")) == {
         "tfbind8/README.md", "tfbind8/croissant.json", "tfbind8/task.json", "tfbind8/y.png",
         "tfbind8/data/train.parquet", "tfbind8/data/test.parquet",
@@ -26,8 +29,8 @@ def test_export_writes_what_is_published(tmp_path: Path) -> None:
         "tfbind8-oracle/model.onnx", "tfbind8-oracle/surrogate.onnx",
     }  # fmt: skip
     assert validate(tmp_path / "mbo" / "tfbind8") == []
-    again = folders.export(["mbo/tfbind8"], tmp_path / "mbo")
-    assert not any(new for _, new in again)
+    again = export(["mbo/tfbind8"], tmp_path / "mbo")
+    assert not any(e.is_new for e in again)
 
 
 @pytest.mark.parametrize("place", ["tfbind8/notes.txt", "tfbind8-oracle/model.onnx"])
@@ -37,13 +40,13 @@ def test_export_leaves_other_content_alone(tmp_path: Path, place: str) -> None:
     with pytest.raises(
         ExportConflict, match=rf"differs in .*{Path(place).name}.*nothing was written"
     ):
-        folders.export(["tfbind8"], tmp_path)
+        export(["tfbind8"], tmp_path)
     assert files(tmp_path) == {place: b"mine"}
 
 
 def test_export_of_an_unknown_task_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnknownTask):
-        folders.export(["tfbind8", "nonsense"], tmp_path / "new")
+        export(["tfbind8", "nonsense"], tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -52,12 +55,12 @@ def test_only_embedded_tasks_are_exported(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folders.export(["tfbind8", "mbo/tfbind8"], tmp_path / "mine-too")
+    export(["tfbind8", "mbo/tfbind8"], tmp_path / "mine-too")
     (tmp_path / "mine-too" / "tfbind8").rename(tmp_path / "mine")
     before = files(tmp_path)
-    for export in (folders.export, export_git):
+    for write in (export, export_git):
         with pytest.raises(UnknownTask):
-            export([name], tmp_path / "out")
+            write([name], tmp_path / "out")
     assert files(tmp_path) == before
 
 
@@ -72,13 +75,13 @@ def test_an_interrupted_export_leaves_nothing_half_done(
     write = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
-        folders.export(["tfbind8"], tmp_path)
+        export(["tfbind8"], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_datasets_loads_an_export_offline(tmp_path: Path) -> None:
     """The real client, in its own process, in a folder that holds ./mbo."""
-    folders.export(["tfbind8"], tmp_path / "mbo")
+    export(["tfbind8"], tmp_path / "mbo")
     code = """
 import numpy as np
 from datasets import load_dataset

@@ -28,7 +28,7 @@ from mbo_hub import (
     UnknownTask,
     validate,
 )
-from mbo_hub.archive import folders
+from mbo_hub.archive.cache import state_of_data
 from mbo_hub.making import assembly, sources
 from mbo_hub.making.assembly import build_in_cache
 from mbo_hub.tasks import TASKS
@@ -230,7 +230,7 @@ def test_a_killed_build_leaves_nothing_that_loads(cache: Path, tmp_path: Path) -
     """What a process was writing when it died lies under another name, and disturbs nobody."""
     (cache / NAME / ".v1.0.0.0123456789abcdef.tmp" / "data").mkdir(parents=True)
     (cache / NAME / ".v1.0.0.0123456789abcdef.tmp" / "data" / "train.parquet").write_bytes(b"PAR1")
-    assert folders.state_of_data(NAME) == "not built"
+    assert state_of_data(NAME) == "not built"
 
 
 @pytest.mark.parametrize(

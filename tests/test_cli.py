@@ -16,7 +16,7 @@ from conftest import RAW, ROOT
 
 import mbo_hub
 from mbo_hub import cli
-from mbo_hub.archive import folders
+from mbo_hub.archive.export import files_of
 from mbo_hub.making import build
 from mbo_hub.tasks import TASKS
 
@@ -252,7 +252,7 @@ def test_built_once_it_is_a_task_as_any_other(
 
     exported = mbo("export", "mbo", "superconductor", cwd=tmp_path)
     assert exported.stdout.splitlines() == ["mbo/superconductor", "mbo/superconductor-oracle"]
-    there, here = folders.files_of(tmp_path / "mbo" / "superconductor"), folders.files_of(folder)
+    there, here = files_of(tmp_path / "mbo" / "superconductor"), files_of(folder)
     assert there == here
     valid = mbo("validate", "mbo/superconductor", cwd=tmp_path)
     assert valid.stdout == "mbo/superconductor: valid\n"

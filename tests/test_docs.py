@@ -23,7 +23,7 @@ from hub_server import HubServer
 
 import mbo_hub
 from mbo_hub import cli
-from mbo_hub.archive import folders
+from mbo_hub.archive.export import export
 from mbo_hub.archive.hub import local_files
 from mbo_hub.tasks import TASKS
 
@@ -130,7 +130,7 @@ def run_with_hub(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> It
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with ./mbo, as `mbo export` leaves it, and the repository's folders."""
     place = tmp_path_factory.mktemp("desk")
-    folders.export([name for name in TASKS if TASKS[name].embedded], place / "mbo")
+    export([name for name in TASKS if TASKS[name].embedded], place / "mbo")
     (place / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
     return place
 

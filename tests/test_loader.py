@@ -230,14 +230,14 @@ def test_an_embedded_copy_that_was_changed_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even one whose task.json was changed along with the data: the package pins its sha256."""
-    from mbo_hub.archive import folders
+    from mbo_hub.archive import cache, folders
 
     shutil.copytree(ROOT / "dataset_cards", tmp_path / "dataset_cards")
     monkeypatch.setattr(folders, "_root", lambda kind: tmp_path / kind)
     edit(tmp_path / "dataset_cards" / "tfbind8", lambda d: d.update(title="Mine"))
     with pytest.raises(IntegrityError, match=r"task\.json: sha256 .* Reinstall"):
         mbo_hub.load("tfbind8")
-    states = {copy["name"]: copy["state"] for copy in folders.copies(check=True)}
+    states = {copy.name: copy.state for copy in cache.copies(check=True)}
     assert states["tfbind8"].startswith("damaged: ")
     assert "task.json: sha256 expected" in states["tfbind8"]
 

@@ -19,6 +19,8 @@ import stranger
 from conftest import ROOT
 
 from mbo_hub import ExportConflict, GitFailed
+from mbo_hub.archive.folders import Folder
+from mbo_hub.archive.versions import Change
 from mbo_hub.publishing.mirror import commit_folder, export_git
 
 BIN = Path(sys.executable).parent
@@ -30,6 +32,11 @@ def git(place: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
+def commit(folder: Path, place: Path, tag: str) -> Change:
+    """Commit a stranger's dataset folder."""
+    return commit_folder(folder, place, tag, Folder(folder).pinned())
+
+
 @pytest.fixture
 def versions(tmp_path: Path) -> dict[str, Path]:
     for version, bonus in (("1.0.0", 0.0), ("1.1.0", 5.0)):
@@ -39,7 +46,7 @@ def versions(tmp_path: Path) -> dict[str, Path]:
 
 def test_each_version_is_a_commit_with_a_tag(versions: dict[str, Path], tmp_path: Path) -> None:
     place = tmp_path / "repo"
-    assert all(commit_folder(folder, place, tag) for tag, folder in versions.items())
+    assert all(commit(folder, place, tag).is_first for tag, folder in versions.items())
     assert git(place, "tag").split() == ["v1.0.0", "v1.1.0"]
     assert git(place, "log", "--format=%s", "main").split("\n") == [
         "Publish v1.1.0",
@@ -60,16 +67,42 @@ def test_exporting_again_changes_nothing_and_other_content_is_refused(
     versions: dict[str, Path], tmp_path: Path
 ) -> None:
     place, other = tmp_path / "repo", tmp_path / "other"
-    commit_folder(versions["v1.0.0"], place, "v1.0.0")
-    commit = git(place, "rev-parse", "v1.0.0")
-    assert not commit_folder(versions["v1.0.0"], place, "v1.0.0")
+    commit(versions["v1.0.0"], place, "v1.0.0")
+    first = git(place, "rev-parse", "v1.0.0")
+    assert commit(versions["v1.0.0"], place, "v1.0.0") == Change("v1.0.0")
     with pytest.raises(
         ExportConflict, match=r"v1\.0\.0 is there already with other content \(data/"
     ):
-        commit_folder(versions["v1.1.0"], place, "v1.0.0")
-    commit_folder(versions["v1.0.0"], other, "v1.0.0")
-    assert git(place, "rev-parse", "v1.0.0", "main") == f"{commit}\n{commit}"
-    assert git(other, "rev-parse", "main") == commit
+        commit(versions["v1.1.0"], place, "v1.0.0")
+    commit(versions["v1.0.0"], other, "v1.0.0")
+    assert git(place, "rev-parse", "v1.0.0", "main") == f"{first}\n{first}"
+    assert git(other, "rev-parse", "main") == first
+
+
+def test_an_improved_card_becomes_a_commit_and_the_tag_stays(
+    versions: dict[str, Path], tmp_path: Path
+) -> None:
+    place, old = tmp_path / "repo", versions["v1.0.0"]
+    commit(old, place, "v1.0.0")
+    first = git(place, "rev-parse", "v1.0.0")
+    card = (old / "README.md").read_text()
+    (old / "README.md").write_text(f"{card}Better.\n")
+    (old / "y.png").write_bytes(b"picture")
+    assert commit(old, place, "v1.0.0") == Change("v1.0.0", ("README.md", "y.png"))
+    assert git(place, "rev-parse", "v1.0.0", "main^") == f"{first}\n{first}"
+    assert git(place, "log", "-1", "--format=%s", "main") == "Improve documents of v1.0.0"
+    assert git(place, "show", "main:README.md").endswith("Better.")
+    assert "Better" not in git(place, "show", "v1.0.0:README.md")
+    assert commit(old, place, "v1.0.0") == Change("v1.0.0")
+    (old / "y.png").unlink()
+    assert commit(old, place, "v1.0.0").files == ("y.png",)
+    assert "y.png" not in git(place, "ls-tree", "--name-only", "main")
+    # Main moves on to another version, and is left alone from then on.
+    commit(versions["v1.1.0"], place, "v1.1.0")
+    newest = git(place, "rev-parse", "main")
+    (old / "README.md").write_text(f"{card}Best.\n")
+    assert commit(old, place, "v1.0.0") == Change("v1.0.0", superseded=True)
+    assert git(place, "rev-parse", "v1.0.0", "main") == f"{first}\n{newest}"
 
 
 def test_a_folder_that_is_no_repository_is_left_alone(
@@ -78,10 +111,10 @@ def test_a_folder_that_is_no_repository_is_left_alone(
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(ExportConflict, match="is no bare git repository"):
-        commit_folder(versions["v1.0.0"], tmp_path / "mine", "v1.0.0")
+        commit(versions["v1.0.0"], tmp_path / "mine", "v1.0.0")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitFailed, match="git is not installed"):
-        commit_folder(versions["v1.0.0"], tmp_path / "repo", "v1.0.0")
+        commit(versions["v1.0.0"], tmp_path / "repo", "v1.0.0")
 
 
 def free_port() -> int:
@@ -98,12 +131,8 @@ def olah(tmp_path: Path) -> Iterator[str]:
     port = free_port()
     here = tmp_path / "cluster"
     export_git(["tfbind8"], here / "mirror")
-    commit_folder(
-        tmp_path / "1.0.0", here / "mirror" / "datasets" / "stranger" / "vowels", "v1.0.0"
-    )
-    commit_folder(
-        tmp_path / "1.1.0", here / "mirror" / "datasets" / "stranger" / "vowels", "v1.1.0"
-    )
+    commit(tmp_path / "1.0.0", here / "mirror" / "datasets" / "stranger" / "vowels", "v1.0.0")
+    commit(tmp_path / "1.1.0", here / "mirror" / "datasets" / "stranger" / "vowels", "v1.1.0")
     text = config.replace("/srv/mbo", str(here)).replace("8090", str(port))
     assert text != config
     (here / "olah.toml").write_text(text)

@@ -18,7 +18,7 @@ from conftest import ROOT
 
 import mbo_hub
 from mbo_hub import InvalidDataset, OracleUnavailable
-from mbo_hub.archive import folders
+from mbo_hub.archive.export import export
 from mbo_hub.making import build
 from mbo_hub.oracles.digits import RECIPE, SPACE, Outcome, accuracy, objective, parameters
 from mbo_hub.tasks import TASKS, nas
@@ -205,7 +205,7 @@ def test_without_torch_the_command_line_names_both_ways_on(tmp_path: Path) -> No
 
 def test_another_recipe_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the exact oracle of nas needs torch")
-    folders.export(["nas"], tmp_path)
+    export(["nas"], tmp_path)
     path = tmp_path / "nas" / "task.json"
     document = json.loads(path.read_text())
     document["oracles"]["exact"]["settings"]["recipe_sha256"] = "0" * 64

@@ -18,7 +18,7 @@ from onnx import helper
 
 import mbo_hub
 from mbo_hub import InvalidDataset, InvalidDesign, OracleUnavailable, validate
-from mbo_hub.archive import folders
+from mbo_hub.archive.export import export
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_all_that_is_wrong_is_said_at_once(theirs: Path) -> None:
 def test_broken_golden_values_are_named(
     tmp_path: Path, change: Callable[[dict], object], message: str
 ) -> None:
-    folders.export(["dkitty"], tmp_path)
+    export(["dkitty"], tmp_path)
     path = tmp_path / "dkitty-oracle" / "golden.json"
     golden = json.loads(path.read_text())
     change(golden)

@@ -31,13 +31,14 @@ def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     } <= set(names)
     assert not [n for n in names if "superconductor" in n and n.endswith((".parquet", ".csv"))]
     code = (
-        "import mbo_hub, pathlib; from mbo_hub.archive import folders as archive\n"
+        "import mbo_hub, pathlib; from mbo_hub.archive import cache, export\n"
         "assert 'site' in mbo_hub.__file__, mbo_hub.__file__\n"
         "task = mbo_hub.load('tfbind8')\n"
         "for name in task.oracles: task.evaluate(task.x[:9], oracle=name)\n"
-        "assert 'site' in archive.copies(check=True)[0]['path']\n"
-        "assert archive.copies(check=True)[0]['state'] == 'intact'\n"
-        "archive.export(['tfbind8'], pathlib.Path('mbo'))\n"
+        "copy = cache.copies(check=True)[0]\n"
+        "assert 'site' in str(copy.path), copy\n"
+        "assert copy.state == 'intact', copy\n"
+        "export.export(['tfbind8'], pathlib.Path('mbo'))\n"
         "assert mbo_hub.validate('mbo/tfbind8') == []\n"
     )
     # The wheel's files come first on the path, before the checkout that is installed for editing.

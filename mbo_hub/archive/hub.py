@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from mbo_hub.archive import versions
+from mbo_hub.archive.versions import MAIN, Change
 from mbo_hub.errors import (
     DownloadFailed,
     HubUnavailable,
@@ -28,7 +30,19 @@ from mbo_hub.errors import (
     UnknownTask,
 )
 
-__all__ = ["Published", "download", "forget", "is_fixed", "local_files", "publish"]
+__all__ = [
+    "CachedRepository",
+    "Publication",
+    "cached_repositories",
+    "damaged",
+    "download",
+    "forget",
+    "is_fixed",
+    "local_files",
+    "plan",
+    "publish",
+    "remove_from_cache",
+]
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +215,7 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
         return unavailable(f"gives no usable answer ({_reason(error.__cause__ or error)})")
     if isinstance(error, errors.EntryNotFoundError):
         return InvalidDataset(what, ["there is no such file in the repository"])
-    if _status(error) == 409:
+    if _status(error) in (409, 412):  # 412: main is not the commit any more that was compared
         return PublishConflict(f"{what}: somebody else is publishing there; run it again")
     if isinstance(error, errors.HfHubHTTPError):
         return unavailable(f"answers {_status(error)}")
@@ -268,69 +282,66 @@ def forget(path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Published:
-    """What publishing one folder did, or would do.
+class Publication:
+    """What makes a repository hold a folder's files under a version tag.
 
     Attributes:
-        url: of the repository at its tag.
+        folder: what is published.
         repo: ``owner/name``.
         kind: dataset or model.
-        tag: the version tag.
-        changed: files that were uploaded or removed.
-        commit: whether a commit was needed.
-        tagged: whether the tag was needed.
+        change: what is to be done.
+        head: the commit of the main branch that the folder was compared with; None where there is
+            no repository yet.
     """
 
-    url: str
+    folder: Path
     repo: str
     kind: Kind
-    tag: str
-    changed: tuple[str, ...]
-    commit: bool
-    tagged: bool
+    change: Change
+    head: str | None
+
+    @property
+    def url(self) -> str:
+        """Of the repository at its tag."""
+        prefix = "datasets/" if self.kind == "dataset" else ""
+        return f"{_endpoint()}/{prefix}{self.repo}/tree/{self.change.tag}"
+
+    @property
+    def _what(self) -> str:
+        return f"{self.repo} ({self.kind}, {self.change.tag})"
 
 
-def publish(
-    folder: Path, repo: str, kind: Kind, tag: str, *, private: bool = False, dry_run: bool = False
-) -> Published:
-    """Make a repository hold exactly a folder's files, as one commit, under a version tag.
-
-    Doing it again changes nothing; an interrupted call is finished by the next one.
+def plan(folder: Path, repo: str, kind: Kind, tag: str, pinned: Collection[str]) -> Publication:
+    """Compare a folder with a repository; nothing is written.
 
     Args:
         folder: what to publish.
-        repo: ``owner/name``; made if it is not there.
+        repo: ``owner/name``.
         kind: dataset or model.
-        tag: version tag; where it exists it must hold these very files.
-        private: make a new repository private.
-        dry_run: only say what would be done.
+        tag: version tag.
+        pinned: files that the tag covers; where it exists they must be these very files.
 
     Raises:
         PublishConflict: the tag exists with other content; names the files.
-        NotPermitted: the token may not write there.
+        NotPermitted: the token may not read there.
         HubUnavailable: the Hub cannot be reached.
     """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
     api = HfApi()
     what = f"{repo} ({kind}, {tag})"
-    prefix = "datasets/" if kind == "dataset" else ""
-    url = f"{_endpoint()}/{prefix}{repo}/tree/{tag}"
-    local = local_files(folder)
-    if not dry_run:
-        _persist(
-            lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True), what
-        )
+    local = {name: _hashes(path) for name, path in local_files(folder).items()}
+    wanted = {name: hashes[0] for name, hashes in local.items()}
     try:
         refs = _persist(lambda: api.list_repo_refs(repo, repo_type=kind), what)
-        tags = {ref.name for ref in refs.tags}
     except UnknownTask:
-        if not dry_run:
-            raise
-        return Published(url, repo, kind, tag, tuple(local), commit=True, tagged=True)
+        change = Change(tag, tuple(sorted(wanted)), is_first=True)
+        return Publication(folder, repo, kind, change, head=None)
+    head = str(_persist(lambda: api.repo_info(repo, repo_type=kind, revision=MAIN), what).sha)
 
-    def remote(revision: str) -> dict[str, str]:
+    def files_at(name: str) -> dict[str, str]:
+        revision = head if name == MAIN else name
         entries = _persist(
             lambda: list(
                 api.list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True)
@@ -343,42 +354,62 @@ def publish(
             if isinstance(entry, RepoFile)
         }
         files.pop(".gitattributes", None)  # the Hub's own
-        return files
+        # What git stores it calls by a sha1: translate that of the folder's files.
+        return {
+            name: wanted[name] if found in local.get(name, ()) else found
+            for name, found in files.items()
+        }
 
-    def differing(there: dict[str, str]) -> list[str]:
-        return sorted(
-            name
-            for name in local.keys() | there.keys()
-            if name not in local or name not in there or there[name] not in _hashes(local[name])
+    change = versions.change(tag, wanted, pinned, {ref.name for ref in refs.tags}, files_at)
+    if change.conflicts:
+        raise PublishConflict(
+            f"{what}: the tag is there already with other content: {', '.join(change.conflicts)}. "
+            "A published version does not change: raise the version"
         )
+    return Publication(folder, repo, kind, change, head)
 
-    if tag in tags:
-        changed = differing(remote(tag))
-        if changed:
-            raise PublishConflict(
-                f"{what}: the tag is there already with other content: {', '.join(changed)}. A "
-                "published version does not change: raise the version"
-            )
-        return Published(url, repo, kind, tag, (), commit=False, tagged=False)
-    head = _persist(lambda: api.repo_info(repo, repo_type=kind, revision="main"), what).sha
-    there = remote(str(head))
-    changed = differing(there)
-    if changed and not dry_run:
+
+def publish(planned: Publication, *, private: bool = False) -> None:
+    """Carry out what was planned: at most one commit on the main branch, and one tag.
+
+    An interrupted call is finished by planning and publishing again.
+
+    Args:
+        planned: by `plan`.
+        private: make a new repository private.
+
+    Raises:
+        PublishConflict: somebody else changed the main branch since it was compared.
+        NotPermitted: the token may not write there.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+    api = HfApi()
+    repo, kind, change, what = planned.repo, planned.kind, planned.change, planned._what
+    head = planned.head
+    if head is None:
+        _persist(
+            lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True), what
+        )
+        head = _persist(lambda: api.repo_info(repo, repo_type=kind, revision=MAIN), what).sha
+    if change.files:
+        local = local_files(planned.folder)
         operations = [
             CommitOperationAdd(name, str(local[name]))
             if name in local
             else CommitOperationDelete(name)
-            for name in changed
+            for name in change.files
         ]
+        message = f"{'Publish' if change.is_first else 'Improve documents of'} {change.tag}"
         head = _persist(
             lambda: api.create_commit(
-                repo, operations, repo_type=kind, commit_message=f"Publish {tag}"
+                repo, operations, repo_type=kind, commit_message=message, parent_commit=head
             ),
             what,
         ).oid
-    if not dry_run:  # the very commit that was compared or made, whatever main is by now
-        _persist(lambda: api.create_tag(repo, tag=tag, repo_type=kind, revision=head), what)
-    return Published(url, repo, kind, tag, tuple(changed), commit=bool(changed), tagged=True)
+    if change.is_first:  # the very commit that was compared or made, whatever main is by now
+        _persist(lambda: api.create_tag(repo, tag=change.tag, repo_type=kind, revision=head), what)
 
 
 def local_files(folder: Path) -> dict[str, Path]:
@@ -406,8 +437,31 @@ def _hashes(path: Path) -> tuple[str, str]:
     return sha256(raw).hexdigest(), git_sha1(raw)
 
 
-def cached_repositories() -> list[dict[str, Any]]:
-    """Describe what huggingface_hub's cache holds, all repositories, for `mbo cache`."""
+@dataclass(frozen=True)
+class CachedRepository:
+    """A repository in huggingface_hub's cache.
+
+    Attributes:
+        repo: ``owner/name``.
+        kind: dataset or model; huggingface_hub knows others, too.
+        versions: tags, branches, or else commits.
+        commits: all that are there.
+        path: its folder.
+        bytes: its size.
+        files: where its files are, of all commits.
+    """
+
+    repo: str
+    kind: str
+    versions: tuple[str, ...]
+    commits: tuple[str, ...]
+    path: Path
+    bytes: int
+    files: tuple[Path, ...]
+
+
+def cached_repositories() -> list[CachedRepository]:
+    """Describe what huggingface_hub's cache holds, all repositories."""
     from huggingface_hub import CacheNotFound, scan_cache_dir
 
     try:
@@ -415,33 +469,28 @@ def cached_repositories() -> list[dict[str, Any]]:
     except CacheNotFound:
         return []
     return [
-        {
-            "repo": repo.repo_id,
-            "kind": repo.repo_type,
-            "bytes": repo.size_on_disk,
-            "path": str(repo.repo_path),
-            "revisions": {
-                name: {file.file_name: str(file.file_path) for file in revision.files}
-                for revision in repo.revisions
-                for name in (sorted(revision.refs) or [revision.commit_hash])
-            },
-            "commits": [revision.commit_hash for revision in repo.revisions],
-        }
+        CachedRepository(
+            repo=repo.repo_id,
+            kind=repo.repo_type,
+            versions=tuple(
+                sorted({n for r in repo.revisions for n in (r.refs or {r.commit_hash})})
+            ),
+            commits=tuple(revision.commit_hash for revision in repo.revisions),
+            path=Path(repo.repo_path),
+            bytes=repo.size_on_disk,
+            files=tuple(Path(file.file_path) for r in repo.revisions for file in r.files),
+        )
         for repo in cache.repos
     ]
 
 
-def damaged(repository: dict[str, Any]) -> list[str]:
-    """Name the files of a cached repository whose content is not what their blob is named after.
-
-    Args:
-        repository: one of `cached_repositories`.
-    """
-    paths = {Path(p) for files in repository["revisions"].values() for p in files.values()}
-    return sorted(path.name for path in paths if _announced(path) not in (None, _found(path)))
+def damaged(repository: CachedRepository) -> list[str]:
+    """Name the files of a cached repository whose content is not what their blob is named after."""
+    files = set(repository.files)
+    return sorted(path.name for path in files if _announced(path) not in (None, _found(path)))
 
 
-def remove_from_cache(commits: list[str]) -> int:
+def remove_from_cache(commits: Sequence[str]) -> int:
     """Remove revisions from huggingface_hub's cache; return the bytes freed."""
     from huggingface_hub import scan_cache_dir
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mbo_hub.spaces import Sequence, Space
+if TYPE_CHECKING:
+    from mbo_hub.spaces import Space
 
 __all__ = ["CARD", "DECLARATION", "SPLITS", "TEST", "TRAIN", "Column", "columns", "split_of"]
 
@@ -68,6 +69,8 @@ def columns(
         y_oracle: the oracle whose values stand beside y, where there is one.
         extra: further columns, and what they mean.
     """
+    from mbo_hub.spaces import Sequence  # numpy: names of files are asked for without it
+
     tokens = isinstance(space, Sequence)
     listed = [] if text is None else [Column(text, "string", "the design, written for people")]
     listed += [

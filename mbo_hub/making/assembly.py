@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mbo_hub.archive import folders
+from mbo_hub.archive import export, folders
+from mbo_hub.archive.folders import Declaration
 from mbo_hub.atomic import write_folder
-from mbo_hub.dataset import figures, manifest, parquet, schema
+from mbo_hub.dataset import figures, parquet, schema
 from mbo_hub.dataset.layout import DECLARATION, TEST, TRAIN
+from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import IntegrityError, InvalidDataset, InvalidFile, UnknownTask
 from mbo_hub.making import sources
 from mbo_hub.oracles import Oracle
@@ -111,9 +113,9 @@ def build_in_cache(
     if spec.embedded or not isinstance(spec.raw, Download):
         raise UnknownTask(f"the data of {name!r} are part of the package; nothing is to be built")
     card, target = folders.embedded(name), folders.built(name).path
-    declaration = card.read(DECLARATION, folders.pins()[name]["sha256"])
-    declared = manifest.read(declaration, str(card))
-    if _holds(target, declaration, declared):
+    declaration = card.declaration()
+    declared = declaration.manifest
+    if _holds(target, declaration):
         return target
     if raw_dir is not None and not raw_dir.is_dir():
         what = "is no folder" if raw_dir.exists() else "does not exist"
@@ -128,31 +130,31 @@ def build_in_cache(
                 "raw file is the right one; please report this with your versions of polars, "
                 "pyarrow and onnxruntime. Nothing was written"
             )
-    if _holds(target, declaration, declared):
+    if _holds(target, declaration):
         return target  # another process was faster
     if target.exists():
         shutil.rmtree(target)  # it is damaged
-    folder = {**folders.files_of(card.path), **files}
+    folder = {**export.files_of(card.path), **files}
     write_folder(target, folder)
     log.info("Built %s in %s (%.1f MB)", name, target, sum(map(len, folder.values())) / 1e6)
     return target
 
 
-def _holds(folder: Path, declaration: bytes, declared: manifest.Manifest) -> bool:
+def _holds(folder: Path, declaration: Declaration) -> bool:
     """Tell whether a folder has this task.json and all values that it declares."""
     said = folder / DECLARATION
     return (
         said.is_file()
-        and said.read_bytes() == declaration
+        and said.read_bytes() == declaration.raw
         and all(
             (folder / file).is_file()
             and parquet.has_content((folder / file).read_bytes(), entry.content_sha256)
-            for file, entry in declared.files.items()
+            for file, entry in declaration.manifest.files.items()
         )
     )
 
 
-def _labeller(spec: TaskSpec, declared: manifest.Manifest) -> Oracle | None:
+def _labeller(spec: TaskSpec, declared: Manifest) -> Oracle | None:
     """Open the embedded oracle that gives the column `y_oracle`."""
     if declared.y_oracle is None:
         return None

@@ -10,61 +10,80 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from mbo_hub.archive import folders
+from mbo_hub.archive import versions
+from mbo_hub.archive.export import pairs
 from mbo_hub.archive.folders import ORG
 from mbo_hub.archive.hub import local_files
+from mbo_hub.archive.versions import MAIN, Change
 from mbo_hub.errors import ExportConflict, GitFailed
 
-__all__ = ["commit_folder", "export_git"]
+__all__ = ["Mirrored", "commit_folder", "export_git"]
 
 AUTHOR, EMAIL = "mbo-hub", "mbo-hub@localhost"
 DATE = "1577836800 +0000"  # 2020-01-01, so that commits depend on content alone
 
 
-def export_git(names: Iterable[str], target: Path) -> list[tuple[Path, str, bool]]:
+@dataclass(frozen=True)
+class Mirrored:
+    """A repository that `export_git` wrote, or found.
+
+    Attributes:
+        place: where it is.
+        change: what was done to it.
+    """
+
+    place: Path
+    change: Change
+
+
+def export_git(names: Iterable[str], target: Path) -> list[Mirrored]:
     """Write tasks that are here as git repositories, laid out the way olah looks for them.
 
     Each version becomes a commit on `main` with a tag; older versions stay. Export versions in
-    ascending order, since `main` is the one exported last.
+    ascending order, since `main` is the one exported last. Cards and pictures that were improved
+    since become a commit on `main`, as on the Hub, and the tag stays where it is.
 
     Args:
         names: tasks of the archive.
         target: gets ``datasets/mbo/<task>`` and ``models/mbo/<task>-oracle``.
 
     Returns:
-        Each repository, its tag, and whether the tag was made now.
+        Each repository, in order.
 
     Raises:
         UnknownTask: before anything is written.
         ExportConflict: a tag holds other content already, or a folder is no git repository.
         GitFailed: git is missing, or fails.
     """
-    wanted = []
-    for task, dataset, oracles in folders.pairs(names):
-        tag = f"v{folders.pins()[task]['version']}"
-        wanted += [
-            (dataset, target / "datasets" / ORG / task, tag),
-            (oracles, target / "models" / ORG / f"{task}-oracle", tag),
-        ]
-    return [(place, tag, commit_folder(source, place, tag)) for source, place, tag in wanted]
+    written = []
+    for pair in pairs(names):
+        dataset, repo = pair.dataset, f"{pair.task}-oracle"
+        for source, place, pinned in (
+            (dataset.path, target / "datasets" / ORG / pair.task, dataset.pinned()),
+            (pair.oracles.path, target / "models" / ORG / repo, dataset.pinned(repo)),
+        ):
+            written.append(Mirrored(place, commit_folder(source, place, pair.tag, pinned)))
+    return written
 
 
-def commit_folder(source: Path, place: Path, tag: str) -> bool:
+def commit_folder(source: Path, place: Path, tag: str, pinned: Collection[str]) -> Change:
     """Commit a folder's files to a bare repository as a version.
 
     Args:
         source: the folder.
         place: the repository; made if it is not there.
         tag: version tag, v1.0.0.
+        pinned: files that the tag covers (`Folder.pinned`).
 
     Returns:
-        Whether the tag was made; False: it was there already, with these files.
+        What was done.
 
     Raises:
-        ExportConflict: the tag holds other content, or the place is something else.
+        ExportConflict: the tag covers other content, or the place is something else.
         GitFailed: git is missing, or fails.
     """
     files = local_files(source)
@@ -78,28 +97,41 @@ def commit_folder(source: Path, place: Path, tag: str) -> bool:
     names = "".join(f"{path.resolve()}\n" for path in files.values())
     blobs = _git(place, "hash-object", "-w", "--no-filters", "--stdin-paths", feed=names).split()
     entries = "".join(f"100644 {blob}\t{name}\0" for blob, name in zip(blobs, files, strict=True))
+    wanted = dict(zip(files, blobs, strict=True))
+    tags = _git(place, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags").split()
+    change = versions.change(tag, wanted, pinned, tags, lambda name: _files_at(place, name))
+    if change.conflicts:
+        raise ExportConflict(
+            f"{place}: {tag} is there already with other content "
+            f"({', '.join(change.conflicts[:5])}); a published version does not change"
+        )
+    if not change.is_first and not change.files:
+        return change
+    entries = "".join(f"100644 {blob}\t{name}\0" for name, blob in wanted.items())
     with tempfile.TemporaryDirectory() as scratch:
         index = {"GIT_INDEX_FILE": os.path.join(scratch, "index")}  # noqa: PTH118 -- for git
         _git(place, "update-index", "-z", "--index-info", feed=entries, env=index)
         tree = _git(place, "write-tree", env=index)
-    there = _resolve(place, f"refs/tags/{tag}^{{tree}}")
-    if there is not None:
-        if there != tree:
-            changed = _git(place, "diff-tree", "-r", "--name-only", there, tree).split()
-            raise ExportConflict(
-                f"{place}: {tag} is there already with other content ({', '.join(changed[:5])}); "
-                "a published version does not change"
-            )
-        return False
-    parent = _resolve(place, "refs/heads/main^{commit}")
+    parent = _resolve(place, f"refs/heads/{MAIN}^{{commit}}")
     above = ["-p", parent] if parent else []
-    commit = _git(place, "commit-tree", tree, *above, feed=f"Publish {tag}\n")
-    both = (
-        f"start\ncreate refs/tags/{tag} {commit}\n"
-        f"update refs/heads/main {commit} {parent or '0' * 40}\nprepare\ncommit\n"
+    message = f"{'Publish' if change.is_first else 'Improve documents of'} {tag}\n"
+    commit = _git(place, "commit-tree", tree, *above, feed=message)
+    updates = [f"create refs/tags/{tag} {commit}"] if change.is_first else []
+    updates.append(f"update refs/heads/{MAIN} {commit} {parent or '0' * 40}")
+    _git(
+        place, "update-ref", "--stdin", feed="\n".join(["start", *updates, "prepare", "commit", ""])
     )
-    _git(place, "update-ref", "--stdin", feed=both)
-    return True
+    return change
+
+
+def _files_at(place: Path, name: str) -> dict[str, str]:
+    """The blob of each file at a tag or at main, by its path; none where main is not there yet."""
+    ref = f"refs/heads/{MAIN}" if name == MAIN else f"refs/tags/{name}"
+    if _resolve(place, f"{ref}^{{tree}}") is None:
+        return {}
+    listed = _git(place, "ls-tree", "-r", "-z", ref).split("\0")
+    entries = [entry.split("\t", 1) for entry in listed if entry]
+    return {path: described.split()[2] for described, path in entries}
 
 
 def _resolve(place: Path, name: str) -> str | None:

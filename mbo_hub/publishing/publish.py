@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from mbo_hub.archive import folders, hub
 from mbo_hub.archive.folders import Folder, Repository
-from mbo_hub.archive.hub import Published
-from mbo_hub.dataset import manifest
-from mbo_hub.dataset.layout import CARD, DECLARATION
+from mbo_hub.archive.hub import Publication
+from mbo_hub.dataset.layout import CARD
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidDataset
 from mbo_hub.publishing import metadata
@@ -35,13 +34,16 @@ def publish(
     *,
     private: bool = False,
     dry_run: bool = False,
-) -> list[Published]:
+) -> list[Publication]:
     """Publish tasks under an organisation or user name.
 
-    All of them are checked before the first byte is sent. The oracles go first, so that a dataset
-    never names a repository that is not there. Each repository gets one commit and the tag
-    ``v<version>``; what is there already is left alone, so an interrupted call can be run again.
-    The token is the one that huggingface_hub finds (`hf auth login`, HF_TOKEN).
+    All of them are checked, and compared with what is there, before the first byte is sent. The
+    oracles go first, so that a dataset never names a repository that is not there. Each repository
+    gets one commit and the tag ``v<version>``; an interrupted call can be run again. Where the tag
+    is there already, task.json and the files that it names must be the same; what else has changed
+    (cards, pictures) becomes one commit on the main branch, if that still holds this version, and
+    the tag stays where it is. The token is the one that huggingface_hub finds (`hf auth login`,
+    HF_TOKEN).
 
     Args:
         names: tasks of the archive, or dataset folders.
@@ -50,39 +52,44 @@ def publish(
         dry_run: check everything and say what would be done.
 
     Returns:
-        What was done to each repository, in order.
+        What was done to each repository, or would be done, in order.
 
     Raises:
         InvalidDataset: a task is not fit to be published; everything that is wrong with it.
-        PublishConflict: a version is there already with other content.
+        PublishConflict: a version is there already with other content; nothing was sent. Or
+            somebody else is publishing there at the same time.
         NotPermitted: the token may not write there.
         HubUnavailable: the Hub cannot be reached.
     """
     if not re.fullmatch(r"[\w-][\w.-]*", org):
         raise InvalidDataset(org, ["is no name of an organisation or user"])
     prepared = [_prepare(name) for name in names]
-    done = []
-    for task in prepared:
-        tag = f"v{task.declared.version}"
-        repositories: list[tuple[str, Folder, hub.Kind]] = [
-            *((repo, folder, "model") for repo, folder in task.oracles.items()),
-            (task.declared.name, task.dataset, "dataset"),
-        ]
-        done += [
-            hub.publish(folder.path, f"{org}/{repo}", kind, tag, private=private, dry_run=dry_run)
-            for repo, folder, kind in repositories
-        ]
-    return done
+    planned = [step for task in prepared for step in _plan(task, org)]
+    if not dry_run:
+        for step in planned:
+            hub.publish(step, private=private)
+    return planned
+
+
+def _plan(task: _Prepared, org: str) -> list[Publication]:
+    """Compare a task's folders with their repositories."""
+    tag = f"v{task.declared.version}"
+    oracles = [
+        hub.plan(folder.path, f"{org}/{repo}", "model", tag, task.dataset.pinned(repo))
+        for repo, folder in task.oracles.items()
+    ]
+    repo, pinned = f"{org}/{task.declared.name}", task.dataset.pinned()
+    return [*oracles, hub.plan(task.dataset.path, repo, "dataset", tag, pinned)]
 
 
 def _prepare(name: str | os.PathLike[str]) -> _Prepared:
     """Find a task's folders and check them."""
-    folder, pin = folders.find(name)
+    folder = folders.find(name)
     if isinstance(folder, Repository):
         task = folder.repo.removeprefix(f"{folders.ORG}/")
         way = f"build them:  mbo build {task}" if task in folders.pins() else "download it first"
         raise InvalidDataset(str(name), [f"its data are not here; {way}"])
-    declared = manifest.read(folder.read(DECLARATION, pin), str(folder))
+    declared = folder.manifest()
     problems = validate(folder.path)
     oracles: dict[str, Folder] = {}
     for oracle, entry in declared.oracles.items():

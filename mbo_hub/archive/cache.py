@@ -1,0 +1,149 @@
+"""What loads without a network: the copies that are embedded, built or downloaded here."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from mbo_hub.archive import folders, hub
+from mbo_hub.archive.folders import Folder
+from mbo_hub.archive.hub import CachedRepository
+from mbo_hub.dataset.layout import DECLARATION, TRAIN
+from mbo_hub.errors import IntegrityError, InvalidDataset, UnknownTask
+
+__all__ = ["Copy", "copies", "remove", "state_of_data"]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of a dataset or of oracles that loads without a network.
+
+    Attributes:
+        name: of the task, or ``owner/name`` of the repository.
+        kind: embedded, built, dataset or model; the last two were downloaded.
+        versions: tags, branches or commits.
+        path: where it is.
+        bytes: its size; of an embedded copy, with its oracles.
+        state: 'embedded', 'card and oracle', 'built' or 'cached'; once checked 'intact', or
+            'damaged: …' and what is wrong.
+    """
+
+    name: str
+    kind: str
+    versions: tuple[str, ...]
+    path: Path
+    bytes: int
+    state: str
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether checking found something wrong."""
+        return self.state.startswith("damaged")
+
+
+def state_of_data(name: str) -> Literal["embedded", "built", "not built"]:
+    """Tell in a word where the data of one of the archive's own tasks are."""
+    here = folders.with_data(name)
+    if here is None:
+        return "not built"
+    return "embedded" if here == folders.embedded(name) else "built"
+
+
+def copies(*, check: bool) -> list[Copy]:
+    """Describe the copies of datasets and oracles that load without a network.
+
+    Args:
+        check: hash every file of each.
+
+    Returns:
+        The archive's own tasks first, then what was downloaded.
+    """
+    own = [copy for name in folders.pins() for copy in _own(name, check=check)]
+    cached = hub.cached_repositories()
+    return own + [_downloaded(repo, check=check) for repo in cached if _is_of_an_archive(repo)]
+
+
+def _own(name: str, *, check: bool) -> Iterator[Copy]:
+    """Describe the embedded copy of a task, and the one that was built."""
+    versions = (folders.pins()[name].tag,)
+    card, oracles, built = (
+        folders.embedded(name),
+        folders.embedded_oracle(name),
+        folders.built(name),
+    )
+    has_data = (card.path / TRAIN).parent.is_dir()
+    state = "embedded" if has_data else "card and oracle"
+    yield Copy(
+        name,
+        "embedded",
+        versions,
+        card.path,
+        _size(card.path) + _size(oracles.path),
+        _state(card, has_data=has_data) if check else state,
+    )
+    if built.path.is_dir():
+        state = _state(built) if check else "built"
+        yield Copy(name, "built", versions, built.path, _size(built.path), state)
+
+
+def _downloaded(repo: CachedRepository, *, check: bool) -> Copy:
+    state = "cached"
+    if check:
+        damaged = hub.damaged(repo)
+        state = f"damaged: {', '.join(damaged)}" if damaged else "intact"
+    return Copy(repo.repo, repo.kind, repo.versions, repo.path, repo.bytes, state)
+
+
+def _is_of_an_archive(repo: CachedRepository) -> bool:
+    return any(file.name == DECLARATION or file.suffix == ".onnx" for file in repo.files)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _state(folder: Folder, *, has_data: bool = True) -> str:
+    """Check a dataset folder and its oracles against the hashes that lead from the pin."""
+    from mbo_hub.dataset.parquet import has_content
+
+    try:
+        declared = folder.manifest()
+        for file, entry in declared.files.items() if has_data else ():
+            folder.read(file, entry.sha256, partial(has_content, wanted=entry.content_sha256))
+        for oracle in declared.oracles.values():
+            place = folders.find_oracle(folder, oracle.repo, oracle.revision)
+            for file, wanted in oracle.pinned.items():
+                place.read(file, wanted)
+    except (IntegrityError, InvalidDataset) as error:
+        return f"damaged: {error}"
+    return "intact"
+
+
+def remove(name: str) -> int:
+    """Remove a repository from the cache.
+
+    Args:
+        name: as `copies` lists it: ``owner/name``, whose dataset and model both go, or a task that
+            was built here.
+
+    Returns:
+        Bytes freed.
+
+    Raises:
+        UnknownTask: it is not cached.
+    """
+    if name in folders.pins() and folders.built(name).path.is_dir():
+        own = folders.built(name).path
+        freed = _size(own)
+        shutil.rmtree(own)
+        return freed
+    found = [repo for repo in hub.cached_repositories() if repo.repo == name]
+    if not found:
+        raise UnknownTask(
+            f"{name!r} is not in the cache  (`mbo cache` lists what is; embedded copies stay)"
+        )
+    return hub.remove_from_cache([commit for repo in found for commit in repo.commits])
