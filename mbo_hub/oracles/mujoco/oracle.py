@@ -21,12 +21,29 @@ from mbo_hub.oracles.mujoco.robot import Robot
 from mbo_hub.oracles.protocol import Fingerprint
 from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["KIND", "ROBOTS", "MujocoOracle", "Simulator"]
+__all__ = ["KIND", "ROBOTS", "MujocoOracle", "Simulator", "need_mujoco"]
 
 ROBOTS: Mapping[str, Robot] = {r.name: r for r in (ant.ROBOT, dkitty.ROBOT, hopper.ROBOT)}
 INSTALL = "pip install 'mujoco>=4,<5'"
 MADE_WITH = "4.0.0"  # MuJoCo; the robots' data were generated with it
 CONTROLLER = "policy.onnx"  # for those who simulate a robot elsewhere; not an oracle
+
+
+def need_mujoco(who: str) -> None:
+    """See that MuJoCo 4 is there, whose batches an older one lacks.
+
+    Args:
+        who: needs it, as the subject of the sentence.
+
+    Raises:
+        OracleUnavailable: it is not; says how to install it.
+    """
+    try:
+        import_module("mujoco.batch")
+    except ModuleNotFoundError as error:
+        raise OracleUnavailable(
+            f"{who} needs MuJoCo 4 ({error}); install it with  {INSTALL}"
+        ) from None
 
 
 class MujocoOracle(CheckedOracle):
@@ -69,13 +86,7 @@ class MujocoOracle(CheckedOracle):
         Raises:
             OracleUnavailable: it is not; says how to install it.
         """
-        try:
-            import_module("mujoco.batch")
-        except ModuleNotFoundError as error:
-            raise OracleUnavailable(
-                f"the exact oracle of {self.name!r} simulates a robot and needs MuJoCo 4 "
-                f"({error}); install it with  {INSTALL}"
-            ) from None
+        need_mujoco(f"the exact oracle of {self.name!r} simulates a robot and")
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
