@@ -232,7 +232,7 @@ def test_nothing_half_written_stays(
             MissingExtra,
             "writing a .mp4 file needs imageio-ffmpeg; install",
         ),
-        (".png", "mujoco.batch", OracleUnavailable, "install it with  pip install 'mujoco>=4,<5'"),
+        (".png", "mujoco.batch", OracleUnavailable, "drawing a robot needs MuJoCo 4 ("),
     ],
 )
 def test_what_is_missing_is_named(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import msgspec
@@ -25,12 +26,15 @@ __all__ = ["KIND", "ROBOTS", "MujocoOracle", "Simulator", "need_mujoco"]
 
 ROBOTS: Mapping[str, Robot] = {r.name: r for r in (ant.ROBOT, dkitty.ROBOT, hopper.ROBOT)}
 INSTALL = "pip install 'mujoco>=4,<5'"
+# pip writes the files of mujoco-core 4 first and then deletes those of the same names that came
+# with an older mujoco, so that one has to go before.
+REPLACE = f"pip uninstall -y mujoco mujoco-core mujoco-studio && {INSTALL}"
 MADE_WITH = "4.0.0"  # MuJoCo; the robots' data were generated with it
 CONTROLLER = "policy.onnx"  # for those who simulate a robot elsewhere; not an oracle
 
 
 def need_mujoco(who: str) -> None:
-    """See that MuJoCo 4 is there, whose batches an older one lacks.
+    """See that MuJoCo 4 is there and whole; an older one has no batches.
 
     Args:
         who: needs it, as the subject of the sentence.
@@ -40,9 +44,11 @@ def need_mujoco(who: str) -> None:
     """
     try:
         import_module("mujoco.batch")
-    except ModuleNotFoundError as error:
+    except (ImportError, OSError) as error:  # OSError: its shared library is not there
+        command = INSTALL if find_spec("mujoco") is None else REPLACE
+        found = str(error).partition(". ")[0]
         raise OracleUnavailable(
-            f"{who} needs MuJoCo 4 ({error}); install it with  {INSTALL}"
+            f"{who} needs MuJoCo 4 ({found}); install it with  {command}"
         ) from None
 
 
