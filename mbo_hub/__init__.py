@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the one list: type checkers read it here, and `_homes` at r
     from mbo_hub.errors import InvalidDesign as InvalidDesign
     from mbo_hub.errors import InvalidFile as InvalidFile
     from mbo_hub.errors import MboHubError as MboHubError
+    from mbo_hub.errors import MissingExtra as MissingExtra
     from mbo_hub.errors import NotPermitted as NotPermitted
     from mbo_hub.errors import OracleUnavailable as OracleUnavailable
     from mbo_hub.errors import PublishConflict as PublishConflict

@@ -11,6 +11,7 @@
     │   └── UnsupportedFormat                    … because a newer mbo_hub wrote it
     ├── IntegrityError      (ValueError)         a file's sha256 is not the declared one
     ├── OracleUnavailable   (RuntimeError)       the oracle exists but cannot run here
+    ├── MissingExtra        (ImportError)        a library of an optional extra is not installed
     ├── HubUnavailable      (ConnectionError)    not here, and the Hub cannot be reached
     ├── NotPermitted        (PermissionError)    the Hub refuses this token
     ├── DownloadFailed      (OSError)            a file did not arrive whole, or cannot be written
@@ -83,6 +84,10 @@ class IntegrityError(MboHubError, ValueError):
 
 class OracleUnavailable(MboHubError, RuntimeError):
     """The oracle exists but cannot run here."""
+
+
+class MissingExtra(MboHubError, ImportError):
+    """A library that an extra of the package brings is not installed."""
 
 
 class HubUnavailable(MboHubError, ConnectionError):

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from mbo_hub.arrays import Num
+from mbo_hub.dataset import parquet
 from mbo_hub.dataset.manifest import Manifest
-from mbo_hub.errors import InvalidDesign, InvalidFile
+from mbo_hub.errors import InvalidDataset, InvalidDesign, InvalidFile
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["read_designs"]
@@ -126,21 +127,28 @@ def _npy(raw: bytes, name: str, manifest: Manifest, column: str | None) -> _Foun
 
 
 def _parquet(raw: bytes, name: str, manifest: Manifest, column: str | None) -> _Found:
-    import polars as pl
-
     try:
-        frame = pl.read_parquet(io.BytesIO(raw))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise InvalidFile(f"{name}: not a readable parquet file: {first}") from None
-    chosen = _choose(frame.columns, name, manifest, column)
+        chosen = _choose(parquet.names(raw, name), name, manifest, column)
+        columns = [chosen] if isinstance(chosen, str) else chosen
+        cells = parquet.cells(raw, columns, name)
+    except InvalidDataset as error:
+        raise InvalidFile(f"{name}: {error.problems[0].splitlines()[0]}") from None
     if isinstance(chosen, list):
-        return _Found(frame.select(chosen).to_numpy())
-    values = frame[chosen]
-    if values.null_count():
-        at = int(values.is_null().arg_max() or 0)
-        raise InvalidFile(f"{name}, row {at}: column {chosen} is empty")
-    return _Found(values.to_list())
+        named = zip(columns, cells, strict=True)
+        return _Found(np.column_stack([_numbers_of(c, f"{name}: column {n}") for n, c in named]))
+    (rows,) = cells
+    if isinstance(rows, list) and None in rows:
+        raise InvalidFile(f"{name}, row {rows.index(None)}: column {chosen} is empty")
+    return _Found(rows)
+
+
+def _numbers_of(cells: Any, what: str) -> Num[np.ndarray, " n"]:
+    """The numbers of a column that holds one value of each design; NaN where a cell is empty."""
+    if isinstance(cells, list) and all(type(c) in (int, float, type(None)) for c in cells):
+        cells = np.array(cells, np.float64)
+    if isinstance(cells, list) or cells.ndim != 1:
+        raise InvalidFile(f"{what} does not hold numbers")
+    return np.asarray(cells)
 
 
 def _text(raw: bytes, name: str, manifest: Manifest, column: str | None) -> _Found:

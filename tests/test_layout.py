@@ -15,7 +15,7 @@ import mbo_hub
 
 # A room imports only rooms above it, and itself. CONTRIBUTING.md says what each is for.
 ROOMS = (
-    ("errors", "arrays", "atomic", "_version"),  # the floor that all stand on
+    ("errors", "extras", "arrays", "atomic", "_version"),  # the floor that all stand on
     ("spaces", "offline"),
     ("dataset",),
     ("archive",),
@@ -36,7 +36,7 @@ WORKSHOPS = {"publishing", "making", "methods", "results"}  # no user's program 
 HEAVY = {
     "pandera": {"dataset.schema"},
     "polars": {"dataset.schema", "tasks", "publishing.validation", "making"},
-    "pyarrow": {"dataset.parquet", "reading", "making"},
+    "pyarrow": {"dataset.parquet", "making"},
     "onnxruntime": {"oracles.onnx"},
     "onnx": {"making"},
     "rdkit": {"scoring.molecules"},
@@ -50,6 +50,8 @@ HEAVY = {
     "yaml": {"publishing.metadata"},
     "mujoco": {"oracles.mujoco"},
     "jsonschema": {"publishing"},
+    "PIL": {"oracles.mujoco.render"},
+    "imageio_ffmpeg": {"oracles.mujoco.render"},
 }
 MODULES = sorted((ROOT / "mbo_hub").rglob("*.py"))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mbo_hub
-from mbo_hub import OracleUnavailable, Report, Task
+from mbo_hub import MissingExtra, Report, Task
 from mbo_hub.scoring.molecules import describe, is_available, morgan_counts, scaffolds
 
 needs_rdkit = pytest.mark.skipif(
@@ -68,7 +68,7 @@ def test_what_is_no_molecule_is_named(function: object) -> None:
 
 def test_without_rdkit_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rdkit", None)
-    with pytest.raises(OracleUnavailable, match=r"pip install 'mbo-hub\[chem\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'mbo-hub\[chem\]'"):
         describe(["CC"], [])
 
 

@@ -412,8 +412,36 @@ def test_golden_values_are_computed_once_in_a_process(monkeypatch: pytest.Monkey
 def test_without_mujoco_the_oracle_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("mujoco", "mujoco.batch"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(OracleUnavailable, match="pip install 'mujoco"):
+    with pytest.raises(OracleUnavailable, match="install it with  pip install 'mujoco"):
         oracle(hopper_designs(1), [0.0])(hopper_designs(1))
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("", "No module named 'mujoco.batch'"),  # MuJoCo 3
+        ("raise ImportError('its core is missing. Repair it with:\\n pip')", "its core is missing"),
+        ("raise OSError('libmujoco.so.3: not there')", "libmujoco.so.3: not there"),
+    ],
+)
+def test_an_older_or_broken_mujoco_has_to_go_first(
+    tmp_path: Path, content: str, found: str
+) -> None:
+    """Where pip upgrades it, the older one takes files of the new one with it."""
+    (tmp_path / "mujoco").mkdir()
+    (tmp_path / "mujoco" / "__init__.py").write_text(content)
+    code = (
+        "import sys; sys.path.insert(0, '.'); import mbo_hub; task = mbo_hub.load('hopper')\n"
+        "try: task.oracle(task.x[:1])\n"
+        "except mbo_hub.OracleUnavailable as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (
+        f"the exact oracle of 'hopper' simulates a robot and needs MuJoCo 4 ({found}); install it "
+        "with  pip uninstall -y mujoco mujoco-core mujoco-studio && pip install 'mujoco>=4,<5'\n"
+    )
 
 
 def test_designs_can_be_checked_without_mujoco() -> None:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +90,72 @@ def test_arrays_and_parquet(tmp_path: Path, manifest: Manifest) -> None:
         frame.write_parquet(tmp_path / name)
     for name in [*arrays, *frames]:
         assert read_designs(tmp_path / name, manifest).tolist() == WANTED, name
+
+
+def test_parquet_of_other_kinds(tmp_path: Path, manifest: Manifest) -> None:
+    """As pyarrow, pandas and polars write it: the same designs, or a message."""
+    path = tmp_path / "d.parquet"
+    x = np.array(WANTED, np.int8)
+    rows = pa.array(x.tolist())
+    for table in (
+        {"x": rows.cast(pa.list_(pa.int8()))},
+        {"x": rows.cast(pa.large_list(pa.float32()))},
+        {"x": rows.cast(pa.list_(pa.uint64(), 8))},
+        {"sequence": pa.array(TEXTS).dictionary_encode()},
+        {"sequence": pa.array(TEXTS, pa.large_string())},
+        {
+            f"x{i}": pa.array(x[:, i].tolist(), pa.int16() if i % 2 else pa.float64())
+            for i in range(8)
+        },
+    ):
+        for chunks in (1, 2):  # rows a row group
+            pq.write_table(pa.table(table), path, row_group_size=chunks)
+            assert read_designs(path, manifest).tolist() == WANTED, table
+    wide = {f"x{i}": pa.array(x[:, i]) for i in range(8)}
+    for table, message in (
+        ({"x": [WANTED[0], WANTED[1][:7]]}, "row 1: the design has 7 values; this task's designs have 8"),
+        ({"x": [WANTED[0], None]}, "row 1: column x is empty"),
+        ({"x": [WANTED[0], [None] * 8]}, "designs are numbers, not object"),
+        ({"x": [0, 1]}, "designs have shape (n, 8) here, got (2,)"),
+        ({"sequence": pa.array(["ACGTACGT", "ACGT"])}, "row 1: the design ('ACGT') has 4 letters"),
+        ({"sequence": pa.array([], pa.string())}, "it holds no designs (0 rows)"),
+        ({"x": pa.array([], pa.list_(pa.int8(), 8))}, "it holds no designs (0 rows)"),
+        ({**wide, "x3": pa.array([3, None])}, "row 1: the design has nan at position 3"),
+        ({**wide, "x3": pa.array(["3", "0"])}, "column x3 does not hold numbers"),
+        ({**wide, "x3": pa.array([[3], [0]])}, "column x3 does not hold numbers"),
+    ):  # fmt: skip
+        pq.write_table(pa.table(table), path)
+        with pytest.raises(InvalidFile) as caught:
+            read_designs(path, manifest)
+        assert message in str(caught.value)
+    pq.write_table(pa.table([pa.array(TEXTS)] * 2, ["sequence", "sequence"]), path)
+    with pytest.raises(InvalidFile, match="2 columns are called 'sequence'"):
+        read_designs(path, manifest)
+    broken = pa.StringArray.from_buffers(
+        1, pa.py_buffer(np.array([0, 1], np.int32)), pa.py_buffer(b"\xff")
+    )
+    pq.write_table(pa.table({"sequence": broken}), path)
+    with pytest.raises(InvalidFile, match=r"not a readable parquet file: .*UTF8"):
+        read_designs(path, manifest)
+
+
+def test_an_empty_value_counts_as_invalid_where_that_is_wanted(
+    tmp_path: Path, tfbind8: Task
+) -> None:
+    wide = {f"x{i}": [row[i] if i else None for row in WANTED] for i in range(8)}
+    pq.write_table(pa.table(wide), tmp_path / "d.parquet")
+    designs = read_designs(tmp_path / "d.parquet", tfbind8.manifest, strict=False)
+    assert tfbind8.space.legal(designs).tolist() == [False, False]
+
+
+def test_reading_parquet_needs_neither_polars_nor_pandas(tmp_path: Path) -> None:
+    pl.DataFrame({"x": WANTED, "sequence": TEXTS}).write_parquet(tmp_path / "d.parquet")
+    code = (
+        "import sys, mbo_hub; m = mbo_hub.load('tfbind8').manifest\n"
+        "for column in ('x', 'sequence'): mbo_hub.read_designs('d.parquet', m, column=column)\n"
+        "sys.exit('polars' in sys.modules or 'pandas' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 def test_standard_input(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:

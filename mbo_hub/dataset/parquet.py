@@ -8,6 +8,8 @@ Arrow buffer: `datasets.with_format("numpy")` turns int8 into int64 and takes 25
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from mbo_hub.errors import InvalidDataset
 if TYPE_CHECKING:
     from mbo_hub.spaces import Space
 
-__all__ = ["arrow_bytes", "content_sha256", "has_content", "read", "write"]
+__all__ = ["arrow_bytes", "cells", "content_sha256", "has_content", "names", "read", "write"]
 
 
 def write(table: pa.Table, sink: Any) -> None:
@@ -56,8 +58,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _is_floating(kind: pa.DataType) -> bool:
-    inner = kind.value_type if pa.types.is_fixed_size_list(kind) else kind
-    return bool(pa.types.is_floating(inner))
+    return bool(pa.types.is_floating(_inner(kind)))
 
 
 def content_sha256(raw: bytes) -> str:
@@ -79,7 +80,7 @@ def content_sha256(raw: bytes) -> str:
         if pa.types.is_string(_plain(column.type)):
             digest.update(b"".join(t.encode() + b"\0" for t in column.to_pylist()))
             continue
-        inner = column.type.value_type if pa.types.is_fixed_size_list(column.type) else column.type
+        inner = _inner(column.type)
         if not (pa.types.is_integer(inner) or pa.types.is_floating(inner)):
             raise InvalidDataset("the file", [f"column {name} is {column.type}"])
         dtype = np.dtype(inner.to_pandas_dtype())
@@ -102,11 +103,80 @@ def has_content(raw: bytes, wanted: str | None) -> bool:
 
 def _table(raw: bytes, columns: list[str] | None, where: str) -> pa.Table:
     """Read some columns of a parquet file, or all, as one chunk."""
+    with _readable(where):
+        return _file(raw).read(columns=columns, use_threads=False).combine_chunks()
+
+
+def _file(raw: bytes) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False)
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
     try:
-        file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False)
-        return file.read(columns=columns, use_threads=False).combine_chunks()
+        yield
     except (pa.ArrowException, OSError) as error:
         raise InvalidDataset(where, [f"not a readable parquet file: {error}"]) from None
+
+
+def names(raw: bytes, where: str) -> list[str]:
+    """List the columns of a parquet file.
+
+    Raises:
+        InvalidDataset: not a parquet file, or two columns have one name.
+    """
+    with _readable(where):
+        found: list[str] = _file(raw).schema_arrow.names
+    twice = [name for name in set(found) if found.count(name) > 1]
+    if twice:
+        raise InvalidDataset(where, [f"{found.count(twice[0])} columns are called {twice[0]!r}"])
+    return found
+
+
+def cells(raw: bytes, columns: list[str], where: str) -> list[Num[np.ndarray, "n ..."] | list[Any]]:
+    """Read columns of a parquet file that anything may have written.
+
+    Args:
+        raw: content of the file.
+        columns: their names, as `names` lists them.
+        where: what to call the file in messages.
+
+    Returns:
+        For each column an array, (n,) of numbers or (n, d) of lists of d numbers; where cells are
+        empty, of different lengths or of another type, a list of Python's own values.
+
+    Raises:
+        InvalidDataset: not a parquet file, or with text that is not UTF-8.
+    """
+    table = _table(raw, columns, where)
+    with _readable(where):
+        table.validate(full=True)
+    return [_cells(table[name]) for name in columns]
+
+
+def _cells(column: pa.ChunkedArray) -> Num[np.ndarray, "n ..."] | list[Any]:
+    array, _ = _one(column)
+    kind = array.type
+    if len(array) and not array.null_count and _is_list(kind):
+        try:
+            array = array.cast(pa.list_(kind.value_type, len(array[0])))
+        except pa.ArrowInvalid:  # lists of different lengths
+            return list(array.to_pylist())
+        return _cells(pa.chunked_array([array]))
+    inner = _inner(kind)
+    if _nulls(column) or not (pa.types.is_integer(inner) or pa.types.is_floating(inner)):
+        return list(array.to_pylist())
+    values = _values(column, np.dtype(inner.to_pandas_dtype()))
+    return values if inner is kind else values.reshape(len(array), kind.list_size)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _inner(kind: pa.DataType) -> pa.DataType:
+    """The type of a column's numbers."""
+    return kind.value_type if pa.types.is_fixed_size_list(kind) else kind
 
 
 def read(

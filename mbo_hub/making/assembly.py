@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mbo_hub import extras
 from mbo_hub.archive import export, folders
 from mbo_hub.archive.folders import Declaration
 from mbo_hub.atomic import write_folder
@@ -105,6 +106,7 @@ def build_in_cache(
         IntegrityError: the raw file, or what was built from it, is not the declared one.
         InvalidFile: the raw file is not in `raw_dir`.
         OSError: the cache cannot be written.
+        MissingExtra: the extra `publish` is not installed.
     """
     name = name.removeprefix(f"{folders.ORG}/")
     if name not in specs:
@@ -117,6 +119,7 @@ def build_in_cache(
     declared = declaration.manifest
     if _holds(target, declaration):
         return target
+    extras.require("publish", "building a dataset")
     if raw_dir is not None and not raw_dir.is_dir():
         what = "is no folder" if raw_dir.exists() else "does not exist"
         raise InvalidFile(f"{raw_dir}: {what}; --raw-dir names the folder of the raw file")

@@ -27,14 +27,13 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from hashlib import sha256
 from importlib import metadata
-from importlib.util import find_spec
 from threading import Thread
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
 
-from mbo_hub import spaces
+from mbo_hub import extras, spaces
 from mbo_hub.arrays import Float32, Float64, Int, Num
 from mbo_hub.errors import OracleUnavailable
 from mbo_hub.oracles.golden import CheckedOracle
@@ -106,8 +105,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RECIPE = Recipe()
-LIBRARIES = {"torch": "torch", "scikit-learn": "sklearn"}
-INSTALL = "pip install 'mbo-hub[nas]'"
+INSTALL = extras.command("nas")
 CHECKED = 3  # golden designs that are trained before the first score: some seconds each
 PIXELS = 8  # side of a digit
 STEM = 3  # kernel size of the first convolution
@@ -131,13 +129,13 @@ def require() -> None:
     Raises:
         OracleUnavailable: says how to install them, and what can score without them.
     """
-    missing = [name for name, module in LIBRARIES.items() if find_spec(module) is None]
-    if missing:
-        raise OracleUnavailable(
-            f"the exact oracle of 'nas' trains networks and needs {' and '.join(missing)}; "
-            f"install with  {INSTALL}  or ask for the surrogate, a model of it that needs neither: "
-            "mbo score nas FILE --oracle surrogate"
-        )
+    extras.require(
+        "nas",
+        "the exact oracle of 'nas' trains networks and",
+        otherwise="  or ask for the surrogate, a model of it that needs neither:  "
+        "mbo score nas FILE --oracle surrogate",
+        error=OracleUnavailable,
+    )
 
 
 def accuracy(right: Num[np.ndarray, "*n seeds"]) -> Float64[np.ndarray, "*n"]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mbo_hub import extras
 from mbo_hub.archive import folders, hub
 from mbo_hub.archive.folders import Folder, Repository
 from mbo_hub.archive.hub import Publication
@@ -60,7 +61,9 @@ def publish(
             somebody else is publishing there at the same time.
         NotPermitted: the token may not write there.
         HubUnavailable: the Hub cannot be reached.
+        MissingExtra: the extra `publish` is not installed.
     """
+    extras.require("publish", "publishing a dataset")
     if not re.fullmatch(r"[\w-][\w.-]*", org):
         raise InvalidDataset(org, ["is no name of an organisation or user"])
     prepared = [_prepare(name) for name in names]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from mbo_hub import extras
 from mbo_hub.archive.folders import Folder
 from mbo_hub.arrays import Float32, Int64, Num
 from mbo_hub.dataset import figures, manifest, parquet, schema
@@ -41,7 +42,11 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
 
     Returns:
         One sentence for each thing that is wrong; empty when the folder is valid.
+
+    Raises:
+        MissingExtra: the extra `publish` is not installed.
     """
+    extras.require("publish", "checking a dataset folder")
     folder = Folder(Path(path).expanduser())
     name = str(folder)
     try:

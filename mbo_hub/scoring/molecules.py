@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from mbo_hub import extras
 from mbo_hub.arrays import Float32, Int64
-from mbo_hub.errors import OracleUnavailable
 
 __all__ = ["Molecules", "describe", "is_available", "morgan_counts", "scaffolds"]
 
@@ -55,7 +55,7 @@ def describe(smiles: Sequence[str | None], known: Sequence[str]) -> Molecules:
         known: the visible molecules.
 
     Raises:
-        OracleUnavailable: RDKit is missing.
+        MissingExtra: RDKit is missing.
     """
     read = [None if text is None else _read(text) for text in smiles]
     valid = sum(text is not None for text in smiles)
@@ -78,7 +78,7 @@ def scaffolds(smiles: Sequence[str]) -> Int64[np.ndarray, " n"]:
     """Number the scaffolds of molecules: ring systems and what links them (Bemis and Murcko 1996).
 
     Raises:
-        OracleUnavailable: RDKit is missing.
+        MissingExtra: RDKit is missing.
         ValueError: one of them is no molecule.
     """
     _rdkit()
@@ -94,7 +94,7 @@ def morgan_counts(smiles: Sequence[str]) -> Float32[np.ndarray, "n f"]:
     """Count the neighbourhoods of atoms in molecules: Morgan fingerprints, folded to 2,048.
 
     Raises:
-        OracleUnavailable: RDKit is missing.
+        MissingExtra: RDKit is missing.
         ValueError: one of them is no molecule.
     """
     generator = _morgan()
@@ -104,12 +104,9 @@ def morgan_counts(smiles: Sequence[str]) -> Float32[np.ndarray, "n f"]:
 
 def _rdkit() -> Any:
     """RDKit, where it is there."""
-    try:
-        import rdkit
-    except ModuleNotFoundError as error:
-        raise OracleUnavailable(
-            f"judging molecules needs RDKit ({error}); install it with  pip install 'mbo-hub[chem]'"
-        ) from None
+    extras.require("chem", "judging molecules")
+    import rdkit
+
     return rdkit
 
 

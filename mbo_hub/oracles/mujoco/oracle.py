@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import msgspec
@@ -21,12 +22,34 @@ from mbo_hub.oracles.mujoco.robot import Robot
 from mbo_hub.oracles.protocol import Fingerprint
 from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["KIND", "ROBOTS", "MujocoOracle", "Simulator"]
+__all__ = ["KIND", "ROBOTS", "MujocoOracle", "Simulator", "need_mujoco"]
 
 ROBOTS: Mapping[str, Robot] = {r.name: r for r in (ant.ROBOT, dkitty.ROBOT, hopper.ROBOT)}
 INSTALL = "pip install 'mujoco>=4,<5'"
+# pip writes the files of mujoco-core 4 first and then deletes those of the same names that came
+# with an older mujoco, so that one has to go before.
+REPLACE = f"pip uninstall -y mujoco mujoco-core mujoco-studio && {INSTALL}"
 MADE_WITH = "4.0.0"  # MuJoCo; the robots' data were generated with it
 CONTROLLER = "policy.onnx"  # for those who simulate a robot elsewhere; not an oracle
+
+
+def need_mujoco(who: str) -> None:
+    """See that MuJoCo 4 is there and whole; an older one has no batches.
+
+    Args:
+        who: needs it, as the subject of the sentence.
+
+    Raises:
+        OracleUnavailable: it is not; says how to install it.
+    """
+    try:
+        import_module("mujoco.batch")
+    except (ImportError, OSError) as error:  # OSError: its shared library is not there
+        command = INSTALL if find_spec("mujoco") is None else REPLACE
+        found = str(error).partition(". ")[0]
+        raise OracleUnavailable(
+            f"{who} needs MuJoCo 4 ({found}); install it with  {command}"
+        ) from None
 
 
 class MujocoOracle(CheckedOracle):
@@ -69,13 +92,7 @@ class MujocoOracle(CheckedOracle):
         Raises:
             OracleUnavailable: it is not; says how to install it.
         """
-        try:
-            import_module("mujoco.batch")
-        except ModuleNotFoundError as error:
-            raise OracleUnavailable(
-                f"the exact oracle of {self.name!r} simulates a robot and needs MuJoCo 4 "
-                f"({error}); install it with  {INSTALL}"
-            ) from None
+        need_mujoco(f"the exact oracle of {self.name!r} simulates a robot and")
 
     @cached_property
     def fingerprint(self) -> Fingerprint:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module
 from io import BytesIO
 from math import ceil, pi
 from pathlib import Path
@@ -18,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from mbo_hub import extras
 from mbo_hub.arrays import Float32, Float64, Num
 from mbo_hub.atomic import write_file
-from mbo_hub.errors import InvalidDesign, OracleUnavailable
+from mbo_hub.errors import InvalidDesign
 from mbo_hub.oracles.mujoco import rollout
-from mbo_hub.oracles.mujoco.oracle import INSTALL
+from mbo_hub.oracles.mujoco.oracle import need_mujoco
 from mbo_hub.oracles.mujoco.robot import Robot
 from mbo_hub.oracles.mujoco.rollout import State
 
@@ -32,7 +32,6 @@ SIZE = (640, 480)  # width and height, pixels
 SMALLEST = 16  # pixels
 FPS = 25.0  # at most
 SUFFIXES = (".png", ".mp4", ".gif")
-EXTRA = "pip install 'mbo-hub[render]'"
 
 # All colours are RGB from 0 to 1, and light adds up in them as they are.
 TORSO = (0.42, 0.45, 0.52)
@@ -59,16 +58,6 @@ HIGH = 1.5  # m; a robot whose leg starts inside the floor is thrown up, by up t
 LIGHT = (0.25, 0.40, 1.0)  # to the light: along the robot's way, towards the camera, upwards
 FAR = 30.0  # m from the torso to the light
 SHADOW_CELLS = 256  # along each side of the picture of the shadow
-
-
-def _need(library: str, purpose: str, command: str = EXTRA) -> Any:
-    """Import a library that not every installation has."""
-    try:
-        return import_module(library)
-    except ModuleNotFoundError as error:
-        raise OracleUnavailable(
-            f"{purpose} needs {library.partition('.')[0]} ({error}); install it with  {command}"
-        ) from None
 
 
 def _model(robot: Robot, design: Float64[np.ndarray, " d"]) -> Any:
@@ -355,7 +344,7 @@ def _stage(robot: Robot, design: Any, size: tuple[int, int]) -> tuple[_Stage, An
         InvalidDesign: the design is illegal, or MuJoCo cannot compile its model.
         OracleUnavailable: MuJoCo is missing.
     """
-    _need("mujoco.batch", "drawing a robot", INSTALL)
+    need_mujoco("drawing a robot")
     legal = robot.legal(design)
     return _Stage(_model(robot, legal), robot, size), legal
 
@@ -459,7 +448,8 @@ def movie(
 
     Raises:
         InvalidDesign: the design is illegal, or MuJoCo cannot compile its model.
-        OracleUnavailable: MuJoCo is missing, or what writes the file.
+        OracleUnavailable: MuJoCo is missing.
+        MissingExtra: what writes the file is missing.
         ValueError: another suffix, or a size or rate that no movie has.
         OSError: the file cannot be written.
     """
@@ -473,7 +463,7 @@ def movie(
         raise ValueError(f"width and height of a .mp4 file are even, got {size[0]} × {size[1]}")
     if not target.parent.is_dir():  # before all the work, as the next line
         raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
-    _need(*_LIBRARIES[suffix])
+    _require(suffix)
     stage, legal = _stage(robot, design, size)
     episode = _episode(robot, legal)
     every = max(1, ceil(1.0 / (robot.step_s * fps) - 1e-6))
@@ -483,37 +473,39 @@ def movie(
     return episode.value
 
 
-_LIBRARIES = {  # and what for
-    ".png": ("PIL.Image", "writing a picture"),
-    ".gif": ("PIL.Image", "writing a .gif file"),
-    ".mp4": ("imageio_ffmpeg", "writing a .mp4 file"),
-}
+_LIBRARIES = {".png": "Pillow", ".gif": "Pillow", ".mp4": "imageio-ffmpeg"}
+
+
+def _require(suffix: str) -> None:
+    """See that what writes such a file is there."""
+    extras.require("render", f"writing a {suffix} file", _LIBRARIES[suffix])
 
 
 def _png(image: Num[np.ndarray, "h w 3"]) -> bytes:
+    from PIL import Image
+
     file = BytesIO()
-    _need(*_LIBRARIES[".png"]).fromarray(image).save(file, "PNG", optimize=True)
+    Image.fromarray(image).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 def _gif(frames: Iterator[Num[np.ndarray, "h w 3"]], rate: float, size: tuple[int, int]) -> bytes:
-    pillow = _need(*_LIBRARIES[".gif"])
+    from PIL import Image
+
     drawn = list(frames)
     # One palette for all frames: nothing flickers. Half of it is made from the pixels of some of
     # them, half from their distinct colours: the floor is wide, and a leg is thin.
     some = np.stack(drawn[:: -(-len(drawn) // 8)]).reshape(1, -1, 3)
     codes = np.unique((some.astype(np.int32) >> 2) @ np.array([1 << 12, 1 << 6, 1], np.int32))
     distinct = np.stack([codes >> 12, codes >> 6 & 63, codes & 63], axis=1)[None] * 4 + 2
-    palette = pillow.new("P", (1, 1))
-    palette.putpalette(
-        [
-            level
-            for pixels in (some, distinct.astype(np.uint8))
-            for level in pillow.fromarray(pixels).quantize(128).getpalette()[: 3 * 128]
-        ]
-    )
+    palette = Image.new("P", (1, 1))
+    levels: list[int] = []
+    for pixels in (some, distinct.astype(np.uint8)):
+        half: Any = Image.fromarray(pixels).quantize(128).getpalette()
+        levels += half[: 3 * 128]
+    palette.putpalette(levels)
     images = [
-        pillow.fromarray(frame).quantize(palette=palette, dither=pillow.Dither.NONE)
+        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
         for frame in drawn
     ]
     file, pause = BytesIO(), round(1000.0 / rate)
@@ -522,10 +514,13 @@ def _gif(frames: Iterator[Num[np.ndarray, "h w 3"]], rate: float, size: tuple[in
 
 
 def _mp4(frames: Iterator[Num[np.ndarray, "h w 3"]], rate: float, size: tuple[int, int]) -> bytes:
-    ffmpeg = _need(*_LIBRARIES[".mp4"])
+    import imageio_ffmpeg
+
     with TemporaryDirectory() as folder:
         file = Path(folder) / "movie.mp4"
-        writer = ffmpeg.write_frames(str(file), size, fps=rate, macro_block_size=2, quality=7)
+        writer = imageio_ffmpeg.write_frames(
+            str(file), size, fps=rate, macro_block_size=2, quality=7
+        )
         try:
             writer.send(None)
             for frame in frames:
@@ -558,7 +553,7 @@ def write(
 
     Raises:
         ValueError: another suffix.
-        InvalidDesign, OracleUnavailable, OSError: see `still` and `movie`.
+        InvalidDesign, OracleUnavailable, MissingExtra, OSError: see `still` and `movie`.
     """
     target = Path(out)
     suffix = target.suffix.lower()
@@ -567,7 +562,7 @@ def write(
             f"{target.name!r} is no picture: name it .png for a picture, .mp4 or .gif for a movie"
         )
     if suffix == ".png":
-        _need(*_LIBRARIES[".png"])
+        _require(suffix)
         write_file(target, _png(still(robot, design, size)))
     else:
         movie(robot, design, target, fps=fps, size=size)

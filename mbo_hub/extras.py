@@ -1,0 +1,57 @@
+"""What each extra of the package brings, and the one message that says when it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from mbo_hub.errors import MboHubError, MissingExtra
+
+__all__ = ["EXTRAS", "command", "require"]
+
+# Extra → the libraries that its verbs import: names on PyPI, and what Python imports them as.
+EXTRAS: Mapping[str, Mapping[str, str]] = {
+    "publish": {
+        "jsonschema": "jsonschema",
+        "pandera": "pandera",
+        "polars": "polars",
+        "PyYAML": "yaml",
+    },
+    "nas": {"torch": "torch", "scikit-learn": "sklearn"},
+    "chem": {"RDKit": "rdkit"},
+    "render": {"Pillow": "PIL", "imageio-ffmpeg": "imageio_ffmpeg"},
+}
+
+
+def command(extra: str) -> str:
+    """Write the command that installs an extra."""
+    return f"pip install 'mbo-hub[{extra}]'"
+
+
+def require(
+    extra: str,
+    who: str,
+    *libraries: str,
+    otherwise: str = "",
+    error: type[MboHubError] = MissingExtra,
+) -> None:
+    """See that the libraries of an extra are installed, without importing them.
+
+    Args:
+        extra: a key of `EXTRAS`.
+        who: needs them, as the subject of the sentence.
+        libraries: those that are needed; none named: all of the extra.
+        otherwise: what else can be done, as the end of the sentence.
+        error: what to raise.
+
+    Raises:
+        MissingExtra: names what is missing and how to install it.
+    """
+    modules = EXTRAS[extra]
+    missing = [name for name in libraries or modules if find_spec(modules[name]) is None]
+    if not missing:
+        return
+    *first, last = missing
+    named = f"{', '.join(first)} and {last}" if first else last
+    them = "them" if first else "it"
+    raise error(f"{who} needs {named}; install {them} with  {command(extra)}{otherwise}")
