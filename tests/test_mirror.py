@@ -125,9 +125,9 @@ def free_port() -> int:
 
 @pytest.fixture
 def olah(tmp_path: Path) -> Iterator[str]:
-    """The recipe of the README, followed to the letter, in a folder of its own."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    config = readme.split("```toml\n")[1].split("```")[0]
+    """The recipe of the documents, followed to the letter, in a folder of its own."""
+    recipe = (ROOT / "docs" / "offline-cluster.md").read_text("utf-8")
+    config = recipe.split("```toml\n")[1].split("```")[0]
     port = free_port()
     here = tmp_path / "cluster"
     export_git(["tfbind8"], here / "mirror")
