@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
-from statistics import median
 from typing import Annotated, Any
 
 import msgspec
@@ -180,6 +179,8 @@ def _digest(document: dict[str, Any]) -> str:
 
 
 def _render(report: Report) -> str:
+    from statistics import median  # 3 ms, which loading a task need not wait for
+
     def number(value: float | None, sign: str = "") -> str:
         return "–" if value is None else f"{value:{sign}.4f}"
 
