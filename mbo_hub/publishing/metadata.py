@@ -1,12 +1,13 @@
 """The YAML metadata at the head of a card: read it, and say what is wrong with it.
 
-The Hub checks metadata only when a card is uploaded, and huggingface_hub's own check needs the
-network and lets an unknown licence pass. This schema holds the conventions that cards of tasks and
+huggingface_hub reads and writes them. The Hub checks metadata only when a card is uploaded, and
+huggingface_hub's own check needs the network and lets an unknown licence pass. This schema holds the conventions that cards of tasks and
 oracles follow; `datasets` itself judges the configs.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import msgspec
@@ -100,23 +101,28 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 
 
 def read(card: str) -> dict[str, Any]:
-    """Read the YAML between the two lines of dashes at the head of a card.
+    """Read the metadata at the head of a card, as huggingface_hub does.
 
     Raises:
-        ValueError: there is none, or it is not a YAML mapping.
+        ValueError: there are none, or they are not a YAML mapping.
     """
     import yaml
+    from huggingface_hub import RepoCard
 
-    head, _, rest = card.partition("---\n")
-    text, closed, _ = rest.partition("---\n")
-    if head or not closed:
-        raise ValueError("it does not start with metadata between two lines of ---")
+    said = logging.getLogger("huggingface_hub.repocard")
+    before = said.level
+    said.setLevel(logging.ERROR)  # what it warns of is an error here
     try:
-        metadata = yaml.safe_load(text)
+        data: Any = RepoCard(card).data
+        metadata: dict[str, Any] = data.to_dict()
     except yaml.YAMLError as error:
         raise ValueError(f"its metadata are not YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(metadata, dict):
-        raise ValueError("its metadata are no mapping")
+    except (TypeError, ValueError):
+        raise ValueError("its metadata are not a YAML mapping from names to values") from None
+    finally:
+        said.setLevel(before)
+    if not metadata:
+        raise ValueError("it does not start with metadata between two lines of ---")
     return metadata
 
 
@@ -166,8 +172,6 @@ def _config_problems(metadata: dict[str, Any], files: list[str]) -> list[str]:
 
 def dump(metadata: dict[str, Any]) -> str:
     """Write metadata as YAML, in the given order, without the lines of dashes."""
-    import yaml
+    from huggingface_hub import CardData
 
-    plain = msgspec.to_builtins(metadata)
-    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
-    return text.rstrip("\n")
+    return CardData(**msgspec.to_builtins(metadata)).to_yaml().rstrip("\n")
