@@ -1,8 +1,8 @@
-"""The YAML metadata at the head of a card: read it, and say what is wrong with it.
+"""The YAML metadata at the head of a card: read them, and say what is wrong with them.
 
 huggingface_hub reads and writes them. The Hub checks metadata only when a card is uploaded, and
-huggingface_hub's own check needs the network and lets an unknown licence pass. This schema holds the conventions that cards of tasks and
-oracles follow; `datasets` itself judges the configs.
+huggingface_hub's own check needs the network and lets an unknown licence pass. This schema holds
+the conventions that cards of tasks and oracles follow; `datasets` itself judges the configs.
 """
 
 from __future__ import annotations
