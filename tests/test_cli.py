@@ -115,7 +115,7 @@ def test_score_options(tmp_path: Path, designs: Path) -> None:
         (["build", "superconductor", "--raw-dir", "no"], "InvalidFile: no: does not exist; --raw-dir names"),
         (["build", "superconductor", "--raw-dir", "."], "InvalidFile: .: has neither unique_m.csv nor superconductivty+data.zip"),
         (["build", "superconductor", "--url", "http://127.0.0.1:9/x.zip"], "DownloadFailed: http://127.0.0.1:9/x.zip: cannot be downloaded ([Errno 111]"),
-        (["build", "superconductor", "--url", "x.zip"], "DownloadFailed: x.zip: is no http address; --raw-dir takes a folder"),
+        (["build", "superconductor", "--url", "x.zip"], "DownloadFailed: x.zip: is not an http address; --raw-dir takes a folder"),
         (["score", "superconductor", "designs.txt"], "build the data from their public source, once, with  mbo build superconductor"),
         (["export", "mbo", "superconductor"], "UnknownTask: the data of 'superconductor' are not here; build them:  mbo build superconductor"),
         (["export", "mbo", "tfbind8", "superconductor"], "UnknownTask: the data of 'superconductor' are not here"),

@@ -111,7 +111,9 @@ def test_other_digits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, classes = datasets.load_digits(return_X_y=True)
     monkeypatch.setattr(datasets, "load_digits", lambda return_X_y: (pixels[::-1], classes))  # noqa: N803
     digits._digits.cache_clear()
-    with pytest.raises(OracleUnavailable, match=r"others than the task was made with: sha256"):
+    with pytest.raises(
+        OracleUnavailable, match=r"differ from those that the task was made with: sha256"
+    ):
         digits._digits()
     monkeypatch.undo()
     digits._digits.cache_clear()

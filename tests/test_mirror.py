@@ -110,7 +110,7 @@ def test_a_folder_that_is_no_repository_is_left_alone(
 ) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    with pytest.raises(ExportConflict, match="is no bare git repository"):
+    with pytest.raises(ExportConflict, match="is not a bare git repository"):
         commit(versions["v1.0.0"], tmp_path / "mine", "v1.0.0")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitFailed, match="git is not installed"):

@@ -62,7 +62,7 @@ def test_fingerprints_do_not_depend_on_how_a_molecule_is_written() -> None:
 @needs_rdkit
 @pytest.mark.parametrize("function", [scaffolds, morgan_counts])
 def test_what_is_no_molecule_is_named(function: object) -> None:
-    with pytest.raises(ValueError, match="'C1' is no molecule"):
+    with pytest.raises(ValueError, match="'C1' is not a molecule"):
         function(["CC", "C1"])  # type: ignore[operator]
 
 

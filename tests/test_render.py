@@ -154,7 +154,7 @@ def test_a_picture_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ant.jpg", "ant", "ant.mp4.txt"])
 def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"\.png .* \.mp4 or \.gif"):
+    with pytest.raises(ValueError, match=r"\.png, .* \.mp4 or \.gif"):
         render.write(ant.ROBOT, ant.DEFAULT, tmp_path / name)
     with pytest.raises(ValueError, match=r"\.mp4 or \.gif"):
         render.movie(ant.ROBOT, ant.DEFAULT, tmp_path / name)

@@ -4,6 +4,7 @@ import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -207,6 +208,32 @@ def test_a_large_budget_fits_into_memory(tfbind8: Task) -> None:
     few = designs[:50]
     direct = tfbind8.space.distance(few, few, np.ones(8)).sum() / (50 * 49)
     assert tfbind8.evaluate(few).diversity == pytest.approx(direct)
+
+
+def test_a_receipt_leaves_out_what_is_at_its_default_and_reads_what_does_not(
+    tfbind8: Task, tmp_path: Path
+) -> None:
+    """As receipts were written before: every field that says nothing was there as null."""
+    report = tfbind8.evaluate(tfbind8.x[:4])
+    path = report.save(tmp_path / "new.json")
+    document = json.loads(path.read_text())
+    left_out = set(Report.__struct_fields__) - set(document)
+    assert left_out == {
+        "agreement",
+        "projected",
+        "unit",
+        "support",
+        "outside",
+        "spread",
+        "molecules",
+    }
+    older = {**document, **dict.fromkeys(left_out - {"unit"}), "unit": ""}
+    del older["digest"]
+    older["digest"] = sha256(json.dumps(older, sort_keys=True, separators=(",", ":"),
+                                        ensure_ascii=False).encode()).hexdigest()  # fmt: skip
+    (tmp_path / "old.json").write_text(json.dumps(older))
+    assert Report.read(tmp_path / "old.json") == Report.read(path) == report
+    assert tfbind8.verify(tmp_path / "old.json", tfbind8.x[:4]).ok
 
 
 @pytest.mark.parametrize(

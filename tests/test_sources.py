@@ -141,7 +141,7 @@ def test_no_server(raw_dir: Path) -> None:
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x.zip", "file:///etc/passwd", "x.zip", "/srv"])
 def test_what_is_no_http_address(url: str, raw_dir: Path) -> None:
-    with pytest.raises(DownloadFailed, match="is no http address; --raw-dir takes a folder"):
+    with pytest.raises(DownloadFailed, match="is not an http address; --raw-dir takes a folder"):
         sources.fetch(SOURCE, raw_dir, url=url)
 
 

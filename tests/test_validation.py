@@ -144,9 +144,9 @@ def test_broken_files(theirs: Path) -> None:
     (theirs / "README.md").write_text("# No metadata\n")
     assert any("does not start with metadata" in p for p in validate(theirs))
     shutil.rmtree(theirs)
-    assert validate(theirs) == [f"{theirs} is not a folder; it is no dataset folder"]
+    assert validate(theirs) == [f"{theirs} is not a folder; it is not a dataset folder"]
     theirs.mkdir()
-    assert validate(theirs) == [f"{theirs} has no task.json; it is no dataset folder"]
+    assert validate(theirs) == [f"{theirs} has no task.json; it is not a dataset folder"]
 
 
 def model_with(theirs: Path, change: Callable[[onnx.ModelProto], onnx.ModelProto]) -> None:
@@ -191,7 +191,7 @@ def batch_mean(model: onnx.ModelProto) -> onnx.ModelProto:
         (fixed_batch, "its batch is fixed at 1"),
         (other_name, "expected one input x, tensor(int64), of shape (n, 3)"),
         (other_weights, "declared exact, but differs from y by 3"),
-        (batch_mean, "another value alone than in a batch"),
+        (batch_mean, "one value alone and another in a batch"),
     ],
 )
 def test_an_oracle_that_breaks_its_promise(

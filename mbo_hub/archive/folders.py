@@ -326,14 +326,14 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> Folder:
         UnknownRevision: a branch or commit of a folder.
     """
     if not is_folder_name(name) and not re.fullmatch(r"([\w-][\w.-]*/)?[\w-][\w.-]*", str(name)):
-        raise UnknownTask(f"{name!r} is no name of a task; write task, owner/task, or ./folder")
+        raise UnknownTask(f"{name!r} is not the name of a task; write task, owner/task or ./folder")
     if is_folder_name(name):
         if revision is not None and version_of(revision) is None:
-            raise UnknownRevision(f"{name}: a folder holds one version and no {revision!r}")
+            raise UnknownRevision(f"{name}: a folder holds one version, so it has no {revision!r}")
         path = Path(name).expanduser()
         if not (path / DECLARATION).is_file():
             what = "has no task.json" if path.is_dir() else "does not exist"
-            raise UnknownTask(f"{name}: the folder {what}, so it is no dataset folder")
+            raise UnknownTask(f"{name}: the folder {what}, so it is not a dataset folder")
         return Folder(path)
     org, _, task = str(name).rpartition("/")
     version = version_of(revision)

@@ -196,9 +196,9 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
         )
 
     if isinstance(error, errors.HFValidationError):
-        return UnknownTask(f"{what}: no name of a repository; it is owner/name")
+        return UnknownTask(f"{what}: not the name of a repository; write owner/name")
     if isinstance(error, UnicodeEncodeError):
-        return NotPermitted(f"{what}: the token has characters that no token has")
+        return NotPermitted(f"{what}: the token has characters that tokens never have")
     if isinstance(error, errors.RevisionNotFoundError):
         return UnknownRevision(f"{what}: there is no such revision on {_endpoint()}")
     if isinstance(error, errors.GatedRepoError) or _status(error) == 403:

@@ -383,7 +383,8 @@ def read(raw: bytes, where: str) -> Manifest:
         )
     if manifest.y_oracle is not None and manifest.y_oracle not in manifest.oracles:
         raise InvalidDataset(
-            where, [f"task.json: y_oracle names {manifest.y_oracle!r}, which is no oracle of it"]
+            where,
+            [f"task.json: y_oracle names {manifest.y_oracle!r}, which is not one of its oracles"],
         )
     if layout.TRAIN not in manifest.files:
         raise InvalidDataset(where, [f"task.json: files has no {layout.TRAIN}"])

@@ -121,7 +121,7 @@ def build_in_cache(
         return target
     extras.require("publish", "building a dataset")
     if raw_dir is not None and not raw_dir.is_dir():
-        what = "is no folder" if raw_dir.exists() else "does not exist"
+        what = "is not a folder" if raw_dir.exists() else "does not exist"
         raise InvalidFile(f"{raw_dir}: {what}; --raw-dir names the folder of the raw file")
     place = raw_dir or folders.cache_root() / "raw"
     raw = sources.fetch(spec.raw, place, url=url, download=raw_dir is None)

@@ -145,7 +145,7 @@ def _download(url: str) -> bytes:
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
     if not url.startswith(("https://", "http://")):
-        raise DownloadFailed(f"{url}: is no http address; --raw-dir takes a folder")
+        raise DownloadFailed(f"{url}: is not an http address; --raw-dir takes a folder")
     parts: list[bytes] = []
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:  # noqa: S310

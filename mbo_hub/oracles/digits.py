@@ -169,7 +169,7 @@ def _digits() -> _Digits:
     raw = pixels.astype(np.uint8).tobytes() + classes.astype(np.uint8).tobytes()
     if (found := sha256(raw).hexdigest()) != RECIPE.digits:
         raise OracleUnavailable(
-            f"scikit-learn's digits are others than the task was made with: sha256 expected "
+            f"scikit-learn's digits differ from those that the task was made with: sha256 expected "
             f"{RECIPE.digits}, got {found}"
         )
     order = _random(RECIPE.split_seed).permutation(len(pixels))

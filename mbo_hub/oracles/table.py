@@ -63,9 +63,7 @@ class TableOracle(Oracle):
         self.values[index] = y
         missing = np.count_nonzero(np.isnan(self.values))
         if missing:
-            raise OracleUnavailable(
-                f"the table lacks {missing:,} of {space.cardinality:,} designs, so it is no oracle"
-            )
+            raise OracleUnavailable(f"the table lacks {missing:,} of {space.cardinality:,} designs")
         conflicts = np.flatnonzero(self.values[index] != y)
         if len(conflicts):
             raise OracleUnavailable(

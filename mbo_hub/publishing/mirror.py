@@ -89,7 +89,7 @@ def commit_folder(source: Path, place: Path, tag: str, pinned: Collection[str]) 
     files = local_files(source)
     if not (place / "HEAD").is_file():
         if place.exists() and any(place.iterdir()):
-            raise ExportConflict(f"{place} is there already and is no bare git repository")
+            raise ExportConflict(f"{place} is there already and is not a bare git repository")
         place.mkdir(parents=True, exist_ok=True)
         _git(place, "init", "--quiet", "--bare", "--template=")
         _git(place, "symbolic-ref", "HEAD", "refs/heads/main")

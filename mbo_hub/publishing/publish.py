@@ -65,7 +65,7 @@ def publish(
     """
     extras.require("publish", "publishing a dataset")
     if not re.fullmatch(r"[\w-][\w.-]*", org):
-        raise InvalidDataset(org, ["is no name of an organisation or user"])
+        raise InvalidDataset(org, ["is not the name of an organisation or user"])
     prepared = [_prepare(name) for name in names]
     planned = [step for task in prepared for step in _plan(task, org)]
     if not dry_run:

@@ -53,7 +53,7 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
         raw = folder.read(DECLARATION, None)
     except MboHubError:
         what = "has no task.json" if folder.path.is_dir() else "is not a folder"
-        return [f"{name} {what}; it is no dataset folder"]
+        return [f"{name} {what}; it is not a dataset folder"]
     try:
         declared = manifest.read(raw, name)
     except UnsupportedFormat as error:
@@ -230,7 +230,7 @@ def _oracle_problem(
         design = x[np.flatnonzero(~np.isfinite(scored))[0]].tolist()
         return f"gives no finite value for the visible design {_short(design)}"
     if not np.array_equal(scored[:5], np.concatenate([oracle(x[i : i + 1]) for i in range(5)])):
-        return "gives a design another value alone than in a batch"
+        return "gives a design one value alone and another in a batch"
     apart = np.abs(scored.astype(np.float64) - y)
     if entry.exact and apart.max() > entry.tolerance:
         design = x[apart.argmax()].tolist()
@@ -251,5 +251,5 @@ def _golden_problem(oracle: Oracle, deposit: Deposit) -> str | None:
     allowed = entry.tolerance + ANOTHER_RUNTIME * np.abs(y)
     if (off > allowed).any():
         row = int((off - allowed).argmax())
-        return f"gives golden design {row} another value than {entry.golden.file}, by {off[row]:g}"
+        return f"its value of golden design {row} is {off[row]:g} off that in {entry.golden.file}"
     return None

@@ -139,7 +139,7 @@ def _read(text: str) -> Any:
 def _must_read(text: str) -> Any:
     molecule = _read(text)
     if molecule is None:
-        raise ValueError(f"{text!r} is no molecule")
+        raise ValueError(f"{text!r} is not a molecule")
     return molecule
 
 

@@ -559,7 +559,7 @@ def write(
     suffix = target.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(
-            f"{target.name!r} is no picture: name it .png for a picture, .mp4 or .gif for a movie"
+            f"{target.name!r} is not a picture: name a picture .png, a movie .mp4 or .gif"
         )
     if suffix == ".png":
         _require(suffix)
