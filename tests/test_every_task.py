@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -449,6 +450,33 @@ def test_task_json_satisfies_its_published_schema(declared: Manifest, name: str)
     jsonschema.validate(json.loads(raw), published, cls=jsonschema.Draft202012Validator)
     assert declared.to_json() == raw
     assert msgspec.json.decode(raw, type=Manifest) == declared
+
+
+def test_the_version_covers_every_file_but_cards_and_pictures(
+    name: str, declared: Manifest
+) -> None:
+    repos = {None: ROOT / "dataset_cards" / name, f"{name}-oracle": ROOT / "oracles_onnx" / name}
+    assert {entry.repo for entry in declared.oracles.values()} <= set(repos)
+    for repo, folder in repos.items():
+        pinned = declared.pinned(repo)
+        free = {"README.md", "croissant.json", "task.json"}
+        there = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+        assert {f for f in there if not f.endswith(".png")} - free <= set(pinned)
+        for file, wanted in pinned.items():
+            if file in there:  # data that the package may not carry are elsewhere
+                assert sha256(there[file].read_bytes()).hexdigest() == wanted, file
+
+
+def test_what_is_at_its_default_is_not_written(name: str) -> None:
+    for path in (
+        ROOT / "dataset_cards" / name / "task.json",
+        ROOT / "oracles_onnx" / name / "golden.json",
+    ):
+        raw = path.read_bytes()
+        assert b"null" not in raw
+        assert b'"tolerance": 0.0' not in raw
+        assert b"[]" not in raw
+        assert b"{}" not in raw
 
 
 def test_cards_are_read_by_huggingface_hub(declared: Manifest, name: str) -> None:
