@@ -149,7 +149,8 @@ def test_an_empty_value_counts_as_invalid_where_that_is_wanted(
 
 
 def test_reading_parquet_needs_neither_polars_nor_pandas(tmp_path: Path) -> None:
-    pl.DataFrame({"x": WANTED, "sequence": TEXTS}).write_parquet(tmp_path / "d.parquet")
+    x = pl.Series(WANTED, dtype=pl.Array(pl.Int8, 8))
+    pl.DataFrame({"x": x, "sequence": TEXTS}).write_parquet(tmp_path / "d.parquet")
     code = (
         "import sys, mbo_hub; m = mbo_hub.load('tfbind8').manifest\n"
         "for column in ('x', 'sequence'): mbo_hub.read_designs('d.parquet', m, column=column)\n"
