@@ -237,7 +237,7 @@ def test_a_killed_build_leaves_nothing_that_loads(cache: Path, tmp_path: Path) -
     ("raw_dir", "message"),
     [
         ("nowhere", "nowhere: does not exist; --raw-dir names the folder of the raw file"),
-        ("file.csv", "file.csv: is no folder; --raw-dir names the folder of the raw file"),
+        ("file.csv", "file.csv: is not a folder; --raw-dir names the folder of the raw file"),
         ("empty", r"empty: has neither unique_m\.csv nor superconductivty\+data\.zip"),
     ],
 )

@@ -170,7 +170,7 @@ def tolerance(path: Path) -> float:
     """What task.json allows this file."""
     task = json.loads((ROOT / "dataset_cards" / path.parent.name / "task.json").read_text("utf-8"))
     entries = [e for e in task["oracles"].values() if e.get("file") == path.name]
-    return max((entry["tolerance"] for entry in entries), default=0.0)
+    return max((entry.get("tolerance", 0.0) for entry in entries), default=0.0)
 
 
 def test_the_files_are_found() -> None:
