@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 import mbo_hub
 from mbo_hub import Sequence, Task
@@ -31,14 +31,9 @@ def pairs(task: Task) -> np.ndarray:
 
 
 def as_model(pairs: np.ndarray) -> onnx.ModelProto:
-    made, constants = nodes("x", "features", SPACE, pairs)
-    graph = helper.make_graph(
-        made,
-        "counts",
-        [helper.make_tensor_value_info("x", TensorProto.INT64, ["n", SPACE.dim])],
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", len(pairs)])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
+    part = nodes("x", "features", SPACE, pairs)
+    ends = {"x": ["n", SPACE.dim]}, {"features": ["n", len(pairs)]}
+    graph = part.close("counts", np.int64, *ends, gives=np.float32)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
     return model

@@ -23,7 +23,7 @@ from mbo_hub import Box, InvalidDesign, Offline, Sequence, Task, loader
 from mbo_hub.archive import folders
 from mbo_hub.dataset import layout, manifest, parquet, schema
 from mbo_hub.dataset.manifest import Manifest
-from mbo_hub.making import build, cards, forests
+from mbo_hub.making import build, cards, forests, graphs
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.kinds import Deposit, open_oracle
 from mbo_hub.oracles.onnx import Forest, OnnxOracle
@@ -300,7 +300,7 @@ def test_an_own_forest_is_as_good_on_unseen_rows_as_its_card_says(
         predicted[unseen] = values[unseen]
     # Its export agrees with scikit-learn on every row, seen and unseen.
     graph = forests.forest_graph(spec.space, forest, pairs, spread=True)
-    exported = OnnxOracle(spec.space, forests.finish(graph, spec, {}), "second", exact=False)
+    exported = OnnxOracle(spec.space, graphs.finish(graph, spec, {}), "second", exact=False)
     assert np.abs(exported(x) - values).max() <= 1e-5 * np.ptp(y)
 
     rows = np.concatenate(rows)

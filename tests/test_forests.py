@@ -1,16 +1,30 @@
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
+import msgspec
 import numpy as np
 import onnx
 import onnx.reference
+import polars as pl
 import pytest
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
-from mbo_hub import Box, OracleUnavailable, Sequence, Task
-from mbo_hub.making.forests import _round_down, finish, forest_features, forest_graph, table_graph
-from mbo_hub.oracles.onnx import OnnxOracle
+from mbo_hub import Box, OracleUnavailable, Sequence
+from mbo_hub.making.forests import (
+    _round_down,
+    forest_features,
+    forest_graph,
+    hold_out,
+    make,
+    train_forest,
+)
+from mbo_hub.making.graphs import finish
+from mbo_hub.oracles.onnx import Forest, OnnxOracle
 from mbo_hub.oracles.table import TableOracle
 from mbo_hub.tasks import TASKS
+from mbo_hub.tasks.spec import TaskSpec
 
 SPEC = TASKS["tfbind8"]
 RNG = np.random.default_rng(0)
@@ -76,13 +90,6 @@ def test_a_single_leaf_is_nothing_to_export() -> None:
         forest_graph(Box(size=4), forest)
 
 
-def test_exporting_twice_gives_the_same_bytes(tfbind8: Task) -> None:
-    table = tfbind8.oracles["exact"]
-    assert isinstance(table, TableOracle)
-    one, two = (finish(table_graph(table), SPEC, {"b": "1", "a": "2"}) for _ in range(2))
-    assert one == two
-
-
 def test_a_table_finds_contradictions_and_gaps() -> None:
     space = Sequence(length=2, alphabet=tuple("ab"))
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.int8)
@@ -97,3 +104,60 @@ def test_a_table_finds_contradictions_and_gaps() -> None:
             TableOracle(other, other.sample(2, rng=0), y[:2])
     with pytest.raises(OracleUnavailable, match="is too large"):
         TableOracle(Sequence(length=14, alphabet=tuple("ACGT")), np.zeros((1, 14), np.int8), y[:1])
+
+
+def small_task(rows: int = 400, **chosen: object) -> tuple[TaskSpec, Forest, pl.DataFrame]:
+    """Three numbers and their value, and a forest as superconductor's is."""
+    random = np.random.default_rng(1)
+    x = random.uniform(0, 10, (rows, 3)).astype(np.float32)
+    y = (x[:, 0] * 2 + np.abs(x[:, 1] - 4) + random.normal(size=rows) / 5).astype(np.float32)
+    frame = pl.DataFrame({"x": pl.Series(x, dtype=pl.Array(pl.Float32, 3)), "y": y})
+    spec = dataclasses.replace(
+        TASKS["superconductor"], name="small", space=Box(size=3, low=0.0), groups=None
+    )
+    declared: dict[str, object] = {"trees": 5, "leaves": None, "max_features": 1.0, "own": True}
+    return spec, Forest(description="A small one.", **declared | chosen), frame  # type: ignore[arg-type]
+
+
+def said(model: bytes, name: str) -> dict[str, Any]:
+    props = {each.key: each.value for each in onnx.load_from_string(model).metadata_props}
+    found: dict[str, Any] = msgspec.json.decode(props[name])
+    return found
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_published_forest_is_chosen_whatever_was_trained_last(own: bool) -> None:
+    """The file has the trees of the first trial, or of all rows; references are trained after it."""
+    spec, kind, frame = small_task(
+        own=own, references={"noise": lambda f: np.arange(len(f), dtype=np.float32)[:, None] % 7}
+    )
+    x, y = np.array(frame["x"].to_list(), np.float32), frame["y"].to_numpy()
+    held = hold_out(kind, np.arange(len(x)))
+    grown = train_forest(spec, kind, x, y, np.zeros(len(x), bool) if own else held)
+    model = make(spec, kind, frame)
+    graph = forest_graph(spec.space, *grown, spread=own)
+    assert onnx.load_from_string(model).graph == graph
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_held_out_figures_are_those_of_the_trials(parts: int) -> None:
+    spec, kind, frame = small_task(parts=parts, held_out=0.25)
+    x, y = np.array(frame["x"].to_list(), np.float32), frame["y"].to_numpy()
+    errors, inside, rows = [], [], 0
+    for part in range(parts):
+        held = hold_out(kind, np.arange(len(x)), part)
+        predicted = train_forest(spec, kind, x, y, held).forest.predict(x)
+        errors.append(np.abs(predicted - y)[held])
+        inside.append(np.abs(predicted - y)[~held].mean())
+        rows += int(held.sum())
+    found = said(make(spec, kind, frame), "mbo.held_out")
+    assert found["rows"] == rows
+    assert found["mean_absolute_error"] == pytest.approx(np.concatenate(errors).mean(), abs=1e-6)
+    assert found["mean_absolute_error_seen"] == pytest.approx(np.mean(inside), abs=2e-6)
+    assert sum(band["rows"] for band in found["by_distance"]) == rows
+
+
+def test_a_forest_that_misses_several_parts_cannot_be_published() -> None:
+    spec, kind, frame = small_task(own=False, parts=2)
+    with pytest.raises(TypeError, match="misses several parts"):
+        make(spec, kind, frame)

@@ -17,15 +17,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mbo_hub.arrays import Bool, Float32, Int, Int64, Num
+from mbo_hub.making.graphs import Graph
 from mbo_hub.spaces import Sequence
-
-if TYPE_CHECKING:
-    import onnx
 
 __all__ = ["counts", "nodes", "vocabulary"]
 
@@ -179,9 +177,7 @@ def _columns(
     return kinds, columns
 
 
-def nodes(
-    source: str, target: str, space: Sequence, pairs: Int[np.ndarray, "g 3"]
-) -> tuple[list[onnx.NodeProto], dict[str, Any]]:
+def nodes(source: str, target: str, space: Sequence, pairs: Int[np.ndarray, "g 3"]) -> Graph:
     """Write `counts` as ONNX nodes: the same steps, and the same numbers.
 
     Args:
@@ -191,28 +187,18 @@ def nodes(
         pairs: as `vocabulary` lists them.
 
     Returns:
-        The nodes, and the constants they use, by name.
+        The part of a graph that leads from one to the other.
     """
-    from onnx import TensorProto, helper
-
     read, d = _read(space), space.dim
     kinds, columns = _columns(pairs)
-    made: list[onnx.NodeProto] = []
-    constants: dict[str, Any] = {}
+    graph = Graph(target)
+    apply = graph.apply
 
     def constant(value: Any, dtype: Any = np.float32) -> str:
-        name = f"{target}.constant{len(constants)}"
-        constants[name] = np.asarray(value, dtype)
-        return name
-
-    def apply(operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node and name what comes out of it."""
-        name = f"{target}.{operator}{len(made)}"
-        made.append(helper.make_node(operator, list(inputs), [name], **attributes))
-        return name
+        return graph.constant(value, dtype)
 
     def as_float(truth: str) -> str:
-        return apply("Cast", truth, to=TensorProto.FLOAT)
+        return graph.cast(truth, np.float32)
 
     def is_positive(value: str) -> str:
         return as_float(apply("Greater", value, zero))
@@ -276,5 +262,5 @@ def nodes(
     tables += [apply("MatMul", is_kind_turned, apply("MatMul", near, is_kind)) for near in ranges]
     flat = constant([-1, len(kinds) ** 2], np.int64)
     joined = apply("Concat", *(apply("Reshape", t, flat) for t in tables), axis=1)
-    made.append(helper.make_node("Gather", [joined, constant(columns, np.int64)], [target], axis=1))
-    return made, constants
+    apply("Gather", joined, constant(columns, np.int64), name=target, axis=1)
+    return graph

@@ -32,7 +32,7 @@ from mbo_hub.dataset.manifest import (
     read,
 )
 from mbo_hub.errors import InvalidFile
-from mbo_hub.making import cards, forests, sources
+from mbo_hub.making import cards, forests, graphs, sources
 from mbo_hub.making.assembly import assemble, split
 from mbo_hub.making.croissant import croissant
 from mbo_hub.oracles import golden
@@ -122,7 +122,7 @@ def write_data(spec: TaskSpec, raw: bytes, root: Path = ROOT) -> list[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Visible rows first, as they are read later: a forest depends on their order.
             rows = pl.concat(split(spec, spec.build(raw)))
-            write_file(path, forests.make(spec, kind, rows).model)
+            write_file(path, forests.make(spec, kind, rows))
     return _write_changed(_data(spec, raw, root))
 
 
@@ -216,12 +216,12 @@ class Workbench:
         if isinstance(spec, NetworkGraph):
             return (self.folder / spec.file).read_bytes()
         if isinstance(spec, TableGraph | Forest):
-            return forests.make(self.spec, spec, self.frame).model
+            return forests.make(self.spec, spec, self.frame)
         raise TypeError(f"{type(spec).__name__}: nothing here makes such a file")
 
     def controller(self, network: Network) -> bytes:
         """Write a robot's controller as an ONNX file."""
-        return forests.policy_model(network, self.spec.name)
+        return graphs.policy_model(network, self.spec.name)
 
 
 def write_oracles(spec: TaskSpec, root: Path = ROOT) -> list[Path]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mbo_hub.arrays import Float32, Num
-from mbo_hub.making.forests import finish, surround
+from mbo_hub.making.graphs import Graph, finish, surround
 from mbo_hub.spaces import Sequence
 
 if TYPE_CHECKING:
@@ -51,58 +51,46 @@ def strand_model(
     Returns:
         Content of the .onnx file.
     """
-    from onnx import TensorProto, helper
-
     space = spec.space
     if not isinstance(space, Sequence) or space.padding is not None:
         raise TypeError("only sequences without padding have a reverse complement")
     letters = len(space.alphabet)
-    constants: dict[str, Num[np.ndarray, ...]] = {
-        "depth": np.array(letters, np.int64),
-        "off_on": np.array([0, 1], np.float32),
-        "feature_shape": np.array([-1, letters * space.length], np.int64),
-        # Complement and reversal together turn the row of one-hot tokens round.
-        "turned": np.arange(letters * space.length)[::-1].copy(),
-        "by_strand": np.array([2, -1], np.int64),
-        "strands": np.array([0], np.int64),
-        "half": np.array(0.5, np.float64),
-        "offset": np.array(offset, np.float64),
-        "step": np.array(STEP, np.float64),
-    }
-    nodes = [
-        helper.make_node("OneHot", ["legal_x", "depth", "off_on"], ["one_hot"], axis=-1),
-        helper.make_node("Reshape", ["one_hot", "feature_shape"], ["features"]),
-        helper.make_node("Cast", ["features"], ["forward"], to=TensorProto.DOUBLE),
-        helper.make_node("Gather", ["forward", "turned"], ["backward"], axis=1),
-        helper.make_node("Concat", ["forward", "backward"], ["hidden0"], axis=0),
-    ]
+    part = Graph()
+    depth = part.constant(letters, np.int64, name="depth")
+    off_on = part.constant([0, 1], np.float32, name="off_on")
+    shape = part.constant([-1, letters * space.length], np.int64, name="feature_shape")
+    # Complement and reversal together turn the row of one-hot tokens round.
+    turned = part.constant(np.arange(letters * space.length)[::-1].copy(), np.int64, name="turned")
+    by_strand = part.constant([2, -1], np.int64, name="by_strand")
+    strands = part.constant([0], np.int64, name="strands")
+    half = part.constant(0.5, np.float64, name="half")
+    added = part.constant(offset, np.float64, name="offset")
+    step = part.constant(STEP, np.float64, name="step")
+    one_hot = part.apply("OneHot", "legal_x", depth, off_on, name="one_hot", axis=-1)
+    features = part.apply("Reshape", one_hot, shape, name="features")
+    forward = part.cast(features, np.float64, name="forward")
+    backward = part.apply("Gather", forward, turned, name="backward", axis=1)
+    hidden = part.apply("Concat", forward, backward, name="hidden0", axis=0)
     last = len(weights) - 1
     for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        constants |= {f"W{layer}": weight, f"b{layer}": bias}  # float32: half the size
-        nodes += [
-            helper.make_node("Cast", [name], [f"{name}_exact"], to=TensorProto.DOUBLE)
-            for name in (f"W{layer}", f"b{layer}")
-        ]
-        nodes += [
-            helper.make_node("MatMul", [f"hidden{layer}", f"W{layer}_exact"], [f"product{layer}"]),
-            helper.make_node("Add", [f"product{layer}", f"b{layer}_exact"], [f"sum{layer}"]),
-        ]
+        exact = []
+        for name, values in ((f"W{layer}", weight), (f"b{layer}", bias)):
+            stored = part.constant(values, name=name)  # float32: half the size
+            exact.append(part.cast(stored, np.float64, name=f"{name}_exact"))
+        product = part.apply("MatMul", hidden, exact[0], name=f"product{layer}")
+        hidden = part.apply("Add", product, exact[1], name=f"sum{layer}")
         if layer < last:
             # SiLU as h + h tanh h, h = x/2. Written with Sigmoid, onnxruntime 1.30 makes it an
             # operator that it has for float32 only.
-            nodes += [
-                helper.make_node("Mul", [f"sum{layer}", "half"], [f"half{layer}"]),
-                helper.make_node("Tanh", [f"half{layer}"], [f"gate{layer}"]),
-                helper.make_node("Mul", [f"half{layer}", f"gate{layer}"], [f"gated{layer}"]),
-                helper.make_node("Add", [f"half{layer}", f"gated{layer}"], [f"hidden{layer + 1}"]),
-            ]
-    nodes += [
-        helper.make_node("Reshape", [f"sum{last}", "by_strand"], ["of_strands"]),
-        helper.make_node("ReduceMean", ["of_strands", "strands"], ["mean"], keepdims=0),
-        helper.make_node("Add", ["mean", "offset"], ["exact"]),
-        helper.make_node("Div", ["exact", "step"], ["steps"]),
-        helper.make_node("Round", ["steps"], ["whole_steps"]),
-        helper.make_node("Mul", ["whole_steps", "step"], ["rounded"]),
-        helper.make_node("Cast", ["rounded"], ["value"], to=TensorProto.FLOAT),
-    ]
-    return finish(surround(nodes, space, constants, {"y": "value"}), spec, extra)
+            halved = part.apply("Mul", hidden, half, name=f"half{layer}")
+            gate = part.apply("Tanh", halved, name=f"gate{layer}")
+            gated = part.apply("Mul", halved, gate, name=f"gated{layer}")
+            hidden = part.apply("Add", halved, gated, name=f"hidden{layer + 1}")
+    of_strands = part.apply("Reshape", hidden, by_strand, name="of_strands")
+    mean = part.apply("ReduceMean", of_strands, strands, name="mean", keepdims=0)
+    moved = part.apply("Add", mean, added, name="exact")
+    steps = part.apply("Div", moved, step, name="steps")
+    whole = part.apply("Round", steps, name="whole_steps")
+    rounded = part.apply("Mul", whole, step, name="rounded")
+    part.cast(rounded, np.float32, name="value")
+    return finish(surround(part, space, {"y": "value"}), spec, extra)
