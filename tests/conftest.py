@@ -17,8 +17,10 @@ HOOK = jaxtyping.install_import_hook("mbo_hub", "beartype.beartype")
 
 import shutil  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
+from functools import cache  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+import filelock  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from raw_server import RawServer  # noqa: E402
@@ -32,7 +34,28 @@ hypothesis.settings.register_profile("default", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).parent.parent
+TASKS_BY_TIME = ("nas", "ant", "dkitty", "hopper")  # a process checks their golden values once
 RAW = ROOT.parent / "shared" / "raw"  # raw sources, where they lie beside the checkout
+
+
+# Fixtures that take long and that several tests share: these stay in one worker of pytest-xdist.
+SHARED = {"published": "hub", "core_only": "extras"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep tests together that share a costly fixture, or a task whose golden values are checked."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        groups = [SHARED[fixture] for fixture in fixtures if fixture in SHARED]
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        named = [value for value in parameters.values() if isinstance(value, str)]
+        groups += [value for value in named if value in TASKS_BY_TIME]
+        groups += [name for name in TASKS_BY_TIME if item.path.stem == f"test_{name}"]
+        if groups:
+            item.add_marker(pytest.mark.xdist_group(groups[0]))
 
 
 def pytest_unconfigure() -> None:
@@ -42,12 +65,15 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(scope="session")
 def build_cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Builds a task that the package does not carry, once; gives the cache that has it."""
-    place = tmp_path_factory.mktemp("built")
+    base = tmp_path_factory.getbasetemp()
+    # What one of several workers of pytest-xdist has built, the others find.
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
 
     def build_once(name: str) -> Path:
         if not (RAW / name).is_dir():
             pytest.skip(f"{name}'s raw file is not at ../shared/raw")
-        with pytest.MonkeyPatch.context() as patch:
+        lock = filelock.FileLock(base.parent / "built.lock")
+        with lock, pytest.MonkeyPatch.context() as patch:
             patch.setenv("MBO_HUB_CACHE", str(place))
             build_in_cache(TASKS, name, RAW / name)
         return place
@@ -67,6 +93,12 @@ def available(
         return build.data_folder(TASKS[name])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Callable[[str], mbo_hub.Task]:
+    """Loads a task once a session: it is a value, and its arrays are read-only."""
+    return cache(mbo_hub.load)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from mbo_hub.making import build, cards, forests, graphs
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.kinds import Deposit, open_oracle
 from mbo_hub.oracles.onnx import Forest, OnnxOracle
+from mbo_hub.publishing import publish
 from mbo_hub.tasks import TASKS
 
 pytestmark = pytest.mark.parametrize("name", sorted(TASKS))
@@ -48,8 +49,8 @@ def data(name: str, available: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture
-def task(name: str, data: Path) -> Task:
-    return mbo_hub.load(name)
+def task(name: str, data: Path, loaded: Callable[[str], Task]) -> Task:
+    return loaded(name)
 
 
 @pytest.fixture
@@ -450,6 +451,15 @@ def test_task_json_satisfies_its_published_schema(declared: Manifest, name: str)
     jsonschema.validate(json.loads(raw), published, cls=jsonschema.Draft202012Validator)
     assert declared.to_json() == raw
     assert msgspec.json.decode(raw, type=Manifest) == declared
+
+
+def test_it_is_fit_to_be_published(name: str, data: Path) -> None:
+    """The whole of `mbo validate`, and what publishing asks of cards and revisions besides."""
+    if any(oracle.kind == "training" for oracle in TASKS[name].oracles.values()):
+        pytest.importorskip("torch", reason="the exact oracle needs torch: pip install '.[nas]'")
+    prepared = publish._prepare(name)
+    assert prepared.dataset.path == data.parent
+    assert {place.path.name for place in prepared.oracles.values()} == {name}
 
 
 def test_the_version_covers_every_file_but_cards_and_pictures(

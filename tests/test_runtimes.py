@@ -12,8 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -21,8 +20,10 @@ import numpy as np
 import onnx
 import onnx.reference
 import onnxruntime as ort
+import pinned_answers
 import pytest
 from conftest import ROOT
+from pinned_answers import Tensors
 
 # How far a value may be from the one in golden.json, as a part of it; the page says so too. What
 # task.json declares as the oracle's `tolerance` comes on top.
@@ -31,6 +32,10 @@ RELATIVE = 1e-6
 ACTION = 1e-12
 
 NODE = ROOT / "tests" / "node"
+LOCK = json.loads((NODE / "package-lock.json").read_text("utf-8"))["packages"]
+WEB = f"onnxruntime-web {LOCK['node_modules/onnxruntime-web']['version']}"
+REFERENCE = f"reference evaluator of onnx {onnx.__version__}"
+ASKED = ("tfbind10/model.onnx", "ant/policy.onnx")  # small ones, so that runtimes are really asked
 PAGE = (ROOT / "docs" / "score-from-any-language.md").read_text("utf-8")
 
 FILES = {
@@ -38,8 +43,6 @@ FILES = {
     for path in sorted((ROOT / "oracles_onnx").rglob("*.onnx"))
 }
 each_file = pytest.mark.parametrize("file", FILES)
-
-Tensors = dict[str, np.ndarray]
 
 
 def node_is_missing() -> str:
@@ -98,26 +101,25 @@ def in_reference(path: Path) -> Tensors:
 
 
 def in_node(path: Path) -> Tensors:
-    request = {
-        name: {
-            "type": values.dtype.name,
-            "dims": values.shape,
-            "data": base64.b64encode(values.astype(values.dtype.newbyteorder("<"))).decode(),
-        }
-        for name, values in inputs(path).items()
-    }
-    out = run(["node", str(NODE / "score.mjs"), str(path)], ROOT, json.dumps(request))
+    request = json.dumps(pinned_answers.encode(inputs(path)))
+    out = run(["node", str(NODE / "score.mjs"), str(path)], ROOT, request)
     try:
-        answer = json.loads(out)
-        return {
-            name: np.frombuffer(
-                base64.b64decode(tensor["data"], validate=True),
-                np.dtype(tensor["type"]).newbyteorder("<"),
-            ).reshape(tensor["dims"])
-            for name, tensor in answer["outputs"].items()
-        }
+        return pinned_answers.decode(json.loads(out)["outputs"])
     except (ValueError, KeyError, TypeError) as error:
         pytest.fail(f"score.mjs answered {out[:300]!r} for {path}: {error!r}")
+
+
+def answer(runtime: str, ask: Callable[[Path], Tensors], path: Path) -> Tensors:
+    """What a runtime says of a file: kept, or asked now."""
+    model = path.read_bytes()
+    found = pinned_answers.kept(runtime, model, inputs(path))
+    if found is None:
+        if ask is in_node and node_is_missing():
+            pytest.skip(f"no answer is kept for this file, and {node_is_missing()}")
+        found = ask(path)
+        if pinned_answers.MODE == "write":
+            pinned_answers.keep({pinned_answers.key(runtime, model, inputs(path)): found})
+    return found
 
 
 def run(command: list[str], cwd: Path, stdin: str = "") -> str:
@@ -126,20 +128,6 @@ def run(command: list[str], cwd: Path, stdin: str = "") -> str:
     )
     assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stderr[-2000:]}"
     return done.stdout
-
-
-@pytest.fixture(scope="module")
-def node_answers() -> Iterator[dict[str, Future[Tensors]]]:
-    """All files in Node, two at a time, the slowest first, while other tests run.
-
-    Loading a forest takes WebAssembly a time that grows with the square of the trees' size.
-    """
-    by_size = sorted(FILES, key=lambda file: FILES[file].stat().st_size, reverse=True)
-    with ThreadPoolExecutor(2) as pool:
-        if node_is_missing():
-            yield {}
-        else:
-            yield {file: pool.submit(in_node, FILES[file]) for file in by_size}
 
 
 def check(path: Path, found: Tensors) -> None:
@@ -179,22 +167,38 @@ def test_the_files_are_found() -> None:
 
 
 @each_file
-@pytest.mark.usefixtures("node_answers")  # so that Node works meanwhile
 def test_onnxruntime_gives_the_golden_values(file: str) -> None:
     check(FILES[file], in_onnxruntime(FILES[file]))
 
 
 @each_file
 def test_the_reference_evaluator_gives_the_golden_values(file: str) -> None:
-    check(FILES[file], in_reference(FILES[file]))
+    check(FILES[file], answer(REFERENCE, in_reference, FILES[file]))
 
 
-@needs_node
 @each_file
-def test_onnxruntime_web_gives_the_golden_values(
-    file: str, node_answers: dict[str, Future[Tensors]]
-) -> None:
-    check(FILES[file], node_answers[file].result())
+def test_onnxruntime_web_gives_the_golden_values(file: str) -> None:
+    check(FILES[file], answer(WEB, in_node, FILES[file]))
+
+
+@pytest.mark.parametrize("file", ASKED)
+def test_some_files_are_scored_by_the_runtimes_each_time(file: str) -> None:
+    """What is kept is what they say: to the bit, with the versions that it was kept with."""
+    path = FILES[file]
+    for runtime, ask in ((REFERENCE, in_reference), (WEB, in_node)):
+        if ask is in_node and node_is_missing():
+            pytest.skip(node_is_missing())
+        found, said = ask(path), answer(runtime, ask, path)
+        check(path, found)
+        for name, values in said.items():
+            assert np.array_equal(found[name], values), f"{runtime} says something else of {file}"
+
+
+def test_every_file_has_an_answer_that_is_kept() -> None:
+    """`MBO_RUNTIMES=write scripts/test tests/test_runtimes.py` keeps those of new files."""
+    for file, path in FILES.items():
+        if not pinned_answers.MODE:
+            assert pinned_answers.kept(WEB, path.read_bytes(), inputs(path)) is not None, file
 
 
 @needs_node
