@@ -34,28 +34,7 @@ hypothesis.settings.register_profile("default", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).parent.parent
-TASKS_BY_TIME = ("nas", "ant", "dkitty", "hopper")  # a process checks their golden values once
 RAW = ROOT.parent / "shared" / "raw"  # raw sources, where they lie beside the checkout
-
-
-# Fixtures that take long and that several tests share: these stay in one worker of pytest-xdist.
-SHARED = {"published": "hub", "core_only": "extras"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep tests together that share a costly fixture, or a task whose golden values are checked."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        groups = [SHARED[fixture] for fixture in fixtures if fixture in SHARED]
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        named = [value for value in parameters.values() if isinstance(value, str)]
-        groups += [value for value in named if value in TASKS_BY_TIME]
-        groups += [name for name in TASKS_BY_TIME if item.path.stem == f"test_{name}"]
-        if groups:
-            item.add_marker(pytest.mark.xdist_group(groups[0]))
 
 
 def pytest_unconfigure() -> None:

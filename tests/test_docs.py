@@ -286,7 +286,11 @@ def test_the_code_on_cards_runs(
     ):
         hub.put(kind, repo, {f: p.read_bytes() for f, p in local_files(folder).items()})
         hub.tag(kind, repo, f"v{version}")
-    out = run_with_hub("\n".join(blocks(card, "python")), tmp_path)
+    code = "\n".join(blocks(card, "python"))
+    if any(oracle.kind == "mujoco" for oracle in TASKS[name].oracles.values()):
+        assert "sample(128, rng=0)" in code
+        code = code.replace("sample(128, rng=0)", "sample(8, rng=0)")  # a design takes 0.1 s
+    out = run_with_hub(code, tmp_path)
     assert TASKS[name].title in out
 
 

@@ -31,7 +31,7 @@ from mbo_hub.publishing import publish
 from mbo_hub.tasks import TASKS
 
 pytestmark = pytest.mark.parametrize("name", sorted(TASKS))
-SLOW = {"mujoco": 12, "training": 1}  # designs that a test can afford: 0.1 s, 3 s each
+SLOW = {"mujoco": 5, "training": 1}  # designs that a test can afford: 0.1 s, 3 s each
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def test_visible_is_what_the_rule_says(task: Task, name: str) -> None:
 def some_rows(task: Task, entry: object) -> np.ndarray:
     """All rows where they are few or looked up; else a sample, small where a design takes long."""
     n = task.manifest.statistics.rows
-    few = {"mujoco": 40, "training": 4}.get(entry.kind, n)
+    few = {"mujoco": 24, "training": 2}.get(entry.kind, n)
     if entry.kind == "onnx" and n > 100_000:
         few = 20_000
     return np.linspace(0, n - 1, few).round().astype(int)
@@ -361,7 +361,7 @@ def test_offline_has_no_oracle_and_cannot_be_changed(task: Task) -> None:
 
 def test_evaluating_visible_designs_says_so(task: Task) -> None:
     entry = task.manifest.oracles[task.oracle_name]
-    n = 2 if entry.kind == "training" else 20
+    n = 1 if entry.kind == "training" else 20
     report = task.evaluate(task.x[:n])
     assert report.visible == 1
     assert report.novelty == 0
