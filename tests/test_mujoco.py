@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, Event, get_ident
 from typing import Any
 
 import numpy as np
@@ -298,20 +299,30 @@ def test_progress_adds_up_to_the_designs(simulator: Any) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_an_interruption_stops_at_once(threads: int) -> None:
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_an_interruption_stops_all_threads_at_once(threads: int, which: str) -> None:
     designs = np.tile(ant.DEFAULT, (64 * threads, 1))
-    steps = 0
+    workers: list[int] = []  # in the order in which they came
+    after = 0
 
     def interrupted(seen: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 3:
+        nonlocal after
+        me = get_ident()
+        if me not in workers:
+            workers.append(me)
+            if threads == 2:
+                both.wait(10)
+        if stopped.is_set():
+            after += 1
+        elif me == workers[0 if which == "first" else -1]:
+            stopped.set()
             raise KeyboardInterrupt
         return np.zeros((len(seen), 12))
 
+    both, stopped = Barrier(2), Event()
     with pytest.raises(KeyboardInterrupt):
         ant.returns(designs, interrupted, threads=threads)
-    assert steps < 100  # of 100 in each of the threads' episodes
+    assert after < 20  # of the 100 steps of an episode
 
 
 def test_default_ant_walks_far_and_the_objective_repeats_itself() -> None:

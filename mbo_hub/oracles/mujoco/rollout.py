@@ -212,9 +212,19 @@ def returns(
         total.ravel()[rows] = np.where(episodes.diverged, np.nan, earned)
 
     size = min(CHUNK, max(1, -(-total.size // threads)))
+
+    def run_or_stop(begin: int) -> None:
+        try:
+            run(begin)
+        except (
+            BaseException
+        ):  # the others learn of it now, not when their turn to be waited for comes
+            stopping.set()
+            raise
+
     with ThreadPoolExecutor(threads) as pool:
         try:
-            list(pool.map(run, range(0, total.size, size)))
+            list(pool.map(run_or_stop, range(0, total.size, size)))
         finally:
             stopping.set()
     return total
