@@ -313,14 +313,7 @@ def _measured(
     files = {}
     for file, rows in ((TRAIN, visible), (TEST, len(y) - visible)):
         if rows:
-            raw = (data_folder(spec, root) / file).read_bytes()
-            files[file] = StoredFile(
-                sha256=sha256(raw).hexdigest(),
-                bytes=len(raw),
-                rows=rows,
-                content_sha256=parquet.content_sha256(raw),
-                arrow_bytes=parquet.arrow_bytes(raw),
-            )
+            files[file] = figures.stored((data_folder(spec, root) / file).read_bytes(), rows)
     rule = figures.rule_of(spec.visible, y, spec.sampled)
     return figures.measure(x[:visible], y[:visible], y[visible:]), rule, files
 

@@ -22,6 +22,7 @@ from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, kind_of, open_oracle
 from mbo_hub.publishing import metadata
+from mbo_hub.publishing.new import unfinished
 
 if TYPE_CHECKING:
     import polars as pl
@@ -130,7 +131,7 @@ def _card(folder: Folder, declared: Manifest) -> list[str]:
         text = folder.read(CARD, None).decode()
     except MboHubError:
         return ["README.md: not there; `datasets` reads the splits from its metadata"]
-    return metadata.problems(text, "dataset", list(declared.files))
+    return metadata.problems(text, "dataset", list(declared.files)) + unfinished(text)
 
 
 def _arrays(
