@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_hub._version import __version__
-from mbo_hub.errors import InvalidFile, MboHubError, OracleUnavailable, UnknownTask
+from mbo_hub.errors import ExportConflict, InvalidFile, MboHubError, OracleUnavailable, UnknownTask
 
 if TYPE_CHECKING:
     from mbo_hub.archive.versions import Change
@@ -162,10 +162,13 @@ def _describe(space: Any) -> str:
 
 
 @main.command(epilog="Example:  mbo export ./mbo tfbind8")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("directory", type=click.Path(file_okay=False))
 @click.argument("tasks", nargs=-1)
 @click.option("--git", "as_git", is_flag=True, help="Write bare git repositories with tags.")
-def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
+@click.option(
+    "--org", help="With --git: owner of folders that are not the archive's.  [default: mbo]"
+)
+def export(directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None) -> None:
     """Write TASKS (default: all whose data are here) into DIRECTORY, laid out as on the Hub.
 
     `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory. With
@@ -173,17 +176,25 @@ def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
     """
     from mbo_hub.archive import folders
 
+    if org is not None and not as_git:
+        raise click.UsageError("--org names an owner in a mirror; say --git, too")
+    if directory.removeprefix(f"{folders.ORG}/") in folders.pins():
+        raise ExportConflict(
+            f"{directory} is the name of a task; the folder to write comes first:  mbo export "
+            f"./mbo {directory}  (or write ./{directory})"
+        )
     names = tasks or tuple(name for name in folders.pins() if folders.with_data(name))
+    target = Path(directory)
     if as_git:
         from mbo_hub.publishing.mirror import export_git
 
-        for done in export_git(names, directory):
+        for done in export_git(names, target, org):
             note = "" if done.change.is_first else f"  ({_told(done.change)})"
             click.echo(f"{done.place} {done.change.tag}{note}")
     else:
         from mbo_hub.archive.export import export as copy
 
-        for made in copy(names, directory):
+        for made in copy(names, target):
             click.echo(f"{made.path}{'' if made.is_new else '  (there already, the same)'}")
     for name in () if tasks else sorted(folders.pins().keys() - set(names)):
         click.echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
