@@ -409,21 +409,19 @@ def require_owner(org: str) -> None:
 
 def _meant(name: str | os.PathLike[str]) -> str | None:
     """Say what to write for what is clearly a task, written as it is elsewhere; else None."""
-    if Path(name).name == DECLARATION and not Path(name).is_dir():
-        folder = Path(name).parent.as_posix()
-        return f"name its folder: {folder if is_folder_name(folder) else f'./{folder}'}"
-    if not isinstance(name, str):
-        return None
     address = re.match(
         r"(?:hf|https?)://(?:[^/]*/)?datasets/([\w.-]+/[\w.-]+)"
         r"(?:@([^/?#]+)|/(?:tree|blob|resolve)/([^/?#]+))?",
-        name,
+        str(name),
     )
-    versioned = re.fullmatch(r"([\w-][\w./-]*)@([^@/]+)", name)
+    versioned = isinstance(name, str) and re.fullmatch(r"([\w-][\w./-]*)@([^@/]+)", name)
     if address is not None:
         repo, revision = address[1], address[2] or address[3]
-    elif versioned is not None:
+    elif versioned:
         repo, revision = versioned.groups()
+    elif Path(name).name == DECLARATION and not Path(name).is_dir():
+        folder = Path(name).parent.as_posix()
+        return f"name its folder: {folder if is_folder_name(folder) else f'./{folder}'}"
     else:
         return None
     at = "" if revision in (None, "main") else f", and the version apart: revision={revision!r}"

@@ -333,7 +333,14 @@ def _sequence(
         tokens = _tokens(alphabet, padding)
     longest_first = sorted(set(tokens) - {padding}, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
-    lengths = {len(pattern.findall(text)) for text in designs}
+    read = [pattern.findall(text) for text in designs]
+    lengths = {len(found) for found in read}
+    for row, (text, found) in enumerate(zip(designs, read, strict=True)):
+        if sum(map(len, found)) < len(text):  # a letter is no token: the space says which
+            try:
+                _made(tokens, max(1, *lengths), padding).encode([text])
+            except InvalidDesign as error:
+                raise InvalidDesign(error.detail, row) from None
     if padding is None and len(lengths) > 1:
         raise InvalidDesign(
             f"designs have {min(lengths)} to {max(lengths)} tokens; shorter ones are filled with a "

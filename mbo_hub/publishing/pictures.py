@@ -53,11 +53,13 @@ def histogram(
 
 
 def _edges(low: float, cut: float, high: float) -> list[float]:
-    """About `BINS` bins from low to high with one edge at the cut."""
-    left = round(BINS * (cut - low) / (high - low))
-    below = np.linspace(low, cut, max(1, left) + 1) if cut > low else np.array([low])
-    above = np.linspace(cut, high, max(1, BINS - left) + 1) if high > cut else np.array([cut])
-    # Bars are closed on the left: the designs at the cut belong to the visible side.
-    above[0] = np.nextafter(np.float32(cut), np.float32(np.inf)) if high > cut else cut
-    edges = np.unique(np.concatenate([below[:-1], above]))
-    return edges.tolist()
+    """About `BINS` bins from low to high, one of which ends right behind the cut."""
+    left = max(1, round(BINS * (cut - low) / (high - low)))
+    edges = np.linspace(low, cut, left + 1)
+    if high > cut:
+        right = np.linspace(cut, high, max(1, BINS - left) + 1)
+        # A bin holds its left edge, not its right one; the designs at the cut are visible.
+        right[0] = np.nextafter(np.float32(cut), np.float32(np.inf))
+        edges = np.concatenate([edges[:-1], right])
+    distinct: list[float] = np.unique(edges).tolist()
+    return distinct
