@@ -70,6 +70,18 @@ def weights(length: int, letters: int) -> np.ndarray:
     return np.random.default_rng(5).integers(-3, 8, (length, letters)).astype(np.float32)
 
 
+@pytest.fixture(autouse=True)
+def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take most of the time; only what asks for a Hub or for them draws them."""
+    if not {"hub", "pictured"} & set(request.fixturenames):
+        monkeypatch.setattr(new, "find_spec", lambda name: None)
+
+
+@pytest.fixture
+def pictured() -> None:
+    """Draws pictures."""
+
+
 def write_graph(
     path: Path,
     space: Sequence | Box,
@@ -244,14 +256,12 @@ def test_whatever_is_in_a_space_becomes_a_valid_task(
     space, x, y = problem
     folder = tmp_path_factory.mktemp("new") / "task"
     designs = space.decode(x) if isinstance(space, Sequence) else x
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(new, "find_spec", lambda name: None)  # pictures take half of the time
-        try:
-            done = new_task(folder, designs, y, space, visible=visible)
-        except InvalidDesign as error:
-            assert "no row lies between" in str(error)  # noqa: PT017
-            assert not folder.exists()
-            return
+    try:
+        done = new_task(folder, designs, y, space, visible=visible)
+    except InvalidDesign as error:
+        assert "no row lies between" in str(error)  # noqa: PT017
+        assert not folder.exists()
+        return
     assert "no picture y.png" in done.notes[-1]
     card = (folder / "README.md").read_text()
     assert validate(folder) == unfinished(card) != []
@@ -342,6 +352,21 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(OSError, match="No space left"):
         new_task(tmp_path / "mine", ["ACGTAC", "ACGTAA"], [1, 2], DNA)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_card_shows_the_picture_that_is_there(tmp_path: Path, pictured: None) -> None:
+    given = (["ACGTAC", "ACGTAA", "AAAAAA"], [1, 2, 3], DNA)
+    mine = new_task(tmp_path / "mine", *given).path
+    assert (mine / "y.png").read_bytes().startswith(b"\x89PNG")
+    assert "(y.png)" in (mine / "README.md").read_text()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(new, "find_spec", lambda name: None)
+        done = new_task(tmp_path / "plain", *given)
+    assert done.notes[-1] == (
+        "no picture y.png: it needs matplotlib, which  pip install 'mbo-hub[build]'  brings"
+    )
+    assert not (done.path / "y.png").exists()
+    assert "y.png" not in (done.path / "README.md").read_text()
 
 
 def test_no_visible_bar_stands_right_of_the_cut() -> None:
@@ -469,15 +494,13 @@ def test_no_table_brings_anything_but_our_errors(
     for head in (b"", b"sequence,y\n", b"PAR1"):
         (place / "t.csv").write_bytes(head + content)
         for words in ("sequence", "box"):
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(new, "find_spec", lambda name: None)
-                try:
-                    done = new_task_from(place / "t.csv", place / words, words)
-                except MboHubError:
-                    assert not (place / words).exists()
-                else:
-                    assert mbo_hub.load(done.path).manifest.statistics.rows > 1
-                    shutil.rmtree(done.path)
+            try:
+                done = new_task_from(place / "t.csv", place / words, words)
+            except MboHubError:
+                assert not (place / words).exists()
+            else:
+                assert mbo_hub.load(done.path).manifest.statistics.rows > 1
+                shutil.rmtree(done.path)
 
 
 @pytest.mark.parametrize("kind", ["text", "lists", "fixed", "columns"])

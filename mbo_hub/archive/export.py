@@ -117,10 +117,11 @@ def _check_bytes(dataset: Folder, declared: Manifest, oracles: Mapping[str, Fold
     for file, entry in declared.files.items():
         same = partial(parquet.has_content, wanted=entry.content_sha256)
         dataset.read(file, entry.sha256, same)
-    for entry in declared.oracles.values():
-        place = dataset if entry.repo is None else oracles.get(entry.repo)
-        for file, expected in entry.pinned.items() if place else ():
-            place.read(file, expected)
+    for oracle in declared.oracles.values():
+        place = dataset if oracle.repo is None else oracles.get(oracle.repo)
+        if place is not None:
+            for file, expected in oracle.pinned.items():
+                place.read(file, expected)
 
 
 def export(names: Iterable[str | os.PathLike[str]], target: Path) -> list[Exported]:

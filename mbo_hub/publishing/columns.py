@@ -378,7 +378,7 @@ def _box(
         raise InvalidDesign(f"has {designs[row, at]} for {called}; values are finite", row)
     size = designs.shape[1]
     notes = []
-    sides = {}
+    sides: dict[str, Any] = {}
     for side, words, found in (("low", low, designs.min), ("high", high, designs.max)):
         if words is None:
             # As the float32 values that designs are held to, with the fewest digits.
@@ -395,7 +395,7 @@ def _box(
 
 
 def _bound(words: str, side: str, size: int) -> Any:
-    values = []
+    values: list[float | None] = []
     for word in words.split(","):
         if word.strip().lower() == "none":
             values.append(None)
@@ -467,9 +467,9 @@ def new_task_from(
             space, designs, names=values_named, alphabet=alphabet, padding=padding, low=low,
             high=high,
         )  # fmt: skip
-        kept = {} if text is None else {"text": text}
-        done = new_task(folder, designs, values, made, objective=options.pop("objective", None)
-                        or objective, **kept, **options)  # fmt: skip
+        options["objective"] = options.get("objective") or objective
+        options |= {} if text is None else {"text": text}
+        done = new_task(folder, designs, values, made, **options)
     except InvalidDesign as error:
         if error.row is None:
             raise InvalidFile(f"{table.where}: {error.detail}") from None

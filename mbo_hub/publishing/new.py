@@ -173,7 +173,8 @@ def new_task(
     manifest.read(declared, str(target))  # a word that breaks the format is told by its field
     contents[DECLARATION] = declared
     if find_spec("matplotlib") is None:
-        notes.append(f"no picture y.png: it needs matplotlib; {extras.command('build')}")
+        way = f"which  {extras.command('build')}  brings"
+        notes.append(f"no picture y.png: it needs matplotlib, {way}")
     else:
         contents["y.png"] = pictures.histogram(draft, values, values[shown])
     contents[CARD] = _card(draft, license, has_picture="y.png" in contents).encode()
