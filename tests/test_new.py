@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from conftest import ROOT
 from hub_server import WRITE_TOKEN, HubServer
 from huggingface_hub import close_session, constants
 from hypothesis import given, settings
@@ -90,8 +92,12 @@ def write_graph(
     names: tuple[str, str] = ("x", "y"),
     dtype: int | None = None,
     batch: int | None = None,
+    relative: bool = False,
 ) -> Path:
-    """An ONNX file that adds a weight for each token, or a multiple of each value."""
+    """An ONNX file that adds a weight for each token, or a multiple of each value.
+
+    A relative one takes off what the best design of the batch gets.
+    """
     x, y = names
     is_tokens = isinstance(space, Sequence)
     kind = dtype or (TensorProto.INT64 if is_tokens else TensorProto.FLOAT)
@@ -110,6 +116,12 @@ def write_graph(
         factors = np.ones((space.size, 1), np.float32) if gain is None else gain
         nodes = [helper.make_node("MatMul", [x, "factors"], [y])]
         constants_ = {"factors": factors}
+    if relative:
+        nodes[-1].output[0] = "sums"
+        nodes += [
+            helper.make_node("ReduceMax", ["sums"], ["best"], keepdims=0),
+            helper.make_node("Sub", ["sums", "best"], [y]),
+        ]
     graph = helper.make_graph(
         nodes, "mine",
         [helper.make_tensor_value_info(x, kind, [batch, space.dim])],
@@ -607,6 +619,7 @@ def test_exact_is_what_gives_every_y_or_is_said_to(tmp_path: Path) -> None:
         ({"names": ("x", "z")}, "its output is called 'z'"),
         ({"dtype": TensorProto.INT32}, r"expected one input x, tensor\(int64\)"),
         ({"batch": 8}, "its batch is fixed at 8"),
+        ({"relative": True}, "one value alone and another in a batch"),
         ({"gain": np.full((6, 4), np.nan, np.float32)}, "gives no finite value for design 0"),
         (None, "onnxruntime cannot load it|not an ONNX"),
     ],
@@ -739,3 +752,38 @@ def test_a_missing_library_is_no_fault_of_the_dataset(monkeypatch: pytest.Monkey
     with pytest.raises(OracleUnavailable, match=r"needs torch; install it with  pip install"):
         publish(["nas"], "mbo", dry_run=True)
     assert folders.embedded("nas").path.is_dir()
+
+
+# ------------------------------------------------------------------------------------------ the page
+
+
+def test_the_page_goes_from_a_table_to_a_scored_task(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "publish-your-own-task.md").read_text("utf-8")
+    blocks = re.findall(r"```(python|bash)\n(.*?)```", page, re.DOTALL)
+    assert [language for language, _ in blocks] == ["python", "python", "bash", "python"]
+    code = "\n".join(code for language, code in blocks if language == "python")
+    (commands,) = (code for language, code in blocks if language == "bash")
+    with HubServer(tmp_path / "hub") as hub:  # `mbo publish` asks what is there already
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        env = hub.env(tmp_path / "home") | {"PATH": path, "PYTHONPATH": str(ROOT)}
+
+        def run(*command: str) -> str:
+            done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True,
+                                  check=False)  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        assert "cooking <Task cooking v1.0.0: 100 visible designs × 3>" in run(
+            sys.executable, "-c", code
+        )
+        said = run("bash", "-ec", commands)
+    assert re.search(r"oracle: not exact.* on the 500 hidden rows Spearman 0\.\d", said)
+    for line in (
+        "my-task: valid",
+        "2 of 2 designs scored",
+        "mbo/my-task",
+        "mirror/datasets/my-org/my-task v1.0.0",
+        "would be tagged v1.0.0",
+    ):
+        assert line in said
+    assert mbo_hub.Report.read(tmp_path / "receipt.json").task == "my-task"

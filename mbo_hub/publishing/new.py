@@ -40,14 +40,14 @@ from mbo_hub.errors import (
     OracleUnavailable,
 )
 from mbo_hub.offline import Affine
-from mbo_hub.oracles import golden
+from mbo_hub.oracles import Oracle, golden
 from mbo_hub.oracles.golden import Golden
 from mbo_hub.oracles.onnx import OnnxOracle
 from mbo_hub.publishing import metadata, pictures
 from mbo_hub.scoring import trust
 from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["NewTask", "new_task", "unfinished"]
+__all__ = ["NewTask", "depends_on_batch", "new_task", "unfinished"]
 
 TODO = "TODO"
 ORACLE, MODEL = "oracle", "oracle.onnx"  # what a new task's oracle is called, and its file
@@ -351,6 +351,11 @@ def _oracle(
     if not np.isfinite(given).all():
         row = int(np.flatnonzero(~np.isfinite(given))[0])
         raise InvalidFile(f"{place}: gives no finite value for design {row}")
+    if depends_on_batch(graph, x):
+        raise InvalidFile(
+            f"{place}: gives a design one value alone and another in a batch, because sums of "
+            "float32 depend on their order: compute in float64 inside the graph"
+        )
     apart = np.abs(given.astype(np.float64) - y)
     worst = float(apart.max())
     allowed = ROUNDING * float(np.ptp(y.astype(np.float64)))
@@ -394,6 +399,12 @@ def _oracle(
         **more,
     )
     return entry, {MODEL: model, golden.FILE: document}, notes
+
+
+def depends_on_batch(oracle: Oracle, x: Num[np.ndarray, "n d"]) -> bool:
+    """Tell whether an oracle gives one of five designs another value alone than among all."""
+    alone = [oracle(x[row : row + 1]) for row in range(min(5, len(x)))]
+    return not np.array_equal(oracle(x)[:5], np.concatenate(alone), equal_nan=True)
 
 
 def _golden(
