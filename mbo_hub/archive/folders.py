@@ -434,7 +434,7 @@ def unknown(task: str) -> str:
 
     if Path(task).is_dir():
         return f"no task named {task!r}; for the folder of that name write './{task}'"
-    for theirs, ours in DESIGN_BENCH.items():
+    for theirs, ours in DESIGN_BENCH.items() if task.lower() not in pins() else ():
         if re.match(rf"{theirs}(?![a-z0-9])", task, re.IGNORECASE):
             here = f"here that task is {ours!r}" if ours else "the archive has no such task"
             return f"{task!r} is a name of Design-Bench; {here}  (`mbo list` shows all)"
