@@ -19,16 +19,53 @@ from mbo_hub._version import __version__
 from mbo_hub.errors import ExportConflict, InvalidFile, MboHubError, OracleUnavailable, UnknownTask
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from mbo_hub.archive.versions import Change
     from mbo_hub.task import Task
 
 __all__ = ["main"]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+# A file that a verb reads: the library says what is wrong with it; a shell completes its name.
+INPUT = click.Path(allow_dash=True, readable=False)
+
+
+class _TaskName(click.ParamType):
+    """A task as the user wrote it; the shell completes the archive's names, and folders."""
+
+    name = "task"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from mbo_hub.archive import folders
+
+        if folders.is_folder_name(incomplete):
+            return [CompletionItem(incomplete, type="dir")]
+        names = [*folders.pins(), *(f"{folders.ORG}/{name}" for name in folders.pins())]
+        shown = names if "/" in incomplete else folders.pins()
+        return [CompletionItem(name) for name in shown if name.startswith(incomplete)]
+
+
+TASK = _TaskName()
+
+
+class _Verb(click.Command):
+    """A command whose line in `mbo --help` is its whole first sentence, however wide the screen."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return (
+            " ".join((self.help or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+        )
 
 
 class _Group(click.Group):
     """Turns the errors of the library, and of the file system, into one line and exit code 1."""
+
+    command_class = _Verb
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -47,7 +84,7 @@ class _Group(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example:  mbo list",
 )
-@click.version_option(__version__, prog_name="mbo")
+@click.version_option(__version__, "-V", "--version", prog_name="mbo")
 def main() -> None:
     """Benchmark tasks for offline model-based optimization: load, score, verify.
 
@@ -58,7 +95,7 @@ def main() -> None:
 @main.command("list", epilog="Example:  mbo list")
 @as_json
 def list_tasks(as_json: bool) -> None:
-    """List the archive's tasks, and whether their data are here or can be built."""
+    """List the archive's tasks and say where their data are."""
     from mbo_hub.archive import folders
     from mbo_hub.archive.cache import state_of_data
 
@@ -80,7 +117,7 @@ def list_tasks(as_json: bool) -> None:
         for task in folders.summaries()
     ]
     if as_json:
-        click.echo(json.dumps(tasks, indent=2))
+        _print_json(tasks)
         return
     rows = [
         (
@@ -102,6 +139,10 @@ def list_tasks(as_json: bool) -> None:
                   "ORACLES"), rows)  # fmt: skip
 
 
+def _print_json(facts: Any) -> None:
+    click.echo(json.dumps(facts, indent=2, default=str))
+
+
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     for row in (header, *rows):
@@ -110,10 +151,13 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 @main.command(epilog="Example:  mbo info tfbind8")
-@click.argument("task")
+@click.argument("task", type=TASK)
 @as_json
 def info(task: str, as_json: bool) -> None:
-    """Describe TASK: designs, objective, data, oracles, terms. --json prints its task.json."""
+    """Describe TASK: designs, objective, data, oracles, terms.
+
+    --json prints its task.json as it is.
+    """
     from mbo_hub.archive import folders
 
     folder = folders.find_card(task)
@@ -163,16 +207,20 @@ def _describe(space: Any) -> str:
 
 @main.command(epilog="Example:  mbo export ./mbo tfbind8")
 @click.argument("directory", type=click.Path(file_okay=False))
-@click.argument("tasks", nargs=-1)
+@click.argument("tasks", nargs=-1, type=TASK)
 @click.option("--git", "as_git", is_flag=True, help="Write bare git repositories with tags.")
 @click.option(
     "--org", help="With --git: owner of folders that are not the archive's.  [default: mbo]"
 )
-def export(directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None) -> None:
-    """Write TASKS (default: all whose data are here) into DIRECTORY, laid out as on the Hub.
+@as_json
+def export(
+    directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None, as_json: bool
+) -> None:
+    """Write TASKS into DIRECTORY, laid out as on the Hub.
 
-    `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory. With
-    --git, a server on a cluster without a network can serve DIRECTORY to the Hub's clients.
+    Without TASKS, all whose data are here. `datasets.load_dataset("mbo/<task>")` finds a folder
+    called mbo in the working directory. With --git, a server on a cluster without a network can
+    serve DIRECTORY to the Hub's clients.
     """
     from mbo_hub.archive import folders
 
@@ -188,14 +236,26 @@ def export(directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None
     if as_git:
         from mbo_hub.publishing.mirror import export_git
 
-        for done in export_git(names, target, org):
-            note = "" if done.change.is_first else f"  ({_told(done.change)})"
-            click.echo(f"{done.place} {done.change.tag}{note}")
+        mirrored = export_git(names, target, org)
+        facts = [{"path": done.place, **asdict(done.change)} for done in mirrored]
+        lines = [
+            f"{done.place} {done.change.tag}"
+            f"{'' if done.change.is_first else f'  ({_told(done.change)})'}"
+            for done in mirrored
+        ]
     else:
         from mbo_hub.archive.export import export as copy
 
-        for made in copy(names, target):
-            click.echo(f"{made.path}{'' if made.is_new else '  (there already, the same)'}")
+        copied = copy(names, target)
+        facts = [asdict(made) for made in copied]
+        lines = [
+            f"{made.path}{'' if made.is_new else '  (there already, the same)'}" for made in copied
+        ]
+    if as_json:
+        _print_json(facts)
+    else:
+        for line in lines:
+            click.echo(line)
     for name in () if tasks else sorted(folders.pins().keys() - set(names)):
         click.echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
                    err=True)  # fmt: skip
@@ -205,8 +265,8 @@ column_option = click.option("--column", help="Column of a CSV or parquet file t
 
 
 @main.command(epilog="Example:  printf 'GCTAATTA\\nACGTACGT\\n' | mbo score tfbind8 -")
-@click.argument("task")
-@click.argument("file")
+@click.argument("task", type=TASK)
+@click.argument("file", type=INPUT)
 @click.option("--budget", type=click.IntRange(min=1), default=128, show_default=True,
               help="How many designs count, from the first.")  # fmt: skip
 @click.option("--oracle", help="Another oracle than the task's own; `mbo info` names them.")
@@ -251,16 +311,23 @@ def score(
         )
     if receipt is not None:
         report.save(receipt)
-    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        click.echo(str(report))
 
 
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")
 @click.argument("receipt", type=click.Path(path_type=Path))
-@click.argument("file")
-@click.option("--task", help="Where to load the task from, if not the archive.")
+@click.argument("file", type=INPUT)
+@click.option("--task", type=TASK, help="Where to load the task from, if not the archive.")
 @column_option
-def verify(receipt: Path, file: str, task: str | None, column: str | None) -> None:
-    """Compute RECEIPT again from the designs of FILE; exit code 1 when it does not hold."""
+@as_json
+def verify(receipt: Path, file: str, task: str | None, column: str | None, as_json: bool) -> None:
+    """Compute RECEIPT again from the designs of FILE.
+
+    Says what differs; exit code 1 when the receipt does not hold.
+    """
     from mbo_hub.archive.folders import is_folder_name
     from mbo_hub.reading import read_designs
     from mbo_hub.scoring.report import Report
@@ -274,14 +341,17 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None) -> No
         raise UnknownTask(f"{error}{where}") from None
     designs = read_designs(file, loaded.manifest, column=column, strict=False)
     verification = loaded.verify(said, designs)
-    click.echo(str(verification))
+    if as_json:
+        _print_json({"holds": verification.ok, **asdict(verification)})
+    else:
+        click.echo(str(verification))
     if not verification.ok:
         sys.exit(1)
 
 
 @main.command(epilog="Example:  mbo new ./my-task --from designs.csv --space dna")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--from", "file", required=True, metavar="FILE",
+@click.option("--from", "file", required=True, metavar="FILE", type=INPUT,
               help="CSV whose first line names the columns, or parquet.")  # fmt: skip
 @click.option("--space", required=True, metavar="SPACE",
               help="dna, rna, protein, sequence or box; dna:8 also says the length.")  # fmt: skip
@@ -308,8 +378,11 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None) -> No
               help="Rows that the oracle was trained on.")  # fmt: skip
 @click.option("--exact/--not-exact", default=None,
               help="Whether the oracle defines y.  [default: if it gives each y]")  # fmt: skip
-def new(directory: Path, file: str, space: str, visible: str, **options: Any) -> None:
-    """Write a dataset folder DIRECTORY from a table of designs and their values.
+@as_json
+def new(
+    directory: Path, file: str, space: str, visible: str, as_json: bool, **options: Any
+) -> None:
+    """Write a dataset folder from a table of designs and values.
 
     Writes task.json, parquet files, a picture, and a card whose TODOs are yours to fill in; `mbo
     validate` lists them. What follows from the table without doubt is deduced and printed.
@@ -322,20 +395,30 @@ def new(directory: Path, file: str, space: str, visible: str, **options: Any) ->
     except ValueError:
         raise InvalidFile(f"--visible {visible}: write a percentile, 50, or two, 10-60") from None
     done = new_task_from(file, directory, space, visible=percentiles, **options)
-    click.echo(str(done.path))
-    for note in done.notes:
-        click.echo(f"  {note}")
+    if as_json:
+        _print_json({"path": done.path, "notes": done.notes})
+    else:
+        click.echo(str(done.path))
+        for note in done.notes:
+            click.echo(f"  {note}")
     click.echo(f"Now fill in the TODOs of {done.path / 'README.md'}; `mbo validate` lists them.",
                err=True)  # fmt: skip
 
 
 @main.command(epilog="Example:  mbo validate ./mbo/tfbind8")
 @click.argument("directory", type=click.Path(path_type=Path))
-def validate(directory: Path) -> None:
-    """Tell everything that is wrong with the dataset folder DIRECTORY; exit code 1 if anything."""
+@as_json
+def validate(directory: Path, as_json: bool) -> None:
+    """Tell everything that is wrong with a dataset folder.
+
+    Exit code 1 if anything is.
+    """
     from mbo_hub.publishing.validation import validate as find_problems
 
     problems = find_problems(directory)
+    if as_json:
+        _print_json({"path": directory, "valid": not problems, "problems": problems})
+        sys.exit(1 if problems else 0)
     for problem in problems:
         click.echo(problem)
     if problems:
@@ -346,20 +429,36 @@ def validate(directory: Path) -> None:
 
 
 @main.command(epilog="Example:  mbo publish tfbind8 --org mbo --dry-run")
-@click.argument("tasks", nargs=-1, required=True, metavar="TASK...")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...", type=TASK)
 @click.option("--org", required=True, help="Owner of the repositories: an organisation or a user.")
 @click.option("--private", is_flag=True, help="Make new repositories private.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
-def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool) -> None:
-    """Publish TASKs on the Hub: ORG/<task> and ORG/<task>-oracle, tagged with the version.
+@as_json
+def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool, as_json: bool) -> None:
+    """Publish TASKs on the Hub, tagged with their versions.
 
-    Everything is checked first. Doing it again changes nothing, but for cards and pictures that
-    were improved: they go to the main branch, and the tag stays as it is. The token is the one of
-    `hf auth login` or HF_TOKEN.
+    They become ORG/<task> and ORG/<task>-oracle. Everything is checked first. Doing it again
+    changes nothing, but for cards and pictures that were improved: they go to the main branch, and
+    the tag stays as it is. The token is the one of `hf auth login` or HF_TOKEN.
     """
     from mbo_hub.publishing.publish import publish as put
 
-    for done in put(tasks, org, private=private, dry_run=dry_run):
+    published = put(tasks, org, private=private, dry_run=dry_run)
+    if as_json:
+        _print_json(
+            [
+                {
+                    "url": done.url,
+                    "repo": done.repo,
+                    "kind": done.kind,
+                    "dry_run": dry_run,
+                    **asdict(done.change),
+                }
+                for done in published
+            ]
+        )
+        return
+    for done in published:
         click.echo(f"{done.url}  {_told(done.change, dry_run=dry_run)}")
         for file in done.change.files:
             click.echo(f"  {file}")
@@ -380,25 +479,31 @@ def _told(change: Change, *, dry_run: bool = False) -> str:
 
 
 @main.command(epilog="Example:  mbo build superconductor")
-@click.argument("task")
+@click.argument("task", type=TASK)
 @click.option(
     "--raw-dir",
     type=click.Path(path_type=Path),
     help="Folder that has the raw file or its archive; then nothing is downloaded.",
 )
 @click.option("--url", help="Another address of the same archive; its content is checked.")
-def build(task: str, raw_dir: Path | None, url: str | None) -> None:
-    """Build the data of TASK from their public source, where the package may not carry them.
+@as_json
+def build(task: str, raw_dir: Path | None, url: str | None, as_json: bool) -> None:
+    """Build the data of TASK from their public source.
 
-    Downloads the raw file, checks, validates, and writes into your cache ($MBO_HUB_CACHE), where
-    `mbo_hub.load` finds it. Prints the folder; does nothing where that is done already.
+    For data that the package may not carry. Downloads the raw file, checks, validates, and writes
+    into your cache ($MBO_HUB_CACHE), where `mbo_hub.load` finds it. Prints the folder; does nothing
+    where that is done already.
     """
     if raw_dir is not None and url is not None:
         raise click.UsageError("--raw-dir takes the raw file from a folder, --url downloads it")
     from mbo_hub.making.assembly import build_in_cache
     from mbo_hub.tasks import TASKS
 
-    click.echo(str(build_in_cache(TASKS, task, raw_dir, url)))
+    folder = build_in_cache(TASKS, task, raw_dir, url)
+    if as_json:
+        _print_json({"path": folder})
+    else:
+        click.echo(str(folder))
 
 
 @main.command(epilog="Example:  mbo cache --verify")
@@ -408,16 +513,19 @@ def build(task: str, raw_dir: Path | None, url: str | None) -> None:
 )
 @as_json
 def cache(check: bool, remove: str | None, as_json: bool) -> None:
-    """List the copies that load without a network: embedded, built and downloaded ones."""
+    """List what loads without a network: embedded, built, downloaded."""
     from mbo_hub.archive import cache as caches
 
     if remove is not None:
         freed = caches.remove(remove)
-        click.echo(f"removed {remove}, {freed / 1e6:.1f} MB")
+        if as_json:
+            _print_json({"removed": remove, "bytes": freed})
+        else:
+            click.echo(f"removed {remove}, {freed / 1e6:.1f} MB")
         return
     copies = caches.copies(check=check)
     if as_json:
-        click.echo(json.dumps([asdict(copy) for copy in copies], indent=2, default=str))
+        _print_json([asdict(copy) for copy in copies])
     else:
         rows = [
             (
@@ -436,17 +544,18 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
 
 
 @main.command(epilog="Example:  mbo render dkitty --out robot.png")
-@click.argument("task")
-@click.argument("file", required=False)
+@click.argument("task", type=TASK)
+@click.argument("file", required=False, type=INPUT)
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="robot.png, .mp4 or .gif."
 )
 @click.option("--row", type=click.IntRange(min=0), default=0, help="Which design of FILE; from 0.")
 @column_option
 def render(task: str, file: str | None, out: Path, row: int, column: str | None) -> None:
-    """Show what a robot of TASK looks like (.png) or how it moves (.mp4, .gif).
+    """Draw a robot of TASK, or film how it moves.
 
-    Without FILE it is the default robot. Needs `pip install 'mbo-hub[render]'`, but no display.
+    The name of the file says which: .png, or .mp4 and .gif. Without FILE it is the default robot.
+    Needs `pip install 'mbo-hub[render]'`, but no display.
     """
     from mbo_hub.oracles.mujoco import render as pictures
     from mbo_hub.oracles.mujoco.oracle import MujocoOracle

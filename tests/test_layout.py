@@ -29,6 +29,7 @@ ROOMS = (
     ("results",),
     ("compat",),
     ("cli", "__init__"),
+    ("__main__",),
 )
 FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
 WORKSHOPS = {"publishing", "making", "methods", "results"}  # no user's program may need them
