@@ -506,6 +506,37 @@ def build(task: str, raw_dir: Path | None, url: str | None, as_json: bool) -> No
         click.echo(str(folder))
 
 
+@main.command(epilog="Example:  mbo fetch tfbind8 ant")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...", type=TASK)
+@click.option("--revision", help="Version, branch or commit of these tasks.")
+@as_json
+def fetch(tasks: tuple[str, ...], revision: str | None, as_json: bool) -> None:
+    """Get all files of TASKs, for work without a network.
+
+    Downloads what is not embedded, built or cached, checks everything, and says how large it is.
+    Afterwards the tasks load with HF_HUB_OFFLINE=1, and on every machine that shares the cache.
+    """
+    from mbo_hub.archive import cache as caches
+    from mbo_hub.archive.hub import cache_folder
+
+    fetched = caches.fetch(tasks, revision)
+    if as_json:
+        _print_json([asdict(one) for one in fetched])
+        return
+    rows = [
+        (one.task, f"{len(one.files)}", _size(one.bytes),
+         "downloaded" if one.downloaded else "here", one.source)
+        for one in fetched
+    ]  # fmt: skip
+    _print_table(("TASK", "FILES", "SIZE", "STATE", "FROM"), rows)
+    if any(one.downloaded for one in fetched):
+        click.echo(f"Downloads are in {cache_folder()}", err=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
 @main.command(epilog="Example:  mbo cache --verify")
 @click.option("--verify", "check", is_flag=True, help="Hash every file; exit code 1 if any is bad.")
 @click.option(

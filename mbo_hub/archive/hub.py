@@ -33,6 +33,7 @@ from mbo_hub.errors import (
 __all__ = [
     "CachedRepository",
     "Publication",
+    "cache_folder",
     "cached_repositories",
     "damaged",
     "download",
@@ -224,7 +225,7 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
     if isinstance(error, OSError):
         return DownloadFailed(
             f"{what}: {error.strerror or str(error).splitlines()[0]}; nothing of it was kept. The "
-            f"cache is {_cache_folder()} (HF_HOME moves it)"
+            f"cache is {cache_folder()} (HF_HOME moves it)"
         )
     return None
 
@@ -235,7 +236,8 @@ def _reason(error: BaseException) -> str:
     return re.sub(r"//[^/@\s]*@", "//", said)
 
 
-def _cache_folder() -> str:
+def cache_folder() -> str:
+    """Where huggingface_hub keeps what it downloads: $HF_HUB_CACHE, else hub in $HF_HOME."""
     from huggingface_hub import constants
 
     return constants.HF_HUB_CACHE
