@@ -16,11 +16,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_hub._version import __version__
-from mbo_hub.errors import ExportConflict, InvalidFile, MboHubError, OracleUnavailable, UnknownTask
+from mbo_hub.errors import (
+    ExportConflict,
+    InvalidDataset,
+    InvalidFile,
+    MboHubError,
+    OracleUnavailable,
+    UnknownTask,
+)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
     from mbo_hub.task import Task
 
@@ -96,41 +104,24 @@ def main() -> None:
 @as_json
 def list_tasks(as_json: bool) -> None:
     """List the archive's tasks and say where their data are."""
-    from mbo_hub.archive import folders
-    from mbo_hub.archive.cache import state_of_data
+    from mbo_hub.archive import catalog
 
-    tasks = [
-        {
-            "name": task["name"],
-            "version": task["version"],
-            "title": task["title"],
-            "visible": task["statistics"]["visible"],
-            "rows": task["statistics"]["rows"],
-            "dim": len(task["statistics"]["x_mean"]),
-            "best_visible": task["statistics"]["best_visible"],
-            "data": state_of_data(task["name"]),
-            "oracles": {
-                name: {"kind": oracle["kind"], "exact": oracle.get("exact", False)}
-                for name, oracle in task["oracles"].items()
-            },
-        }
-        for task in folders.summaries()
-    ]
+    tasks = catalog.tasks()
     if as_json:
-        _print_json(tasks)
+        _print_json([asdict(task) for task in tasks])
         return
     rows = [
         (
-            task["name"],
-            f"v{task['version']}",
-            task["title"],
-            f"{task['visible']:,} / {task['rows']:,}",
-            str(task["dim"]),
-            f"{task['best_visible']:.4g}",
-            task["data"],
+            task.name,
+            f"v{task.version}",
+            task.title,
+            f"{task.visible:,} / {task.rows:,}",
+            str(task.dim),
+            f"{task.best_visible:.4g}",
+            task.data,
             ", ".join(
-                f"{name} ({oracle['kind']}, {'exact' if oracle['exact'] else 'not exact'})"
-                for name, oracle in task["oracles"].items()
+                f"{name} ({oracle.kind}, {'exact' if oracle.exact else 'not exact'})"
+                for name, oracle in task.oracles.items()
             ),
         )
         for task in tasks
@@ -178,8 +169,10 @@ def info(task: str, as_json: bool) -> None:
         ),
     ]
     name = declared.name
-    if folder == folders.embedded(name) and folders.with_data(name) is None:
+    here = folders.with_data(name) if folder == folders.embedded(name) else folder
+    if here is None:
         lines.append(("", f"not part of the package; get them with  mbo build {name}"))
+    lines.append(("folder", _whereabouts(here or folder)))
     lines.append(("D(best)", f"{s.best_visible:.8g}, score {s.score(s.best_visible):.4f}"))
     for called, oracle in declared.oracles.items():
         held = oracle.held_out
@@ -188,10 +181,26 @@ def info(task: str, as_json: bool) -> None:
             trust += f", held-out Spearman {held.spearman:.3f}"
             trust += f", in the top decile {held.spearman_top_decile:.3f}"
         lines.append(("oracle", f"{called} ({oracle.kind}, {trust})"))
+        if oracle.file is not None:
+            try:
+                place = folders.find_oracle(folder, oracle.repo, oracle.revision)
+            except InvalidDataset as error:
+                lines += [("", problem) for problem in error.problems]
+            else:
+                lines.append(("", _whereabouts(place, oracle.file)))
     if declared.source is not None:
         lines.append(("terms", f"{declared.source.license}; {declared.source.attribution}"))
     for label, text in lines:
         click.echo(f"{label:10} {text}")
+
+
+def _whereabouts(folder: Folder, file: str = "") -> str:
+    """Say where a folder or a file of it is, without getting it."""
+    from mbo_hub.archive.folders import Repository
+
+    if not isinstance(folder, Repository):
+        return str(folder.locate(file))
+    return f"{file or 'files'} of {folder} on the Hub; `mbo fetch` gets all"
 
 
 def _describe(space: Any) -> str:

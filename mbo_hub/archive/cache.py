@@ -19,7 +19,9 @@ from mbo_hub.archive.hub import CachedRepository
 from mbo_hub.dataset.layout import DECLARATION, TRAIN
 from mbo_hub.errors import IntegrityError, InvalidDataset, UnknownTask
 
-__all__ = ["Copy", "Fetched", "copies", "fetch", "remove", "state_of_data"]
+__all__ = ["Copy", "DataState", "Fetched", "copies", "fetch", "remove", "state_of_data"]
+
+DataState = Literal["embedded", "built", "not built"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Fetched:
     bytes: int
 
 
-def state_of_data(name: str) -> Literal["embedded", "built", "not built"]:
+def state_of_data(name: str) -> DataState:
     """Tell in a word where the data of one of the archive's own tasks are."""
     here = folders.with_data(name)
     if here is None:
@@ -202,7 +204,8 @@ def fetch(names: Iterable[str | os.PathLike[str]], revision: str | None = None) 
 
 def _fetch(name: str | os.PathLike[str], revision: str | None) -> Iterator[Fetched]:
     sizes: dict[Folder, dict[str, int]] = {}
-    for place, file, raw in _contents(folders.find(name, revision)):
+    folder, _ = folders.find_declared(name, revision)
+    for place, file, raw in _contents(folder):
         sizes.setdefault(place, {})[file] = len(raw)
     for place, files in sizes.items():
         yield Fetched(

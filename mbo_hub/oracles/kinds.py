@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -153,7 +154,10 @@ def open_oracle(deposit: Deposit) -> Oracle:
         IntegrityError: its file is not the declared one.
         OracleUnavailable: it cannot run here.
     """
-    return kind_of(deposit.entry).open(deposit)
+    oracle = kind_of(deposit.entry).open(deposit)
+    if deposit.entry.file is not None:
+        oracle._locate = partial(deposit.place.locate, deposit.entry.file)
+    return oracle
 
 
 @runtime_checkable
