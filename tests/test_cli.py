@@ -54,6 +54,8 @@ def test_list_and_info(tmp_path: Path) -> None:
         "held-out Spearman",
         "Apache-2.0",
         "sequence of 8 tokens",
+        f"folder     {ROOT / 'dataset_cards' / 'tfbind8'}\n",
+        f"           {ROOT / 'oracles_onnx' / 'tfbind8' / 'model.onnx'}\n",
     ):
         assert words in info
     shown = mbo("info", "tfbind8", "--json", cwd=tmp_path).stdout

@@ -128,10 +128,9 @@ def run_with_hub(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory with ./mbo, as `mbo export` leaves it, and the repository's folders."""
+    """A working directory with ./mbo, as `mbo export` leaves it, and nothing of a checkout."""
     place = tmp_path_factory.mktemp("desk")
     export([name for name in TASKS if TASKS[name].embedded], place / "mbo")
-    (place / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
     return place
 
 

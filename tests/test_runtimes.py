@@ -229,8 +229,8 @@ def example(language: str) -> str:
 
 @pytest.fixture
 def beside_the_oracles(tmp_path: Path) -> Path:
-    """A working directory as the examples expect it; nothing of this package is in it."""
-    (tmp_path / "oracles_onnx").symlink_to(ROOT / "oracles_onnx")
+    """A working directory as the examples expect it, after `mbo export`; outside a checkout."""
+    export(["tfbind8"], tmp_path / "mbo")
     return tmp_path
 
 
