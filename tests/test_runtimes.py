@@ -25,6 +25,8 @@ import pytest
 from conftest import ROOT
 from pinned_answers import Tensors
 
+from mbo_hub.archive.export import export
+
 # How far a value may be from the one in golden.json, as a part of it; the page says so too. What
 # task.json declares as the oracle's `tolerance` comes on top.
 RELATIVE = 1e-6
