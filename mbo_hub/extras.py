@@ -20,6 +20,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "nas": {"torch": "torch", "scikit-learn": "sklearn"},
     "chem": {"RDKit": "rdkit"},
     "render": {"Pillow": "PIL", "imageio-ffmpeg": "imageio_ffmpeg"},
+    "plot": {"matplotlib": "matplotlib"},
 }
 
 

@@ -45,7 +45,7 @@ HEAVY = {
     "sklearn": {"making.forests", "oracles.digits"},
     "torch": {"oracles.digits"},
     "scipy": {"making.forests"},
-    "matplotlib": {"making.cards", "publishing.pictures"},
+    "matplotlib": {"making.cards", "publishing.pictures", "scoring.plot"},
     "jinja2": {"making.cards"},
     "huggingface_hub": {"archive.hub", "publishing.metadata"},
     "datasets": {"publishing.metadata"},

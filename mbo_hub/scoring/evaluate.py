@@ -102,7 +102,7 @@ def evaluate(
     legal, valid = np.isfinite(y), scored[finite]
     nearest = space.nearest(valid, offline.x, scale)
     values = tuple(v if math.isfinite(v) else None for v in y.tolist())
-    return Report(
+    made = Report(
         format=report.FORMAT,
         task=manifest.name,
         title=manifest.title,
@@ -134,6 +134,7 @@ def evaluate(
         molecules=_molecules(manifest, legal, valid, offline),
         **_support(task, manifest.oracles[name], legal, valid),
     )
+    return made._beside(offline.y)
 
 
 def _whole(budget: Any) -> int:
