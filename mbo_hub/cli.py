@@ -39,26 +39,19 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for m
 INPUT = click.Path(allow_dash=True, readable=False)
 
 
-class _TaskName(click.ParamType):
-    """A task as the user wrote it; the shell completes the archive's names, and folders."""
+def _complete_task(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer a shell the names of the archive's tasks, and folders."""
+    from click.shell_completion import CompletionItem
 
-    name = "task"
+    from mbo_hub.archive import folders
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
-
-        from mbo_hub.archive import folders
-
-        if folders.is_folder_name(incomplete):
-            return [CompletionItem(incomplete, type="dir")]
-        names = [*folders.pins(), *(f"{folders.ORG}/{name}" for name in folders.pins())]
-        shown = names if "/" in incomplete else folders.pins()
-        return [CompletionItem(name) for name in shown if name.startswith(incomplete)]
-
-
-TASK = _TaskName()
+    if folders.is_folder_name(incomplete):
+        return [CompletionItem(incomplete, type="dir")]
+    owner = f"{folders.ORG}/" if "/" in incomplete else ""
+    names = [f"{owner}{name}" for name in folders.pins()]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 class _Verb(click.Command):
@@ -142,7 +135,7 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 @main.command(epilog="Example:  mbo info tfbind8")
-@click.argument("task", type=TASK)
+@click.argument("task", shell_complete=_complete_task)
 @as_json
 def info(task: str, as_json: bool) -> None:
     """Describe TASK: designs, objective, data, oracles, terms.
@@ -216,7 +209,7 @@ def _describe(space: Any) -> str:
 
 @main.command(epilog="Example:  mbo export ./mbo tfbind8")
 @click.argument("directory", type=click.Path(file_okay=False))
-@click.argument("tasks", nargs=-1, type=TASK)
+@click.argument("tasks", nargs=-1, shell_complete=_complete_task)
 @click.option("--git", "as_git", is_flag=True, help="Write bare git repositories with tags.")
 @click.option(
     "--org", help="With --git: owner of folders that are not the archive's.  [default: mbo]"
@@ -274,7 +267,7 @@ column_option = click.option("--column", help="Column of a CSV or parquet file t
 
 
 @main.command(epilog="Example:  printf 'GCTAATTA\\nACGTACGT\\n' | mbo score tfbind8 -")
-@click.argument("task", type=TASK)
+@click.argument("task", shell_complete=_complete_task)
 @click.argument("file", type=INPUT)
 @click.option("--budget", type=click.IntRange(min=1), default=128, show_default=True,
               help="How many designs count, from the first.")  # fmt: skip
@@ -329,7 +322,9 @@ def score(
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")
 @click.argument("receipt", type=click.Path(path_type=Path))
 @click.argument("file", type=INPUT)
-@click.option("--task", type=TASK, help="Where to load the task from, if not the archive.")
+@click.option(
+    "--task", shell_complete=_complete_task, help="Where to load the task from, if not the archive."
+)
 @column_option
 @as_json
 def verify(receipt: Path, file: str, task: str | None, column: str | None, as_json: bool) -> None:
@@ -438,7 +433,7 @@ def validate(directory: Path, as_json: bool) -> None:
 
 
 @main.command(epilog="Example:  mbo publish tfbind8 --org mbo --dry-run")
-@click.argument("tasks", nargs=-1, required=True, metavar="TASK...", type=TASK)
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...", shell_complete=_complete_task)
 @click.option("--org", required=True, help="Owner of the repositories: an organisation or a user.")
 @click.option("--private", is_flag=True, help="Make new repositories private.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
@@ -488,7 +483,7 @@ def _told(change: Change, *, dry_run: bool = False) -> str:
 
 
 @main.command(epilog="Example:  mbo build superconductor")
-@click.argument("task", type=TASK)
+@click.argument("task", shell_complete=_complete_task)
 @click.option(
     "--raw-dir",
     type=click.Path(path_type=Path),
@@ -516,7 +511,7 @@ def build(task: str, raw_dir: Path | None, url: str | None, as_json: bool) -> No
 
 
 @main.command(epilog="Example:  mbo fetch tfbind8 ant")
-@click.argument("tasks", nargs=-1, required=True, metavar="TASK...", type=TASK)
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...", shell_complete=_complete_task)
 @click.option("--revision", help="Version, branch or commit of these tasks.")
 @as_json
 def fetch(tasks: tuple[str, ...], revision: str | None, as_json: bool) -> None:
@@ -584,7 +579,7 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
 
 
 @main.command(epilog="Example:  mbo render dkitty --out robot.png")
-@click.argument("task", type=TASK)
+@click.argument("task", shell_complete=_complete_task)
 @click.argument("file", required=False, type=INPUT)
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="robot.png, .mp4 or .gif."

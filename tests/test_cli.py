@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -480,4 +481,5 @@ def test_each_argument_that_is_a_task_is_completed() -> None:
     for name, command in cli.main.commands.items():
         for parameter in command.params:
             if parameter.name in ("task", "tasks"):
-                assert parameter.type is cli.TASK, name
+                offered = parameter.shell_complete(click.Context(command), "tfbind1")
+                assert [item.value for item in offered] == ["tfbind10"], name
