@@ -130,7 +130,9 @@ def _card(folder: Folder, declared: Manifest) -> list[str]:
         text = folder.read(CARD, None).decode()
     except MboHubError:
         return ["README.md: not there; `datasets` reads the splits from its metadata"]
-    return metadata.problems(text, "dataset", list(declared.files))
+    data = (path for path in folder.path.rglob("*.parquet") if path.is_file())
+    present = [path.relative_to(folder.path).as_posix() for path in data]
+    return metadata.problems(text, "dataset", list(declared.files), present)
 
 
 def _arrays(
