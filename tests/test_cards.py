@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import stranger
 import yaml
+from conftest import ROOT
+from hub_server import HubServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mbo_hub
+from mbo_hub.dataset import manifest
+from mbo_hub.dataset.manifest import Manifest
+from mbo_hub.making import cards
+from mbo_hub.making.croissant import HUB, croissant
 from mbo_hub.publishing import metadata
 from mbo_hub.publishing.validation import validate
+from mbo_hub.spaces import Box, Sequence
+from mbo_hub.tasks import TASKS
 
 FILES = ("data/train.parquet", "data/test.parquet")
 SPLIT_CONFIG = {
@@ -196,3 +211,208 @@ def test_a_strangers_folder_may_have_any_of_these_cards(tmp_path: Path) -> None:
         text = card("\r\n", **fields)
         (tmp_path / "theirs" / "README.md").write_bytes(text.encode())
         assert validate(tmp_path / "theirs") == [], fields
+
+
+# --- the archive's own
+
+
+OWN = sorted(TASKS)
+LICENCES = {name: spec.source.license for name, spec in TASKS.items()}
+
+
+def declared_of(name: str) -> Manifest:
+    return manifest.read((ROOT / "dataset_cards" / name / "task.json").read_bytes(), name)
+
+
+def head(name: str, folder: str) -> dict[str, Any]:
+    return metadata.read((ROOT / folder / name / "README.md").read_text("utf-8"))
+
+
+def text(name: str, folder: str = "dataset_cards") -> str:
+    return (ROOT / folder / name / "README.md").read_text("utf-8")
+
+
+def visible_rows(name: str) -> list[list[float]]:
+    """Visible designs; of a task whose data are not here, those among its golden designs."""
+    if TASKS[name].embedded:
+        return mbo_hub.load(name).x[:200].tolist()
+    golden = json.loads((ROOT / "oracles_onnx" / name / "golden.json").read_text("utf-8"))
+    return golden["x"][: len(golden["x"]) // 2]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_cards_say_all_that_the_hub_asks(name: str) -> None:
+    declared, said = declared_of(name), head(name, "dataset_cards")
+    assert metadata.problems(text(name), "dataset", list(declared.files)) == []
+    assert metadata.problems(text(name, "oracles_onnx"), "model", ()) == []
+    assert said["pretty_name"] == declared.title
+    assert said["task_categories"] == ["tabular-regression"]
+    (size,) = said["size_categories"]
+    limits = [float(n) * {"K": 1e3, "M": 1e6}[k] for n, k in re.findall(r"(\d+)([KM])", size)]
+    least, most = (0.0, *limits)[-2:]
+    assert least <= declared.statistics.rows < most
+    splits = {split["name"]: split["num_examples"] for split in said["dataset_info"]["splits"]}
+    assert splits == {file[5:-8]: stored.rows for file, stored in declared.files.items()}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_an_oracle_has_the_terms_of_the_data_that_it_is_made_of(name: str) -> None:
+    data, oracle = head(name, "dataset_cards"), head(name, "oracles_onnx")
+    for field in ("license", "license_name", "license_link"):
+        assert data.get(field) == oracle.get(field)
+    assert data["license"] == LICENCES[name].lower()
+    if data["license"] == "other":
+        assert data["license_link"].endswith(f"datasets/mbo/{name}#terms-and-source")
+        assert "\n## Terms and source\n" in text(name)
+
+
+def test_terms_and_origin_are_those_of_the_sources() -> None:
+    """FAULTS 13: who measured, whose data they are, and under which terms."""
+    origin = {n: (head(n, "dataset_cards")["license"],
+                  *head(n, "dataset_cards")["source_datasets"],
+                  *head(n, "dataset_cards")["annotations_creators"]) for n in OWN}  # fmt: skip
+    own = ("apache-2.0", "original", "machine-generated")
+    assert origin == {
+        "ant": own,
+        "chembl": ("cc-by-sa-3.0", "extended|other-chembl", "expert-generated", "machine-generated"),
+        "dkitty": own,
+        "hopper": own,
+        "nas": own,
+        "superconductor": (
+            "cc-by-4.0", "extended|other-supercon", "expert-generated", "machine-generated"
+        ),
+        "tfbind10": ("cc-by-4.0", "extended|other-le-2018-bet-seq", "machine-generated"),
+        "tfbind8": ("other", "extended|other-uniprobe", "expert-generated"),
+    }  # fmt: skip
+
+
+def test_the_wheel_names_the_licences_of_all_that_it_carries() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    stated = {licence for licence in LICENCES.values() if licence != "other"}
+    assert set(project["license"].split(" AND ")) == {"Apache-2.0"} | stated
+    notice = " ".join((ROOT / "NOTICE").read_text("utf-8").split())
+    for name in OWN:
+        if LICENCES[name] == "other":
+            assert "names no terms for the table" in notice
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_examples_on_cards_are_visible_rows(name: str) -> None:
+    """Whether drawn at random or made up, a design would be no molecule in the case of ChEMBL."""
+    visible = visible_rows(name)
+    for folder in ("dataset_cards", "oracles_onnx"):
+        for shown in re.findall(r"np\.array\(\[(\[[^\]]+\])\], np\.int64\)", text(name, folder)):
+            assert json.loads(shown) in visible
+    space = TASKS[name].space
+    card, oracle = text(name), text(name, "oracles_onnx")
+    assert "sample(" not in card + oracle
+    assert "np.zeros" not in card + oracle
+    if isinstance(space, Sequence):
+        assert f"`{space.decode(visible[:1])[0]}` is `x = {visible[0]}`" in card
+    else:
+        assert 'json.load(file)["x"][:1]' in oracle
+        golden = json.loads((ROOT / "oracles_onnx" / name / "golden.json").read_text("utf-8"))
+        assert np.float32(golden["x"][0]).tolist() == np.float32(visible[0]).tolist()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_cards_tell_dimensions_versions_citations_contact_and_risks(name: str) -> None:
+    card, spec = text(name), TASKS[name]
+    headings = re.findall(r"^## (.+)$", card, re.MULTILINE)
+    for title in ("Intended use and risks", "Versions", "How to cite", "Contact"):
+        assert title in headings
+    assert list(spec.history)[-1] == spec.version
+    for risk in spec.risks:
+        assert f"\n- {risk}\n" in card
+    cited = cards.citations(spec)
+    assert len({re.match(r"@\w+\{(\w+),", entry).group(1) for entry in cited}) == len(cited)  # type: ignore[union-attr]
+    assert "@software{mbohub" in cited[-1]
+    assert all(entry in card for entry in cited)
+    rows = re.findall(r"^\| (\d+)(?: … (\d+))? \| (.+?) \|(?:.*\|)?$", card, re.MULTILINE)
+    covered = [at for first, last, _ in rows for at in range(int(first), int(last or first) + 1)]
+    space = spec.space
+    assert covered == list(range(len(space.alphabet) if isinstance(space, Sequence) else space.dim))
+    if isinstance(space, Sequence) and not spec.tokens:
+        assert [word.split("`")[1] for *_, word in rows] == list(space.alphabet)
+    if isinstance(space, Box) and space.names:
+        assert [word.strip("`") for *_, word in rows] == list(space.names)
+        low, high = space.bounds
+        for at, (least, most, unit) in enumerate(
+            re.findall(r"^\| \d+ \| `\w+` \| (\S+) \| (\S+) \| (.+) \|$", card, re.MULTILINE)
+        ):
+            assert np.float32(-np.inf if least == "unbounded" else least) == low[at]
+            assert np.float32(np.inf if most == "unbounded" else most) == high[at]
+            assert unit != "–", "each of these has a unit"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=40, unique=True),
+    st.floats(0, 100),
+)
+def test_no_bar_stands_on_both_sides_of_the_cut(values: list[float], percentile: float) -> None:
+    y = np.sort(np.array(values, np.float32))
+    visible = y[y <= np.percentile(y, percentile)]
+    low, best, high = float(y[0]), float(visible[-1]), float(y[-1])
+    edges = np.array(cards._edges(low, best, high))
+    assert (np.diff(edges) > 0).all()
+    assert len(edges) <= 2 * cards.BINS + 2
+    behind = edges[edges > best].min()
+    assert edges[0] <= low
+    assert edges[-1] >= high
+    assert not ((y > best) & (y < behind)).any(), "hidden rows above D(best) share no bar with it"
+    assert np.histogram(y, edges)[0].sum() == len(y), "every row is in a bar"
+
+
+def test_croissant_loads_by_its_address(tmp_path: Path) -> None:
+    """From a Hub on this machine, by MLCommons' own library; and from a folder without a network."""
+    names = ["chembl", "tfbind8"]
+    with HubServer(tmp_path / "hub") as hub:
+        for name in names:
+            folder = ROOT / "dataset_cards" / name
+            own = (folder / "croissant.json").read_text("utf-8")
+            assert own == croissant(TASKS[name], declared_of(name))
+            document = croissant(TASKS[name], declared_of(name), hub.url)
+            assert document == own.replace("https://huggingface.co/datasets/mbo/" + name + "/",
+                                           f"{hub.url}/datasets/mbo/{name}/").replace(
+                f'"https://huggingface.co/datasets/mbo/{name}"', f'"{hub.url}/datasets/mbo/{name}"'
+            ).replace(f"{hub.url}/datasets/mbo/{name}#terms", f"{HUB}/datasets/mbo/{name}#terms")  # fmt: skip
+            files = {file: (folder / file).read_bytes() for file in declared_of(name).files}
+            hub.put("dataset", f"mbo/{name}", files | {"croissant.json": document.encode()})
+            hub.tag("dataset", f"mbo/{name}", "v1.0.0")
+        code = f"""
+import itertools, mlcroissant, mbo_hub
+def check(name, place, mapping=None):
+    dataset = mlcroissant.Dataset(place, mapping=mapping)
+    issues = dataset.metadata.ctx.issues
+    assert not issues.errors and not issues.warnings, issues.report()
+    assert dataset.metadata.cite_as
+    task = mbo_hub.load(name)
+    for split, (x, y) in {{"train": (task.x, task.y), "test": task.hidden}}.items():
+        rows = list(itertools.islice(dataset.records(split), 20))
+        assert [list(r[f"{{split}}/x"]) for r in rows] == x[:20].tolist()
+        assert [r[f"{{split}}/y"] for r in rows] == y[:20].tolist()
+for name in {names}:
+    check(name, f"{hub.url}/datasets/mbo/{{name}}/resolve/main/croissant.json")
+    folder = {str(ROOT / "dataset_cards")!r} + "/" + name
+    files = ["data/train.parquet", "data/test.parquet"]
+    check(name, f"{{folder}}/croissant.json", {{f: f"{{folder}}/{{f}}" for f in files}})
+"""
+        env = hub.env(tmp_path / "home", token=None) | {"HOME": str(tmp_path)}
+        done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=env, cwd=tmp_path,
+                              capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    asked = [request.path for request in hub.requests if "resolve/v1.0.0" in request.path]
+    assert len(asked) >= 2 * len(names)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_croissant_cites_and_names_every_file_under_its_tag(name: str) -> None:
+    document = json.loads((ROOT / "dataset_cards" / name / "croissant.json").read_text("utf-8"))
+    assert "@software{mbohub" in document["citeAs"]
+    assert document["license"].startswith("https://")
+    declared = declared_of(name)
+    base = f"https://huggingface.co/datasets/mbo/{name}/resolve/v{declared.version}/"
+    assert {f["@id"]: f["contentUrl"] for f in document["distribution"]} == {
+        file: base + file for file in declared.files
+    }

@@ -359,10 +359,12 @@ def _edges(low: float, best: float, high: float) -> list[float]:
     So no bar holds both visible rows and hidden ones above them.
     """
     cut = float(np.nextafter(np.float32(best), np.float32(np.inf)))
-    below = min(BINS, max(1, round(BINS * (cut - low) / max(high - low, cut - low))))
-    width = (cut - low) / below
+    below = min(BINS, round(BINS * (cut - low) / (high - low)))
+    width = (cut - low) / below if below else (high - low) / BINS
+    below = max(1, below)
     above = max(0, int(np.ceil((high - cut) / width)))
-    return [cut + width * i for i in range(-below, 0)] + [cut + width * i for i in range(above + 1)]
+    edges = [cut + width * at for at in range(-below, above + 1)]
+    return [min(low, edges[0]), *edges[1:-1], max(high, edges[-1])]  # in spite of rounding
 
 
 def trust_plots(manifest: Manifest) -> dict[str, bytes]:
