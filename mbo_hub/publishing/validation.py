@@ -18,15 +18,19 @@ from mbo_hub.dataset import figures, manifest, parquet, schema
 from mbo_hub.dataset.layout import CARD, DECLARATION, TRAIN, split_of
 from mbo_hub.dataset.manifest import ANOTHER_RUNTIME, Manifest, OracleEntry, json_schema
 from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
+from mbo_hub.offline import Affine
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, kind_of, open_oracle
 from mbo_hub.publishing import metadata
+from mbo_hub.scoring import trust
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["validate"]
+
+MEASURED = 20_000  # designs whose distances from each other are measured again: 400 million pairs
 
 
 def validate(path: str | os.PathLike[str]) -> list[str]:
@@ -35,7 +39,8 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     Checks task.json against its JSON Schema, each data file's sha256, size and rows, every row
     against the pandera schema, the statistics against the data, the rule of visibility, that
     README.md tells `datasets` where the splits are, and that each oracle loads, scores, repeats
-    itself, and, where it is exact, gives the stored values.
+    itself, and, where it is exact, gives the stored values; and, where the designs that one was
+    trained on are those of the data, that they lie as far apart as it says.
 
     Args:
         path: the folder.
@@ -72,6 +77,7 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
         found += _statistics(declared, frames)
         found += _oracles(folder, declared, frames)
         found += _labels(folder, declared, frames)
+        found += _supports(declared, frames)
     return found
 
 
@@ -222,6 +228,37 @@ def _labels(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame])
         return []
     row = some[np.flatnonzero(apart)[0]]
     return [f"{TRAIN}: row {row}: y_oracle is not what {declared.y_oracle} gives"]
+
+
+def _supports(declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
+    """Measure again how far apart the designs are that an oracle was trained on.
+
+    Which these are, task.json does not say. They are taken to be all of the data, or the visible
+    ones, where their number is that; any others are not known here.
+    """
+    designs = {file: _arrays(frame, declared)[0] for file, frame in frames.items()}
+    every = np.concatenate(list(designs.values()))
+    scale = Affine.fit(designs[TRAIN]).std
+    found = []
+    for name, entry in declared.oracles.items():
+        if entry.support is None:
+            continue
+        for known in (every, designs[TRAIN]):
+            distinct = np.unique(known, axis=0)
+            if len(distinct) != entry.support.designs or not 2 <= len(distinct) <= MEASURED:
+                continue
+            right = np.array(trust.measure(declared.space, distinct, scale).distances)
+            said = np.array(entry.support.distances)
+            off = np.flatnonzero(~np.isclose(said, right, rtol=1e-6, atol=1e-6))
+            if len(off):
+                at = off[0]
+                place = f"task.json: oracles.{name}.support.distances"
+                found.append(
+                    f"{place}: percentile {at} is {said[at]:g}, the data give {right[at]:g} "
+                    f"({declared.space.metric}, from each design to the nearest other one)"
+                )
+            break
+    return found
 
 
 def _oracle_problem(
