@@ -416,3 +416,18 @@ def test_croissant_cites_and_names_every_file_under_its_tag(name: str) -> None:
     assert {f["@id"]: f["contentUrl"] for f in document["distribution"]} == {
         file: base + file for file in declared.files
     }
+
+
+@pytest.mark.parametrize("name", [n for n in OWN if "robotics" in TASKS[n].tags])
+def test_robots_move_on_their_cards(name: str) -> None:
+    """FAULTS 41: a small moving picture of the best row, which lasts as long as its episode."""
+    from PIL import Image
+
+    path = ROOT / "dataset_cards" / name / "robot.gif"
+    assert path.stat().st_size <= 1_500_000
+    assert f"]({path.name})" in text(name)
+    with Image.open(path) as picture:
+        frames = getattr(picture, "n_frames", 1)
+        seconds = frames * picture.info["duration"] / 1000
+    assert 5 <= seconds <= 11, "best designs stay upright"
+    assert frames >= 40
