@@ -155,7 +155,7 @@ def dataset_card(spec: TaskSpec, manifest: Manifest, example: Num[np.ndarray, "1
         example,
         dimensions=_folded(_dimensions(spec)),
         citations=citations(spec),
-        history=list(reversed(spec.history.items())),
+        history=list(spec.history.items())[::-1],
         repository=REPOSITORY,
     )
 

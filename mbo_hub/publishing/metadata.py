@@ -106,7 +106,8 @@ def problems(
 def _texts(value: object) -> list[str] | None:
     """The texts of a field that holds one, or several; None where it holds something else."""
     values = value if isinstance(value, list) else [value]
-    return values if values and all(isinstance(v, str) and v for v in values) else None
+    texts = [v for v in values if isinstance(v, str) and v]
+    return texts if texts and len(texts) == len(values) else None
 
 
 def _license_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
