@@ -212,7 +212,7 @@ def test_what_is_wrong_is_said_before_anything_is_sent(hub: HubServer, client: C
     (client.folder / "bad" / "data" / "test.parquet").write_bytes(b"nonsense")
     done = client.mbo("publish", "./good", "./bad", "--org", "stranger", check=False)
     assert done.returncode == 1
-    assert "'no-such-licence' is not one of" in done.stderr
+    assert "license: the Hub knows no 'no-such-licence'; for one that" in done.stderr
     assert "data/test.parquet: its sha256 is not the one in task.json" in done.stderr
     assert "data/test.parquet: not a readable parquet file" in done.stderr
     assert hub.requests == []
