@@ -205,6 +205,29 @@ def test_anything_at_all_is_judged_in_sentences() -> None:
         assert all("\n" not in problem for problem in found)
 
 
+LAUGHS = "a0: &a0 [x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("license: mit\nlicense: wtfpl\n", "its metadata have 'license' twice"),
+        ("configs:\n- config_name: a\n  config_name: b\n", "its metadata have 'config_name' twice"),
+        (f"{LAUGHS}configs: *a11\n", "its metadata repeat themselves without end"),
+        (f"{LAUGHS}license: [*a11]\n", "its metadata repeat themselves without end"),
+        (f"license: [{'x, ' * 80_000}]\n", "its metadata have 240,011 characters; 100,000 are"),
+        ("when: 2026-01-01\nlicense: 2026-01-01\n", "is neither a text nor a list of texts"),
+    ],
+)  # fmt: skip
+def test_metadata_that_mislead_or_swell_are_refused(said: str, expected: str) -> None:
+    for kind in ("dataset", "model"):
+        found = metadata.problems(f"---\n{said}---\n", kind, FILES)  # type: ignore[arg-type]
+        assert any(expected in problem for problem in found), found
+        assert sum(map(len, found)) < 2_000
+
+
 def test_a_strangers_folder_may_have_any_of_these_cards(tmp_path: Path) -> None:
     stranger.write(tmp_path / "theirs")
     for fields in HUB_TAKES[-9:]:

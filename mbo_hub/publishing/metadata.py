@@ -7,8 +7,8 @@ needs: terms that the Hub knows, and that each split is made of the files that t
 
 from __future__ import annotations
 
-import logging
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -33,6 +33,7 @@ _LICENSES = """
     llama4 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1 openmdw-1.0 openmdw-1.1 openrail
     openrail++ osl-3.0 other pddl postgresql unknown unlicense wtfpl zlib
 """
+LONGEST = 100_000  # characters of metadata; YAML reads some 50,000 in a second
 LICENSES = tuple(_LICENSES.split())
 # What is one text, or several: the Hub takes both.
 _TEXTS = ("license", "tags", "task_categories", "size_categories", "source_datasets",
@@ -54,25 +55,92 @@ def read(card: str, kind: Literal["dataset", "model"] = "dataset") -> dict[str, 
     """
     import yaml
     from huggingface_hub import DatasetCard, ModelCard
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
-    said = logging.getLogger("huggingface_hub.repocard")
-    before = said.level
-    said.setLevel(logging.ERROR)  # what it warns of is an error here
+    text = card.removeprefix("\ufeff")
+    block = REGEX_YAML_BLOCK.search(text)
+    if block is None:
+        raise ValueError("it does not start with metadata between two lines of ---")
     try:
+        _must_be_plain(block[2])
         reader = DatasetCard if kind == "dataset" else ModelCard
-        data: Any = reader(card.removeprefix("\ufeff"), ignore_metadata_errors=True).data
+        data: Any = reader(text, ignore_metadata_errors=True).data
         metadata: dict[str, Any] = data.to_dict()
+    except _NotPlain as error:
+        raise ValueError(str(error)) from None
     except yaml.YAMLError as error:
         raise ValueError(f"its metadata are not YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise ValueError("its metadata are nested too deeply") from None
     except (AttributeError, TypeError, ValueError):
         raise ValueError("its metadata are not a YAML mapping from names to values") from None
-    finally:
-        said.setLevel(before)
     if not metadata:
-        raise ValueError("it does not start with metadata between two lines of ---")
+        raise ValueError("there is nothing between the two lines of --- that it starts with")
     return metadata
+
+
+class _NotPlain(Exception):
+    """YAML that the Hub refuses, or that would take all memory."""
+
+
+def _must_be_plain(text: str) -> None:
+    """See that YAML names nothing twice, of which one would be lost, and stays of its size.
+
+    Raises:
+        _NotPlain: it does not.
+        yaml.YAMLError: it is not YAML.
+    """
+    import yaml
+
+    if len(text) > LONGEST:
+        raise _NotPlain(f"its metadata have {len(text):,} characters; {LONGEST:,} are enough")
+    loader = yaml.SafeLoader(text)
+    try:
+        root: Any = loader.get_single_node()
+        twice = _repeated(root)
+        if twice is not None:
+            raise _NotPlain(f"its metadata have {_quoted(twice)} twice")
+        if root is not None and _is_larger(loader.construct_document(root), LONGEST):
+            raise _NotPlain("its metadata repeat themselves without end (& and *)")
+    finally:
+        loader.dispose()
+
+
+def _repeated(root: Any) -> str | None:
+    """Find a name that stands twice in one mapping of a YAML document."""
+    import yaml
+
+    seen: set[int] = set()
+    left = [root]
+    while left:
+        node = left.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            keys = Counter(k.value for k, _ in node.value if isinstance(k, yaml.ScalarNode))
+            twice = [key for key, times in keys.items() if times > 1]
+            if twice:
+                return str(twice[0])
+            left += [value for _, value in node.value]
+        else:
+            left += node.value
+    return None
+
+
+def _is_larger(value: object, limit: int) -> bool:
+    """Tell whether nested lists and mappings, written out, hold more values than a limit."""
+    left, count = [value], 0
+    while left:
+        inner = left.pop()
+        count += 1
+        if count > limit:
+            return True
+        if isinstance(inner, Mapping):
+            left += inner.values()
+        elif isinstance(inner, list):
+            left += inner
+    return False
 
 
 def problems(
