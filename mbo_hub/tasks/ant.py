@@ -34,7 +34,7 @@ TASK = TaskSpec(
         "The shape of an ant robot: 15 numbers for each of its four legs. Where the leg joins the "
         "torso and how it is turned there, the middle and half the width of the range of its hip, "
         "thigh and ankle joints, and the lengths of its three capsules. Angles are in degrees, "
-        "lengths in metres. The names and bounds stand in `task.json`."
+        "lengths in metres."
     ),
     space=SPACE,
     units={"*_[xyz]": "m", "*_[abc]": "°", "*_center": "°", "*_range": "°", "*_size": "m"},

@@ -35,7 +35,7 @@ TASK = TaskSpec(
         "left, back left, back right). Where the leg joins the torso and how it is turned there, "
         "the middle and half the width of the range of its three joints, and the lengths of thigh "
         "and shank. Angles are in radians, lengths in metres. Four of the 56 numbers, the `z` of "
-        "each leg, can only be 0. The names and bounds stand in `task.json`."
+        "each leg, can only be 0."
     ),
     space=SPACE,
     units={"*_[xyz]": "m", "*_[abc]": "rad", "*_center": "rad", "*_range": "rad", "*_size": "m"},
