@@ -25,7 +25,7 @@ from mbo_hub.dataset import manifest
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.making import cards
 from mbo_hub.making.croissant import HUB, croissant
-from mbo_hub.publishing import metadata
+from mbo_hub.publishing import metadata, pictures
 from mbo_hub.publishing.validation import validate
 from mbo_hub.spaces import Box, Sequence
 from mbo_hub.tasks import TASKS
@@ -377,9 +377,9 @@ def test_no_bar_stands_on_both_sides_of_the_cut(values: list[float], percentile:
     y = np.sort(np.array(values, np.float32))
     visible = y[y <= np.percentile(y, percentile)]
     low, best, high = float(y[0]), float(visible[-1]), float(y[-1])
-    edges = np.array(cards._edges(low, best, high))
+    edges = np.array(pictures._edges(low, best, high))
     assert (np.diff(edges) > 0).all()
-    assert len(edges) <= 2 * cards.BINS + 2
+    assert len(edges) <= 2 * pictures.BINS + 2
     behind = edges[edges > best].min()
     assert edges[0] <= low
     assert edges[-1] >= high

@@ -27,7 +27,7 @@ from mbo_hub.making import build, cards, forests, graphs
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.kinds import Deposit, open_oracle
 from mbo_hub.oracles.onnx import Forest, OnnxOracle
-from mbo_hub.publishing import publish
+from mbo_hub.publishing import pictures, publish
 from mbo_hub.tasks import TASKS
 
 pytestmark = pytest.mark.parametrize("name", sorted(TASKS))
@@ -510,7 +510,7 @@ def test_the_plot_shows_these_data(task: Task, name: str) -> None:
     _, y = everything(task)
     png = (ROOT / "dataset_cards" / name / "y.png").read_bytes()
     assert png.startswith(b"\x89PNG")
-    made = cards.histogram(task.manifest, y, task.y)
+    made = pictures.histogram(task.manifest, y, task.y)
     assert cards.plotted_data(png) == cards.plotted_data(made) is not None
 
 

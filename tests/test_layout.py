@@ -43,7 +43,7 @@ HEAVY = {
     "sklearn": {"making.forests", "oracles.digits"},
     "torch": {"oracles.digits"},
     "scipy": {"making.forests"},
-    "matplotlib": {"making.cards"},
+    "matplotlib": {"making.cards", "publishing.pictures"},
     "jinja2": {"making.cards"},
     "huggingface_hub": {"archive.hub", "publishing.metadata"},
     "datasets": {"publishing.metadata"},

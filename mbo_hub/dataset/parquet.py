@@ -8,7 +8,7 @@ Arrow buffer: `datasets.with_format("numpy")` turns int8 into int64 and takes 25
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,16 @@ from mbo_hub.errors import InvalidDataset
 if TYPE_CHECKING:
     from mbo_hub.spaces import Space
 
-__all__ = ["arrow_bytes", "cells", "content_sha256", "has_content", "names", "read", "write"]
+__all__ = [
+    "arrow_bytes",
+    "cells",
+    "content_sha256",
+    "encode",
+    "has_content",
+    "names",
+    "read",
+    "write",
+]
 
 
 def write(table: pa.Table, sink: Any) -> None:
@@ -46,6 +55,27 @@ def write(table: pa.Table, sink: Any) -> None:
         use_byte_stream_split=sorted(floating),
         store_schema=True,
     )
+
+
+def encode(
+    x: Num[np.ndarray, "n d"],
+    y: Float32[np.ndarray, " n"],
+    texts: Mapping[str, list[str]] | None = None,
+) -> bytes:
+    """Write designs and objective as the parquet file of a split.
+
+    Args:
+        x: designs, int8 tokens or float32.
+        y: their values.
+        texts: columns that write the designs for people, n strings each, by name.
+    """
+    values = pa.array(np.ascontiguousarray(x).reshape(-1))
+    lists = pa.FixedSizeListArray.from_arrays(values, x.shape[1])
+    columns = {name: pa.array(text, pa.string()) for name, text in (texts or {}).items()}
+    sink = pa.BufferOutputStream()
+    write(pa.table(columns | {"x": lists, "y": pa.array(y)}), sink)
+    raw: bytes = sink.getvalue().to_pybytes()
+    return raw
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -38,6 +38,7 @@ from mbo_hub.making.croissant import croissant
 from mbo_hub.oracles import golden
 from mbo_hub.oracles.golden import Golden
 from mbo_hub.oracles.onnx import Forest, NetworkGraph, OnnxOracle, OnnxSpec, TableGraph
+from mbo_hub.publishing import pictures
 from mbo_hub.spaces import Box, Sequence
 from mbo_hub.tasks.spec import OracleValues, TaskSpec
 
@@ -313,14 +314,7 @@ def _measured(
     files = {}
     for file, rows in ((TRAIN, visible), (TEST, len(y) - visible)):
         if rows:
-            raw = (data_folder(spec, root) / file).read_bytes()
-            files[file] = StoredFile(
-                sha256=sha256(raw).hexdigest(),
-                bytes=len(raw),
-                rows=rows,
-                content_sha256=parquet.content_sha256(raw),
-                arrow_bytes=parquet.arrow_bytes(raw),
-            )
+            files[file] = figures.stored((data_folder(spec, root) / file).read_bytes(), rows)
     rule = figures.rule_of(spec.visible, y, spec.sampled)
     return figures.measure(x[:visible], y[:visible], y[visible:]), rule, files
 
@@ -370,7 +364,7 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
         files[folder / "croissant.json"] = croissant(spec, manifest).encode()
         if has_data(spec, root):
             _, y, visible = _all_rows(spec, root)
-            files[folder / "y.png"] = cards.histogram(manifest, y, y[:visible])
+            files[folder / "y.png"] = pictures.histogram(manifest, y, y[:visible])
         for name, png in cards.trust_plots(manifest).items():
             files[oracle_folder(spec.name, root) / f"{name}.png"] = png
         shelf = oracle_folder(spec.name, root)

@@ -15,12 +15,13 @@ import msgspec
 import numpy as np
 
 from mbo_hub.archive.folders import ORG
-from mbo_hub.arrays import Float32, Num
+from mbo_hub.arrays import Num
 from mbo_hub.dataset.layout import Column, split_of
 from mbo_hub.dataset.manifest import Band, HeldOut, Manifest, OracleEntry
 from mbo_hub.oracles import golden
 from mbo_hub.oracles.kinds import kind_of
 from mbo_hub.publishing import metadata
+from mbo_hub.publishing.pictures import DRAWING
 from mbo_hub.spaces import Box, Sequence
 from mbo_hub.tasks.spec import TaskSpec
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "citations",
     "dataset_card",
-    "histogram",
     "oracle_card",
     "plotted_data",
     "terms",
@@ -41,8 +41,6 @@ __all__ = [
 # Where links lead from a page that is read elsewhere, too: README.md is the first page on PyPI.
 REPOSITORY = "https://github.com/mbo-hub/mbo-hub/blob/main"
 CITATION = Path(__file__).parents[2] / "CITATION.cff"  # of a checkout, as in `build`
-BINS = 60  # of the plot of y
-DRAWING = 2  # raised when plots of the same figures are drawn otherwise
 LONG = 12  # lines of a table that are shown without a click
 TABLE = re.compile(r"(<!-- tasks: generated -->\n).*?(<!-- /tasks -->)", re.DOTALL)
 
@@ -307,64 +305,6 @@ def _answers_at_once(manifest: Manifest) -> str | None:
     quick = [name for name, entry in manifest.oracles.items() if kind_of(entry).affordable >= 10]
     own = next(iter(manifest.oracles))
     return None if own in quick else quick[0]
-
-
-def histogram(
-    manifest: Manifest, y: Float32[np.ndarray, " n"], visible: Float32[np.ndarray, " m"]
-) -> bytes:
-    """Plot the distribution of y over the full data with the visible part marked, as PNG.
-
-    The picture carries a hash of what it shows (`plotted_data`), since its bytes depend on the
-    version of matplotlib.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    best = manifest.statistics.best_visible
-    edges = _edges(float(y.min()), best, float(y.max()))
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    if len(y) > len(visible):
-        axes.hist(y, edges, color="#c9d3df", label=f"hidden ({len(y) - len(visible):,})")
-    axes.hist(visible, edges, color="#2f6690", label=f"visible ({len(visible):,})")
-    axes.axvline(best, color="#c1121f", linewidth=1.2)
-    along = (best - edges[0]) / (edges[-1] - edges[0])
-    axes.annotate(  # above the axes, where no bar is
-        f"D(best) {best:.4g}", (best, 1.0), (0, 2), xycoords=("data", "axes fraction"),
-        textcoords="offset points", color="#c1121f", va="bottom",
-        ha="left" if along < 0.15 else "right" if along > 0.85 else "center",
-    )  # fmt: skip
-    unit = f" ({manifest.objective.unit})" if manifest.objective.unit else ""
-    axes.set_xlabel(f"y: {manifest.objective.name}{unit}")
-    axes.set_ylabel("designs")
-    axes.set_title(f"{manifest.title} v{manifest.version}", pad=18)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    counts = [np.histogram(values, edges)[0].tolist() for values in (y, visible)]
-    shown = msgspec.json.encode(
-        [DRAWING, counts, manifest.statistics, manifest.title, manifest.version]
-    )
-    sink = io.BytesIO()
-    figure.savefig(
-        sink, format="png", dpi=120,
-        metadata={"Software": None, "Description": sha256(shown).hexdigest()},
-    )  # fmt: skip
-    return sink.getvalue()
-
-
-def _edges(low: float, best: float, high: float) -> list[float]:
-    """Edges of bins of one width from low to high, one of them right behind D(best).
-
-    So no bar holds both visible rows and hidden ones above them.
-    """
-    cut = float(np.nextafter(np.float32(best), np.float32(np.inf)))
-    below = min(BINS, round(BINS * (cut - low) / (high - low)))
-    width = (cut - low) / below if below else (high - low) / BINS
-    below = max(1, below)
-    above = max(0, int(np.ceil((high - cut) / width)))
-    edges = [cut + width * at for at in range(-below, above + 1)]
-    return [min(low, edges[0]), *edges[1:-1], max(high, edges[-1])]  # in spite of rounding
 
 
 def trust_plots(manifest: Manifest) -> dict[str, bytes]:

@@ -23,6 +23,7 @@ from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, kind_of, open_oracle
 from mbo_hub.publishing import metadata
+from mbo_hub.publishing.new import depends_on_batch, unfinished
 from mbo_hub.scoring import trust
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ def _card(folder: Folder, declared: Manifest) -> list[str]:
         return ["README.md: not there; `datasets` reads the splits from its metadata"]
     data = (p.relative_to(folder.path) for p in folder.path.rglob("*.parquet") if p.is_file())
     present = [p.as_posix() for p in data if not any(part.startswith(".") for part in p.parts)]
-    return metadata.problems(text, "dataset", list(declared.files), present)
+    found = metadata.problems(text, "dataset", list(declared.files), present)
+    return found + unfinished(text)
 
 
 def _arrays(
@@ -271,7 +273,7 @@ def _oracle_problem(
     if not np.isfinite(scored).all():
         design = x[np.flatnonzero(~np.isfinite(scored))[0]].tolist()
         return f"gives no finite value for the visible design {_short(design)}"
-    if not np.array_equal(scored[:5], np.concatenate([oracle(x[i : i + 1]) for i in range(5)])):
+    if depends_on_batch(oracle, x):
         return "gives a design one value alone and another in a batch"
     apart = np.abs(scored.astype(np.float64) - y)
     if entry.exact and apart.max() > entry.tolerance:
