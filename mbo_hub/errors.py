@@ -112,3 +112,7 @@ class ExportConflict(MboHubError, FileExistsError):
 
 class GitFailed(MboHubError, RuntimeError):
     """Git is not installed, or does not do what it was asked."""
+
+
+class MethodFailed(MboHubError, RuntimeError):
+    """A method did not come to designs: a model diverged, there are too few data, …"""

@@ -20,6 +20,8 @@ import numpy as np
 
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.errors import InvalidDesign, MethodFailed
+from mbo_hub.extras import require
+from mbo_hub.methods.features import Decoded
 from mbo_hub.offline import Offline
 
 __all__ = ["Method", "Paper", "Preset", "PresetName", "Progress", "Proposal", "Setting"]
@@ -46,6 +48,16 @@ class Proposal:
 
     def __len__(self) -> int:
         return len(self.designs)
+
+    @classmethod
+    def of(
+        cls, found: Decoded, wanted: int, predicted: Num[np.ndarray, " n"] | None, *notes: str
+    ) -> Self:
+        """Submit designs that numbers were decoded to, and say if some had none."""
+        if len(found) < wanted:
+            few = f"{wanted - len(found)} of {wanted} have no legal design near them"
+            notes = (*notes, few)
+        return cls(found.designs, predicted, int(found.moved.sum()), notes)
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,12 @@ class Method:
         version: goes up whenever a change changes designs.
         paper: where it comes from; None for a control.
         deviations: how this differs from the original's code, a sentence each.
-        presets: 'standard' fits two cores, 'paper' has the original's sizes.
+        presets: 'standard', the default of every field, fits two cores; 'paper' has the
+            original's sizes.
+        needs: libraries of the extra `methods` that it imports.
+
+    Args:
+        device: of torch, where its networks compute.
     """
 
     name: ClassVar[str]
@@ -115,6 +132,8 @@ class Method:
     presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
         {"standard": Preset(), "paper": Preset()}
     )
+    needs: ClassVar[tuple[str, ...]] = ()
+    device: str = field(default="cpu", kw_only=True)
 
     @classmethod
     def preset(cls, preset: PresetName = "standard", task: str = "") -> Self:
@@ -144,8 +163,8 @@ class Method:
                 return sources.get(name, "smaller than the paper's, to fit two cores")
             return "caller"
 
-        fields = dataclasses.fields(self)
-        return {f.name: Setting(getattr(self, f.name), source(f.name)) for f in fields}
+        names = [f.name for f in dataclasses.fields(self) if f.name != "device"]
+        return {name: Setting(getattr(self, name), source(name)) for name in names}
 
     @abstractmethod
     def propose(self, offline: Offline, budget: int, seed: int, progress: Progress) -> Proposal:
@@ -167,14 +186,17 @@ class Method:
 
         Raises:
             MethodFailed: the method did not come to designs: a model diverged, too few data, ….
+            MissingExtra: torch, or another library that it needs, is not installed.
             ValueError: the budget is below 1, or the seed below 0.
         """
         budget, seed = _whole("budget", budget, 1), _whole("seed", seed, 0)
         if not len(offline.y):
             raise MethodFailed(f"{self.name} on {offline.name}: there are no visible designs")
+        if self.needs:
+            require("methods", f"the method {self.name!r}", *self.needs)
         tell = progress or (lambda done: None)
         try:
-            with _quiet(type(self).name):
+            with _alone(self):
                 found = self.propose(offline, budget, seed, tell)
         except MethodFailed as error:
             raise MethodFailed(f"{self.name} on {offline.name}, seed {seed}: {error}") from None
@@ -213,7 +235,13 @@ def _whole(what: str, value: Any, least: int) -> int:
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Let numpy's and torch's arithmetic go on silently: what comes out is checked."""
+def _alone(method: Method) -> Iterator[None]:
+    """Let arithmetic go on silently, since what comes out is checked, and torch on one thread."""
     with np.errstate(all="ignore"):
-        yield
+        if "torch" not in method.needs:
+            yield
+            return
+        from mbo_hub.methods import networks
+
+        with networks.alone(method.device):
+            yield
