@@ -45,7 +45,7 @@ class AutofocusedCbAS(CbAS):
     )
     presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
         {
-            "standard": Preset(tasks={"chembl": {"kl_weight": 10.0}}),
+            "standard": Preset(),
             "paper": Preset(
                 CbAS.presets["paper"].values,
                 tasks={

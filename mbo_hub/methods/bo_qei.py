@@ -66,7 +66,7 @@ class BayesianOptimization(Method):
     )
     presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
         {
-            "standard": Preset(tasks={"chembl": {"learning_rate": 3e-4, "points": 128}}),
+            "standard": Preset(),
             "paper": Preset(
                 {
                     "batch": 100,
@@ -117,7 +117,7 @@ class BayesianOptimization(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0, 0.2),
+            progress=networks.part(progress, 0.0, 0.2),
         ).requires_grad_(False)
         visible = written.encode(offline.x).astype(np.float64)
         box = torch.tensor(np.stack([visible.min(0), visible.max(0)]), dtype=torch.float64)
@@ -129,7 +129,10 @@ class BayesianOptimization(Method):
         state: dict[str, Any] | None = None
         rounds = 0
         while rounds < self.rounds or (len(designs) < budget and rounds < self.most_rounds):
-            points, state = self.ask(x, y, box, state, seed + rounds)
+            with warnings.catch_warnings(), torch.random.fork_rng():
+                warnings.simplefilter("ignore")  # what comes out is checked
+                torch.manual_seed(seed + rounds)  # botorch draws from the global generator, too
+                points, state = self.ask(x, y, box, state, seed + rounds)
             rounds += 1
             found = written.decode(points.cpu().numpy())
             fresh = []
@@ -182,33 +185,29 @@ class BayesianOptimization(Method):
             outputscale_prior=GammaPrior(2.0, 0.15),
         )
         variance = torch.full((len(y), 1), self.noise**2, dtype=torch.float64)
-        with warnings.catch_warnings(), torch.random.fork_rng():
-            warnings.simplefilter("ignore")  # what comes out is checked
-            torch.manual_seed(seed)
-            process = SingleTaskGP(
-                x, y[:, None], train_Yvar=variance, covar_module=kernel, outcome_transform=None
+        process = SingleTaskGP(
+            x, y[:, None], train_Yvar=variance, covar_module=kernel, outcome_transform=None
+        )
+        if state is not None:
+            process.load_state_dict(state)
+        try:
+            fit_gpytorch_mll(
+                ExactMarginalLogLikelihood(process.likelihood, process),
+                optimizer_kwargs={"options": {"maxiter": self.fit_steps}},
             )
-            if state is not None:
-                process.load_state_dict(state)
-            try:
-                fit_gpytorch_mll(
-                    ExactMarginalLogLikelihood(process.likelihood, process),
-                    optimizer_kwargs={"options": {"maxiter": self.fit_steps}},
-                )
-                points, _ = optimize_acqf(
-                    qExpectedImprovement(
-                        process,
-                        best_f=y.max(),
-                        sampler=SobolQMCNormalSampler(torch.Size([self.paths]), seed=seed),
-                    ),
-                    bounds=box,
-                    q=self.q,
-                    num_restarts=self.restarts,
-                    raw_samples=self.raw_samples,
-                    options={"batch_limit": 5, "maxiter": self.search_steps, "seed": seed},
-                )
-            except (RuntimeError, ValueError) as error:  # singular, not positive definite, NaN, …
-                first = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise MethodFailed(f"its Gaussian process failed: {first}") from error
-        state = {k: v for k, v in process.state_dict().items()}
-        return points.detach(), state
+            points, _ = optimize_acqf(
+                qExpectedImprovement(
+                    process,
+                    best_f=y.max(),
+                    sampler=SobolQMCNormalSampler(torch.Size([self.paths]), seed=seed),
+                ),
+                bounds=box,
+                q=self.q,
+                num_restarts=self.restarts,
+                raw_samples=self.raw_samples,
+                options={"batch_limit": 5, "maxiter": self.search_steps, "seed": seed},
+            )
+        except (RuntimeError, ValueError) as error:  # singular, not positive definite, NaN, …
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise MethodFailed(f"its Gaussian process failed: {first}") from error
+        return points.detach(), dict(process.state_dict())

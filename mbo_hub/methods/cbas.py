@@ -107,7 +107,7 @@ class CbAS(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0, 0.3),
+            progress=networks.part(progress, 0.0, 0.3),
         )
         prior = Vae(offline.space, written.width, self.hidden, self.latent, rng)
         prior.fit(

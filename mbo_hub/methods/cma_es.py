@@ -52,7 +52,7 @@ class CmaEs(Method):
     )
     presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
         {
-            "standard": Preset(tasks={"chembl": {"learning_rate": 3e-4}}),
+            "standard": Preset(),
             "paper": Preset(
                 {"batch": 100, "epochs": 100},
                 tasks={"chembl": {"hidden": (2048,), "learning_rate": 3e-4, "epochs": 50}},
@@ -88,7 +88,7 @@ class CmaEs(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0, 0.3),
+            progress=networks.part(progress, 0.0, 0.3),
         ).requires_grad_(False)
         starts = networks.best_rows(offline, written, budget, rng).cpu().numpy().astype(np.float64)
         # pycma seeds numpy's global generator unless it is given random numbers; and it searches

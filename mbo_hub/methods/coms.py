@@ -83,10 +83,10 @@ class ConservativeObjectiveModels(Method):
         written = features(offline, "raw_logits")
         x = networks.numbers(written.encode(offline.x))
         y = networks.numbers(offline.normalization.y.apply(offline.y))
-        model = networks.Ensemble(1, written.width, self.hidden, 1, rng, slope=0)
+        model = networks.Ensemble(1, written.width, self.hidden, 1, rng, slope=0.0)
         step = self.step_size[not isinstance(offline.space, Box)] * math.sqrt(written.width)
         tau = self.overestimation[not isinstance(offline.space, Box)]
-        self.train(model, x, y, step, tau, rng, networks.part(progress, 0, 0.98))
+        self.train(model, x, y, step, tau, rng, networks.part(progress, 0.0, 0.98))
         best = networks.best_rows(offline, written, budget, rng)
         found = written.decode(climb(model, best, step, self.steps).cpu().numpy())
         expected = model(networks.numbers(written.encode(found.designs))).flatten()

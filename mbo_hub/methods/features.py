@@ -7,7 +7,7 @@ The way back always ends in legal designs, and says which of them had to be move
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class Decoded:
         return len(self.designs)
 
 
+@runtime_checkable
 class Features(Protocol):
     """A way to write designs as numbers."""
 

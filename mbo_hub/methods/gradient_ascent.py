@@ -90,7 +90,7 @@ class GradientAscent(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0, 0.95),
+            progress=networks.part(progress, 0.0, 0.95),
         ).requires_grad_(False)
 
         def value(x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, SupportsIndex
 
 import numpy as np
 
@@ -36,13 +36,13 @@ class Proposal:
 
     Attributes:
         designs: (n, d) legal designs in the order of submission, n ≤ budget.
-        predicted: what the method expects of each, (n,) float32 in raw units; None: it does not say.
+        predicted: what the method expects of each, (n,) in raw units; None: it does not say.
         projected: how many of them had to be moved to become legal.
         notes: what else a reader should know, for example why there are fewer than the budget.
     """
 
     designs: Num[np.ndarray, "n d"]
-    predicted: Float32[np.ndarray, " n"] | None = None
+    predicted: Num[np.ndarray, " n"] | None = None
     projected: int = 0
     notes: tuple[str, ...] = ()
 
@@ -52,7 +52,7 @@ class Proposal:
     @classmethod
     def of(
         cls, found: Decoded, wanted: int, predicted: Num[np.ndarray, " n"] | None, *notes: str
-    ) -> Self:
+    ) -> Proposal:
         """Submit designs that numbers were decoded to, and say if some had none."""
         if len(found) < wanted:
             few = f"{wanted - len(found)} of {wanted} have no legal design near them"
@@ -136,7 +136,7 @@ class Method:
     device: str = field(default="cpu", kw_only=True)
 
     @classmethod
-    def preset(cls, preset: PresetName = "standard", task: str = "") -> Self:
+    def preset(cls, preset: str = "standard", task: str = "") -> Method:
         """Make the method with the hyper-parameters of a preset, on a task.
 
         Args:
@@ -171,7 +171,12 @@ class Method:
         """Find designs; whoever calls the method checks them."""
 
     def __call__(
-        self, offline: Offline, *, budget: int = 128, seed: int = 0, progress: Progress | None = None
+        self,
+        offline: Offline,
+        *,
+        budget: SupportsIndex = 128,
+        seed: SupportsIndex = 0,
+        progress: Progress | None = None,
     ) -> Proposal:
         """Propose designs for a task.
 
@@ -189,7 +194,7 @@ class Method:
             MissingExtra: torch, or another library that it needs, is not installed.
             ValueError: the budget is below 1, or the seed below 0.
         """
-        budget, seed = _whole("budget", budget, 1), _whole("seed", seed, 0)
+        count, number = _whole("budget", budget, 1), _whole("seed", seed, 0)
         if not len(offline.y):
             raise MethodFailed(f"{self.name} on {offline.name}: there are no visible designs")
         if self.needs:
@@ -197,11 +202,11 @@ class Method:
         tell = progress or (lambda done: None)
         try:
             with _alone(self):
-                found = self.propose(offline, budget, seed, tell)
+                found = self.propose(offline, count, number, tell)
         except MethodFailed as error:
-            raise MethodFailed(f"{self.name} on {offline.name}, seed {seed}: {error}") from None
+            raise MethodFailed(f"{self.name} on {offline.name}, seed {number}: {error}") from None
         tell(1.0)
-        return self._checked(found, offline, budget)
+        return self._checked(found, offline, count)
 
     def _checked(self, found: Proposal, offline: Offline, budget: int) -> Proposal:
         """Refuse what is no proposal: too many designs, illegal ones, predictions that are none."""

@@ -23,7 +23,7 @@ from mbo_hub.methods.grad_mean import GradMean
 from mbo_hub.methods.grad_min import GradMin
 from mbo_hub.methods.gradient_ascent import GradientAscent
 from mbo_hub.methods.mins import ModelInversionNetworks
-from mbo_hub.methods.protocol import Method, PresetName, Progress, Proposal
+from mbo_hub.methods.protocol import Method, Progress, Proposal
 from mbo_hub.methods.random_designs import Random
 from mbo_hub.methods.reinforce import Reinforce
 from mbo_hub.offline import Offline
@@ -67,7 +67,7 @@ class Function(Method):
         return found if isinstance(found, Proposal) else Proposal(found)
 
 
-def find(name: str, preset: PresetName = "standard", task: str = "") -> Method:
+def find(name: str, preset: str = "standard", task: str = "") -> Method:
     """Make a method ready to run.
 
     Args:
