@@ -7,7 +7,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,6 @@ def test_no_visible_designs_is_a_failure() -> None:
         (lambda space: Proposal(space.sample(4, 0) + 99), "illegal design: design 0"),
         (lambda space: Proposal(space.sample(4, 0) * np.nan), "illegal design: design 0"),
         (lambda space: Proposal(space.sample(4, 0), np.full(4, np.inf)), "no finite number"),
-        (lambda space: Proposal(space.sample(4, 0), np.zeros(3)), "no finite number"),
     ],
 )
 def test_garbage_is_not_returned(found: Callable[[Any], Proposal], message: str) -> None:
@@ -208,6 +207,7 @@ def test_garbage_is_not_returned(found: Callable[[Any], Proposal], message: str)
         def propose(self, offline: Offline, *rest: Any) -> Proposal:
             return found(offline.space)
 
+    assert Bad()._checked(Proposal(np.zeros((4, 3)), np.zeros(4)), drawn(SPACES["box"]), 4)
     with pytest.raises(MethodFailed, match=f"bad on made: .*{message}"):
         Bad()(drawn(SPACES["box"]), budget=4)
 
@@ -318,6 +318,13 @@ def test_modules_that_import_torch_are_imported_late() -> None:
 # ---- what makes each the one it is
 
 
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """What a method's call does for it: one thread, its own defaults."""
+    with networks.alone():
+        yield
+
+
 def bowl(n: int = 400, hole: float = 0.5) -> Offline:
     """A hill in two dimensions whose top has not been seen."""
     space = Box(size=2, low=-2.0, high=2.0)
@@ -405,6 +412,7 @@ def test_autofocusing_changes_the_model() -> None:
     assert not np.array_equal(plain.predicted, focused.predicted)
 
 
+@pytest.mark.usefixtures("alone")
 def test_importance_weights_stay_effective() -> None:
     wild = torch.randn(1000, generator=torch.Generator().manual_seed(0)) * 500
     weights = balanced(wild, 0.1)
@@ -416,6 +424,7 @@ def test_importance_weights_stay_effective() -> None:
     torch.testing.assert_close(balanced(mild, 0.1), mild.softmax(0) * 100)
 
 
+@pytest.mark.usefixtures("alone")
 def test_cbas_weights_by_the_ratio_of_the_two_models() -> None:
     offline = count_of_a()
     method = small("cbas")
@@ -436,11 +445,12 @@ def test_cbas_weights_by_the_ratio_of_the_two_models() -> None:
     torch.testing.assert_close(box.log_density(x, z), normal)
 
 
+@pytest.mark.usefixtures("alone")
 def test_mins_samples_follow_the_condition() -> None:
     """Of y = x, the designs made for a high y are high."""
     x = np.random.default_rng(0).uniform(-1, 1, (500, 1))
     offline = offline_of(Box(size=1), x, x[:, 0])
-    method = small("mins", hidden=32, condition=16, most_steps=500, epochs=500, batch=32,
+    method = small("mins", hidden=32, condition=16, most_steps=700, epochs=500, batch=32,
                    critic_steps=5, learning_rate=1e-3, sharpness=100.0)  # fmt: skip
     assert isinstance(method, ModelInversionNetworks)
     rng = networks.generator(0)
@@ -462,6 +472,7 @@ def test_mins_weigh_rare_high_values_more() -> None:
     assert weights[0] < 1e-3 * weights[-1]
 
 
+@pytest.mark.usefixtures("alone")
 def test_coms_stay_low_off_the_data_and_near_it_on_the_data() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (400, 2))
     y = x.sum(1)
@@ -524,7 +535,7 @@ def test_controls_are_what_they_say() -> None:
     offline = bowl()
     best = METHODS["best_logged"]()(offline, budget=5)
     np.testing.assert_array_equal(best.predicted, np.sort(offline.y)[::-1][:5])
-    np.testing.assert_array_equal(height(best.designs).astype(np.float32), best.predicted)
+    np.testing.assert_allclose(height(best.designs), best.predicted, rtol=1e-6)
     few = METHODS["best_logged"]()(offline_of(offline.space, offline.x[:3], offline.y[:3]))
     assert len(few) == 3
     assert "only 3 designs are visible" in few.notes[0]
