@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mbo_hub.arrays import Float32, Float64, Num
+from mbo_hub.arrays import Bool, Float32, Float64, Num
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["Affine", "Normalization", "Offline"]
@@ -125,7 +125,7 @@ class Offline:
             raise ValueError(f"{self.name}: holding out {fraction:g} by {by!r} leaves a part empty")
         seen = Normalization(Affine.fit(self.x[~rows]), Affine.fit(self.y[~rows]))
 
-        def part(which: Num[np.ndarray, " n"]) -> Offline:
+        def part(which: Bool[np.ndarray, " rows"]) -> Offline:
             x, y = self.x[which], self.y[which]
             x.flags.writeable = y.flags.writeable = False
             return Offline(self.name, self.space, x, y, seen)

@@ -77,7 +77,10 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 
 
 def soft_clamp(values: Tensor, low: float, high: float) -> Tensor:
-    """Bend values smoothly into an interval."""
+    """Bend values smoothly into an interval, by two softplus as the original does.
+
+    The second one moves the upper end, to low + softplus(high − low): ln 0.3 instead of ln 0.2.
+    """
     below = high - functional.softplus(high - values)
     return low + functional.softplus(below - low)
 
