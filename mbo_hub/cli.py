@@ -254,6 +254,90 @@ def score(
     click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
 
 
+@main.command(epilog="Example:  mbo methods")
+@as_json
+def methods(as_json: bool) -> None:
+    """List the methods: what they are, where they come from, how they differ from the original."""
+    from mbo_hub.methods import METHODS
+
+    listed = [
+        {
+            "name": method.name,
+            "title": method.title,
+            "version": method.version,
+            "paper": None if method.paper is None else str(method.paper),
+            "presets": {
+                preset: {k: s.value for k, s in method.preset(preset).settings().items()}
+                for preset in method.presets
+            },
+            "deviations": list(method.deviations),
+        }
+        for method in METHODS.values()
+    ]
+    if as_json:
+        click.echo(json.dumps(listed, indent=2))
+        return
+    for method in METHODS.values():
+        click.echo(f"{method.name}: {method.title} (presets {', '.join(method.presets)})")
+        click.echo(f"    {method.paper or 'a control'}")
+        for sentence in method.deviations:
+            click.echo(f"    - {sentence}")
+
+
+@main.command(epilog="Example:  mbo run grad --task tfbind8 --seed 0 --out designs.parquet")
+@click.argument("method")
+@click.option("--task", required=True, help="Task to propose designs for.")
+@click.option("--preset", type=click.Choice(["standard", "paper"]), default="standard",
+              show_default=True, help="For two cores, or the sizes of the original.")  # fmt: skip
+@click.option("--budget", type=click.IntRange(1), default=128, show_default=True,
+              help="Designs to propose.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+              help="The same one gives the same designs.")  # fmt: skip
+@click.option("--device", default="cpu", show_default=True, help="Of torch.")
+@click.option("--out", type=click.Path(path_type=Path), help="Save the designs as parquet.")
+@as_json
+def run(
+    method: str,
+    task: str,
+    preset: str,
+    budget: int,
+    seed: int,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Let METHOD propose designs for a task, save and score them, and print the report.
+
+    METHOD is a name that `mbo methods` shows, or package.module:attribute of your own, whose code
+    is then run. The designs are saved before the oracle is opened.
+    """
+    from dataclasses import replace
+
+    from mbo_hub.methods import find
+    from mbo_hub.oracles.progress import telling
+    from mbo_hub.reading import write_designs
+
+    loaded = _load(task)
+    contestant = find(method, preset, loaded.manifest.name)
+    if device != "cpu":
+        contestant = replace(contestant, device=device)
+    told = 0.0
+    with telling(f"{contestant.name} on {loaded.manifest.name}", 100, None) as add:
+
+        def progress(done: float) -> None:
+            nonlocal told
+            add(100 * (done - told))
+            told = done
+
+        proposal = contestant(loaded.offline, budget=budget, seed=seed, progress=progress)
+    if out is not None:
+        write_designs(out, loaded.manifest, proposal.designs, proposal.predicted)
+    for note in proposal.notes:
+        click.echo(note, err=True)
+    report = loaded.evaluate(proposal.designs, budget=budget)
+    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+
+
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")
 @click.argument("receipt", type=click.Path(path_type=Path))
 @click.argument("file")
