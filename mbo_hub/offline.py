@@ -85,3 +85,8 @@ class Offline:
     x: Num[np.ndarray, "n d"]
     y: Float32[np.ndarray, " n"]
     normalization: Normalization
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Come back from a pickle or a copy with arrays that are still read-only."""
+        self.__dict__.update(state)
+        self.x.flags.writeable = self.y.flags.writeable = False
