@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mbo_hub import Report, Task, read_designs
+from mbo_hub import Report, Task, load, read_designs
 
 
 def old_receipt(task: Task, designs: np.ndarray, **options: object) -> Report:
@@ -85,8 +85,8 @@ def test_designs_that_went_through_a_file_verify(
 
 
 @pytest.mark.parametrize("name", ["tfbind8", "ant"])
-def test_a_copy_of_a_task_is_read_only_too(name: str, loaded: Callable[[str], Task]) -> None:
-    task = loaded(name)
+def test_a_copy_of_a_task_is_read_only_too(name: str) -> None:
+    task = load(name)
     offline = pickle.loads(pickle.dumps(task.offline))  # noqa: S301
     for again in (offline, copy.deepcopy(offline), copy.deepcopy(task), copy.copy(task)):
         assert np.array_equal(again.x, task.x)
