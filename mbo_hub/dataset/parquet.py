@@ -115,7 +115,7 @@ def _file(raw: bytes) -> pq.ParquetFile:
 def _readable(where: str) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError, OverflowError) as error:
         raise InvalidDataset(where, [f"not a readable parquet file: {error}"]) from None
 
 
@@ -133,30 +133,66 @@ def names(raw: bytes, where: str) -> list[str]:
     return found
 
 
-def cells(raw: bytes, columns: list[str], where: str) -> list[Num[np.ndarray, "n ..."] | list[Any]]:
+def cells(
+    raw: bytes, columns: list[str], where: str, most: int
+) -> list[Num[np.ndarray, "n ..."] | list[Any]]:
     """Read columns of a parquet file that anything may have written.
 
     Args:
         raw: content of the file.
         columns: their names, as `names` lists them.
         where: what to call the file in messages.
+        most: how many bytes they may become in memory.
 
     Returns:
         For each column an array, (n,) of numbers or (n, d) of lists of d numbers; where cells are
         empty, of different lengths or of another type, a list of Python's own values.
 
     Raises:
-        InvalidDataset: not a parquet file, or with text that is not UTF-8.
+        InvalidDataset: not a parquet file, with text that is not UTF-8, or larger than `most`.
     """
-    table = _table(raw, columns, where)
+    table = _some(raw, columns, where, most)
     with _readable(where):
         table.validate(full=True)
-    return [_cells(table[name]) for name in columns]
+        return [_cells(table[name]) for name in columns]
+
+
+def _some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
+    """Read columns part by part, so that a small file cannot become a huge table.
+
+    What the footer says is looked at first; then what is there. Equal texts stay one text.
+    """
+    too_large = InvalidDataset(where, [f"more than {most // 2**20} MiB in memory; take it apart"])
+    with _readable(where):
+        schema = _file(raw).schema_arrow
+        texts = [name for name in columns if _is_text(schema.field(name).type)]
+        file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False, read_dictionary=texts)
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        leaves = [group.column(i) for group in groups for i in range(group.num_columns)]
+        wanted = [leaf for leaf in leaves if leaf.path_in_schema.split(".")[0] in columns]
+        declared = sum(max(leaf.num_values, leaf.total_uncompressed_size) for leaf in wanted)
+        if declared > most:
+            raise too_large
+        batches, size = [], 0
+        for batch in file.iter_batches(batch_size=2**14, columns=columns, use_threads=False):
+            size += batch.nbytes
+            if size > most:
+                raise too_large
+            batches.append(batch)
+        table = pa.Table.from_batches(batches, batches[0].schema if batches else file.schema_arrow)
+        return table.unify_dictionaries().combine_chunks()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _cells(column: pa.ChunkedArray) -> Num[np.ndarray, "n ..."] | list[Any]:
     array, _ = _one(column)
     kind = array.type
+    if pa.types.is_dictionary(kind):
+        shared = array.dictionary.to_pylist()
+        return [None if at is None else shared[at] for at in array.indices.to_pylist()]
     if len(array) and not array.null_count and _is_list(kind):
         try:
             array = array.cast(pa.list_(kind.value_type, len(array[0])))
