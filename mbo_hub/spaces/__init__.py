@@ -350,6 +350,14 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
     ) -> list[int]:
         if not isinstance(text, str):
             raise InvalidDesign(f"is {quoted(text)}, not a string", row)
+        longest = max(map(len, self.alphabet))
+        if len(text) > self.length * longest > self.length:  # whatever its letters are
+            limit = f"at most {self.length} tokens of at most {longest} letters"
+            raise InvalidDesign(
+                f"({quoted(text)}) has {len(text)} letters; designs are {limit}", row
+            )
+        if len(text) > self.length and longest == 1:
+            raise self._wrong_length(text, len(text), row)
         found: list[int] = []
         at = 0
         while at < len(text):
@@ -361,12 +369,16 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
         if len(found) == self.length:
             return found
         if self.padding is None or not 1 <= len(found) <= self.length:
-            wanted = f"{self.length}" if self.padding is None else f"1 to {self.length}"
-            unit = "letter" if all(len(token) == 1 for token in self.alphabet) else "token"
-            plural = "" if len(found) == 1 else "s"
-            has = f"({quoted(text)}) has {len(found)} {unit}{plural}"
-            raise InvalidDesign(f"{has}; this task's designs have {wanted}", row)
+            raise self._wrong_length(text, len(found), row)
         return found + [self._pad] * (self.length - len(found))
+
+    def _wrong_length(self, text: str, found: int, row: int) -> InvalidDesign:
+        wanted = f"{self.length}" if self.padding is None else f"1 to {self.length}"
+        unit = "letter" if all(len(token) == 1 for token in self.alphabet) else "token"
+        plural = "" if found == 1 else "s"
+        return InvalidDesign(
+            f"({quoted(text)}) has {found} {unit}{plural}; this task's designs have {wanted}", row
+        )
 
     def _explain_letter(self, text: str, at: int) -> str:
         letter = text[at]
