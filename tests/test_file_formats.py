@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fuzzing import mutations
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_spaces import boxes
 
 from mbo_hub import Box, InvalidFile, Sequence, Task, reading
+from mbo_hub.dataset.footer import declared_values
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.reading import arrays, read_designs, recognition
 from mbo_hub.spaces import formulas
@@ -358,6 +359,7 @@ def test_small_files_do_not_become_huge_ones(
         "d.npz": saved(np.savez_compressed, np.zeros((rows // 8, 8), np.int8)),
         "d.parquet": stored({"x": zeros}),
         "texts.parquet": stored({"sequence": pa.array(["ACGTACGT"] * (rows // 8))}),
+        "one row.parquet": stored({"x": pa.array([np.zeros(rows, np.int8)])}),
         "large.npy": saved(np.save, np.zeros((rows // 8, 8), np.int8)),
         "d.txt": b"ACGTACGT\n" * (rows // 8),
     }
@@ -368,7 +370,7 @@ def test_small_files_do_not_become_huge_ones(
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 20 * 2**20, name
-        if name in ("d.gz", "d.npz", "d.parquet", "texts.parquet"):
+        if name in ("d.gz", "d.npz") or name.endswith("parquet"):
             assert len(raw) < 2**17, name
 
 
@@ -379,3 +381,44 @@ def test_one_long_text_many_times_stays_one_text(tfbind8: Task) -> None:
     )
     with pytest.raises(InvalidFile, match="row 0: the design"):
         read(raw, "d.parquet", tfbind8.manifest)
+
+
+@given(st.data())
+@settings(max_examples=25)
+def test_a_footer_tells_how_many_values_there_are(data: st.DataObject) -> None:
+    """As pyarrow says it, of files that are whole."""
+    rows = data.draw(st.integers(0, 50))
+    columns = {
+        "x": pa.array([[1] * data.draw(st.integers(0, 3)) for _ in range(rows)], pa.list_(pa.int8())),
+        "y": pa.array([None if i % 3 else 0.5 for i in range(rows)], pa.float32()),
+        "text": pa.array([str(i) for i in range(rows)], pa.string()),
+        "deep": pa.array([{"a": [True], "b": {"c": i}} for i in range(rows)],
+                         pa.struct({"a": pa.list_(pa.bool_()), "b": pa.struct({"c": pa.int64()})})),
+    }  # fmt: skip
+    raw = stored(columns, row_group_size=data.draw(st.integers(1, 60)), store_schema=True)
+    metadata = pq.ParquetFile(io.BytesIO(raw)).metadata
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    wanted = dict.fromkeys(columns, 0) if groups else {}
+    for leaf in (group.column(i) for group in groups for i in range(group.num_columns)):
+        wanted[leaf.path_in_schema.split(".")[0]] += leaf.num_values
+    assert declared_values(raw) == wanted
+
+
+def test_a_damaged_footer_says_so() -> None:
+    raw = DNA["lists.parquet"]
+    size = int.from_bytes(raw[-8:-4], "little")
+    rng = np.random.default_rng(0)
+    refused = 0
+    for footer in itertools.islice(mutations(raw[-size - 8 : -8], rng), 200):
+        try:
+            values = declared_values(
+                raw[: -size - 8] + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+            )
+        except ValueError:
+            refused += 1
+        else:
+            assert all(count >= 0 for count in values.values())
+    assert refused > 40
+    for broken in (b"", b"PAR1", raw[:-1], raw[:-8] + b"\xff\xff\xff\xffPAR1"):
+        with pytest.raises(ValueError, match="footer"):
+            declared_values(broken)

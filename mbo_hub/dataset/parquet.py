@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mbo_hub.arrays import Float32, Num
+from mbo_hub.dataset.footer import declared_values
 from mbo_hub.errors import InvalidDataset
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _file(raw: bytes) -> pq.ParquetFile:
 def _readable(where: str) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError, OverflowError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         raise InvalidDataset(where, [f"not a readable parquet file: {error}"]) from None
 
 
@@ -164,21 +165,23 @@ def _some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
     """
     too_large = InvalidDataset(where, [f"more than {most // 2**20} MiB in memory; take it apart"])
     with _readable(where):
-        schema = _file(raw).schema_arrow
+        schema, declared = _file(raw).schema_arrow, declared_values(raw)
         texts = [name for name in columns if _is_text(schema.field(name).type)]
         file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False, read_dictionary=texts)
-        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-        leaves = [group.column(i) for group in groups for i in range(group.num_columns)]
-        wanted = [leaf for leaf in leaves if leaf.path_in_schema.split(".")[0] in columns]
-        declared = sum(max(leaf.num_values, leaf.total_uncompressed_size) for leaf in wanted)
-        if declared > most:
+        parts = file.iter_batches(batch_size=2**14, columns=columns, use_threads=False)
+    if sum(declared.get(name, 0) for name in columns) > most:
+        raise too_large
+    batches, size = [], 0
+    while True:
+        with _readable(where):
+            part = next(parts, None)
+        if part is None:
+            break
+        batches.append(part)
+        size += part.nbytes
+        if size > most:
             raise too_large
-        batches, size = [], 0
-        for batch in file.iter_batches(batch_size=2**14, columns=columns, use_threads=False):
-            size += batch.nbytes
-            if size > most:
-                raise too_large
-            batches.append(batch)
+    with _readable(where):
         table = pa.Table.from_batches(batches, batches[0].schema if batches else file.schema_arrow)
         return table.unify_dictionaries().combine_chunks()
 
