@@ -223,7 +223,8 @@ def score(
 ) -> None:
     """Score the designs of FILE on TASK and print the report.
 
-    FILE is CSV, text with one design a line, .npy, .parquet, or - for standard input.
+    FILE is CSV, text with one design a line, FASTA, .smi, .npy, .npz or .parquet, each also
+    compressed with gzip, or - for standard input.
     """
     from mbo_hub.reading import read_designs
 

@@ -125,7 +125,12 @@ def _designs(rows: Any, space: Sequence | Box, strict: bool) -> Num[np.ndarray, 
     if not isinstance(rows, np.ndarray) and isinstance(rows[0], str):
         if isinstance(space, Box) and not space.takes_formulas:
             raise InvalidDesign("this task's designs are numbers, not text")
-        return space.encode(rows) if strict else _encode_each(rows, space)
+        try:
+            return space.encode(rows)
+        except InvalidDesign:
+            if strict:
+                raise
+            return _encode_each(rows, space)
     if not strict and isinstance(rows, list):
         rows = [_without_gaps(row) for row in rows]
     return space.validate(rows) if strict else space.as_array(rows)

@@ -19,7 +19,7 @@ from mbo_hub.reading.recognition import LIMIT, too_large
 __all__ = ["npy", "npz"]
 
 _HEADER = 10_000  # bytes; numpy's own limit for files that are not trusted
-_LENGTHS = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}  # of the header, by version of the format
+_LENGTHS = {b"\1\0": "<H", b"\2\0": "<I", b"\3\0": "<I"}  # of the header, by version of the format
 _DTYPE = re.compile(r"[<>|=]?([a-zA-Z?])(\d*)", re.ASCII)
 _KINDS = {
     "O": "Python objects, which are never opened",
@@ -75,11 +75,13 @@ def npy(raw: bytes, name: str) -> Any:
 
 def _header(raw: bytes, name: str) -> tuple[str, int]:
     """The header's text, and where the values begin."""
-    version = tuple(raw[6:8])
+    version = raw[6:8]
     length = _LENGTHS.get(version)
     begin = 8 + struct.calcsize(length or "")
     if length is None or len(raw) < begin:
-        raise InvalidFile(f"{name}: not a .npy file that numpy writes today (format {version})")
+        raise InvalidFile(
+            f"{name}: not a .npy file that numpy writes today (format {tuple(version)})"
+        )
     (size,) = struct.unpack_from(length, raw, 8)
     if size > _HEADER or begin + size > len(raw):
         raise InvalidFile(f"{name}: a damaged .npy file: its header says to be {size} bytes long")
@@ -89,7 +91,7 @@ def _header(raw: bytes, name: str) -> tuple[str, int]:
 def _dtype(descr: object, name: str) -> np.dtype[Any]:
     """The type of the values, of which only numbers and text are read."""
     match = _DTYPE.fullmatch(descr) if isinstance(descr, str) else None
-    if match is None:
+    if match is None or not isinstance(descr, str):
         raise InvalidFile(
             f"{name}: an array of records; save the designs alone, as an (n, d) array"
         )

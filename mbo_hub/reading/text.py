@@ -170,7 +170,8 @@ def _is_number(text: str) -> bool:
 
 
 def _texts(records: Iterable[Record], name: str) -> Found:
-    lines, texts = array("q"), []
+    lines: array[int] = array("q")
+    texts: list[str] = []
     for number, cells in records:
         if len(cells) > 1:
             raise InvalidFile(
@@ -273,7 +274,8 @@ def _smi(text: str, name: str, manifest: Manifest) -> Found:
     """The first field of each line; the others name the molecule. RDKit writes a header."""
     if not isinstance(manifest.space, Sequence):
         raise InvalidFile(f"{name}: .smi holds SMILES; this task's designs are numbers")
-    lines, texts = array("q"), []
+    lines: array[int] = array("q")
+    texts: list[str] = []
     for number, line in _lines(text):
         fields = line.split(maxsplit=1)
         if fields and not (not texts and fields[0].casefold() == "smiles"):
