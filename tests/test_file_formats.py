@@ -262,6 +262,14 @@ def test_numbers_of_columns_are_no_design(tfbind8: Task, first: str) -> None:
     assert read(b"x0,x1,x2\n0,1,2\n", "d.txt", manifest).tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.parametrize("name", ["texts.npy", "texts.fasta", "named.smi"])
+def test_a_column_is_not_ignored(tfbind8: Task, name: str) -> None:
+    with pytest.raises(InvalidFile, match="has no columns; leave out --column"):
+        read(DNA[name], name, tfbind8.manifest, column="x")
+    with pytest.raises(InvalidFile, match="none of them called 'z'"):
+        read(DNA["named.npz"], "d", tfbind8.manifest, column="z")
+
+
 def test_a_header_is_no_design_even_if_it_can_be_spelt(tfbind8: Task) -> None:
     peptides = Sequence(length=9, alphabet=(*"ACDEFGHIKLMNPQRSTVWY", "-"), padding="-")
     for header in ("SEQ", "NAME", "ID"):

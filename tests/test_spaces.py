@@ -13,6 +13,7 @@ from mbo_hub import Box, InvalidDesign, Sequence
 from mbo_hub.spaces import formulas
 
 DNA = Sequence(length=8, alphabet=tuple("ACGT"))
+MATERIAL = Box(size=86, low=0.0, names=formulas.ELEMENTS[:86], nonzero=True)
 SMILES = Sequence(length=6, alphabet=("C", "Cl", "[nH]", "c", "_"), padding="_")
 
 letters = st.text(alphabet="abcdefghijklmnopqrstuvwxyzABC123()=#", min_size=1, max_size=3)
@@ -448,6 +449,33 @@ def test_what_is_no_array_of_designs_is_refused_with_a_hint(what: str) -> None:
     assert len(str(caught.value)) < 250
 
 
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9), st.complex_numbers(),
+    st.binary(max_size=9), st.sampled_from([np.int8(1), np.ma.masked, np.datetime64("NaT"), object]),
+)  # fmt: skip
+anything = st.recursive(
+    leaves | hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(max_dims=4, max_side=9)),
+    lambda inner: (
+        st.lists(inner, max_size=9) | st.tuples(inner) | st.dictionaries(st.text(), inner)
+    ),
+)
+
+
+@given(anything, st.sampled_from([DNA, SMILES, Box(size=3), MATERIAL]))
+@pytest.mark.filterwarnings("ignore:Warning. converting a masked element to nan")
+def test_anything_is_designs_or_refused(thing: object, space: Sequence | Box) -> None:
+    for take in (space.legal, space.validate, space.project, space.encode, space.decode,
+                 getattr(space, "from_one_hot", space.legal), getattr(space, "from_logits", space.legal)):  # fmt: skip
+        try:
+            taken = take(thing)
+        except InvalidDesign as error:
+            refusal = str(error)
+        else:
+            assert len(taken) in (0, np.shape(taken)[0])
+            continue
+        assert len(refusal) < 400
+
+
 @pytest.mark.parametrize("space", [DNA, SMILES, Box(size=8, low=0.0, high=1.0), Box(size=8)])
 def test_numpy_may_be_told_to_raise(space: Sequence | Box) -> None:
     values = np.array(
@@ -504,7 +532,6 @@ def test_advice_on_a_letter_can_be_followed(text: str, message: str) -> None:
 
 # ---------------------------------------------------------------------------------------- formulas
 
-MATERIAL = Box(size=86, low=0.0, names=formulas.ELEMENTS[:86], nonzero=True)
 plain = st.lists(
     st.tuples(st.sampled_from(MATERIAL.names), st.integers(1, 999).map(lambda n: n / 100)),
     min_size=1, max_size=6, unique_by=lambda pair: pair[0],

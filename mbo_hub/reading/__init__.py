@@ -91,6 +91,8 @@ def _content(path: str | os.PathLike[str], name: str) -> bytes:
 def _read(raw: bytes, name: str, ending: str, manifest: Manifest, column: str | None) -> Found:
     """Read a file as what it is."""
     kind = recognize(raw, name)
+    if column is not None and (kind in ("npy", "fasta") or ending in (".smi", ".smiles")):
+        raise InvalidFile(f"{name}: a file of this kind has no columns; leave out --column")
     if kind == "parquet":
         return _parquet(raw, name, manifest, column)
     if kind in ("npy", "npz"):

@@ -655,7 +655,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         Raises:
             InvalidDesign: a value is missing, unknown, or out of bounds.
         """
-        if np.ndim(rows) == 2 or incoming.column_names(rows):
+        if getattr(rows, "ndim", 0) == 2 or incoming.column_names(rows):
             return self.validate(rows)
         table: list[Any] = []
         for number, row in enumerate(incoming.items(rows)):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from mbo_hub.errors import InvalidDesign, quoted
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = ["ELEMENTS", "amounts"]
 
@@ -43,6 +46,8 @@ def amounts(formula: str) -> dict[str, float]:
         >>> amounts("Ba(Fe0.9Co0.1)2As2")
         {'Ba': 1.0, 'Fe': 1.8, 'Co': 0.2, 'As': 2.0}
     """
+    from decimal import Decimal  # 2 ms, which nobody else need wait for
+
     text = formula.strip()
     if not text:
         raise InvalidDesign("is an empty formula")
