@@ -221,6 +221,7 @@ def test_damaged_files_are_read_or_refused(tfbind8: Task, seed: str) -> None:
         ("d.csv", b"x0,x1,x2,x3,x4,x5,x6,x7\n0,1,,3,0,1,2,3\n", "line 2: a cell is empty"),
         ("d.csv", b'sequence\n"ACGTACGT"A\n', "line 2: not CSV"),
         ("d.csv", b'sequence\n"ACGTACGT\nACGTACGT\n', "not CSV"),
+        ("d.csv", b"0,1,2,3,0,1,2,3\n0,1,2,3,0,1,2,3\n", "begin with x0,x1,… or call the file .txt"),
         ("d.csv", b"ACGTACGT\nACGTACGT\n", "no column 'sequence' or 'x'"),
         ("d.txt", b"0,1_0,2,3,0,1,2,3\n", "'1_0' is not a number; write it with 0 to 9"),
         ("d.txt", "0,1,２,3,0,1,2,3\n".encode(), "'２' is not a number; write it with 0 to 9"),

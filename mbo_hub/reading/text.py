@@ -214,6 +214,13 @@ def _table(
     manifest: Manifest,
     column: str | None,
 ) -> Found:
+    columns = manifest.space.columns
+    are_numbers = len(header) == len(columns) and all(map(_is_number, header))
+    if column is None and are_numbers and header != list(map(str, range(len(header)))):
+        raise InvalidFile(
+            f"{name}: the first line of a CSV file names its columns, but here it holds numbers; "
+            f"begin with {','.join(columns[:2])},… or call the file .txt"
+        )
     used = sources(header, name, manifest, column, numbered=True)
     at = [[header.index(c) for c in source.columns] for source in used]
     lines: array[int] = array("q")
