@@ -386,7 +386,8 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
 def render(task: str, file: str | None, out: Path, row: int, column: str | None) -> None:
     """Show what a robot of TASK looks like (.png) or how it moves (.mp4, .gif).
 
-    Without FILE it is the default robot. Needs `pip install 'mbo-hub[render]'`, but no display.
+    Without FILE it is the best visible design. Needs no display, but
+    `pip install 'mbo-hub[render]'`.
     """
     from mbo_hub.oracles.mujoco import render as pictures
     from mbo_hub.oracles.mujoco.oracle import MujocoOracle
@@ -400,7 +401,7 @@ def render(task: str, file: str | None, out: Path, row: int, column: str | None)
         raise OracleUnavailable(f"{loaded.name} has no robot to show")
     if out.suffix.lower() not in pictures.SUFFIXES:
         raise InvalidFile(f"{out}: name a picture .png, a movie .mp4 or .gif")
-    design = robots[0].default
+    design = loaded.x[loaded.y.argmax()]
     if file is not None:
         designs = read_designs(file, loaded.manifest, column=column)
         if row >= len(designs):

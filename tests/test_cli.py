@@ -320,6 +320,13 @@ def test_render_shows_a_design(tmp_path: Path) -> None:
     shown = mbo("render", "dkitty", "d.npy", "--row", "1", "--out", "robot.png", cwd=tmp_path)
     assert (shown.returncode, shown.stdout) == (0, "robot.png\n"), shown.stderr
     assert (tmp_path / "robot.png").read_bytes().startswith(b"\x89PNG")
+    task = mbo_hub.load("dkitty")
+    np.save(tmp_path / "d.npy", np.stack([task.x[0], task.x[task.y.argmax()]]))
+    for arguments, out in ((["d.npy", "--row", "1"], "best.png"), ([], "robot.png")):
+        mbo("render", "dkitty", *arguments, "--out", out, cwd=tmp_path)
+    assert (tmp_path / "robot.png").read_bytes() == (tmp_path / "best.png").read_bytes()
+    (tmp_path / "best.png").unlink()
+    np.save(tmp_path / "d.npy", task.x[:2])
     for arguments, message in [
         (
             ["dkitty", "d.npy", "--row", "7", "--out", "x.png"],
