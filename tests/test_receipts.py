@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mbo_hub import Report, Task, load, read_designs
+from mbo_hub import InvalidFile, Report, Task, load, read_designs
 
 
 def old_receipt(task: Task, designs: np.ndarray, **options: object) -> Report:
@@ -36,6 +36,13 @@ def test_receipts_of_format_1_still_verify(tfbind8: Task, tmp_path: Path) -> Non
         verification = tfbind8.verify(path, designs + 1e-9)
         assert not verification.ok
         assert any("the receipt is of format 1" in note for note in verification.notes)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_no_receipt_has_a_format_below_1(tfbind8: Task, tmp_path: Path, number: int) -> None:
+    report = msgspec.structs.replace(tfbind8.evaluate(tfbind8.x[:2]), format=number)
+    with pytest.raises(InvalidFile, match=f"no receipt has format {number}"):
+        Report.read(report.save(tmp_path / "r.json"))
 
 
 def test_a_receipt_tells_designs_apart_that_a_task_tells_apart(tfbind8: Task) -> None:

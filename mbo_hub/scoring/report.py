@@ -158,6 +158,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             document = msgspec.json.decode(Path(path).read_bytes())
             if not isinstance(document, dict) or not isinstance(document.get("format"), int):
                 raise InvalidFile(f"{name}: not a receipt of mbo_hub: it has no format")
+            if document["format"] < 1:
+                raise InvalidFile(f"{name}: not a receipt of mbo_hub: no receipt has format "
+                                  f"{document['format']}")  # fmt: skip
             if document["format"] > FORMAT:
                 raise InvalidFile(
                     f"{name}: receipt format {document['format']}, this mbo_hub reads up to "
