@@ -429,5 +429,5 @@ def test_a_damaged_footer_says_so() -> None:
             assert all(count >= 0 for count in values.values())
     assert refused > 40
     for broken in (b"", b"PAR1", raw[:-1], raw[:-8] + b"\xff\xff\xff\xffPAR1"):
-        with pytest.raises(ValueError, match="footer"):
+        with pytest.raises(ValueError, match=r"damaged|footer"):
             declared_values(broken)
