@@ -61,7 +61,9 @@ def one(task_name: str, method_name: str, preset: str, seed: int) -> dict[str, A
 
 def read(path: Path) -> list[dict[str, Any]]:
     """Read the records that are there."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    return (
+        [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    )
 
 
 def table(records: list[dict[str, Any]]) -> str:
@@ -75,7 +77,9 @@ def table(records: list[dict[str, Any]]) -> str:
     for method in methods:
         cells = []
         for task in tasks:
-            runs = [r for r in records if (r["task"], r["method"]) == (task, method) and "score" in r]
+            runs = [
+                r for r in records if (r["task"], r["method"]) == (task, method) and "score" in r
+            ]
             seconds = statistics.median(r["seconds"] for r in runs) if runs else 0
             peak = max((r["peak_mb"] for r in runs), default=0)
             cells.append(f"{seconds:,.0f} s, {peak:,} MB" if runs else "–")
@@ -87,7 +91,9 @@ def scores(records: list[dict[str, Any]]) -> str:
     """Write 100th and 50th percentile over seeds as Markdown: mean ± population std."""
     lines = ["| task | method | preset | seeds | 100th | 50th |", "|---|---|---|---|---|---|"]
     for group in dict.fromkeys((r["task"], r["method"], r["preset"]) for r in records):
-        runs = [r for r in records if (r["task"], r["method"], r["preset"]) == group and "score" in r]
+        runs = [
+            r for r in records if (r["task"], r["method"], r["preset"]) == group and "score" in r
+        ]
         cells = []
         for which in ("best", "median"):
             values = [r["score"][which] for r in runs]

@@ -1,4 +1,7 @@
-"""Autofocused CbAS: Fannjiang & Listgarten 2020, Autofocused oracles. https://arxiv.org/abs/2006.08052"""
+"""Autofocused CbAS: Fannjiang & Listgarten 2020, Autofocused oracles.
+
+https://arxiv.org/abs/2006.08052
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from mbo_hub.methods.cbas import CbAS, balanced
-from mbo_hub.methods.protocol import Paper, Preset, PresetName
+from mbo_hub.methods.protocol import Paper, Preset
 from mbo_hub.offline import Offline
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ class AutofocusedCbAS(CbAS):
         "Design-Bench's code takes one that has nothing to do with it.",
         *CbAS.deviations,
     )
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {
             "standard": Preset(),
             "paper": Preset(

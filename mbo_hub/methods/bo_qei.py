@@ -1,4 +1,7 @@
-"""Bayesian optimisation by qEI: Wilson, Hutter & Deisenroth 2018, Maximizing acquisition functions. https://arxiv.org/abs/1805.10196"""
+"""Bayesian optimisation by qEI: Wilson, Hutter & Deisenroth 2018.
+
+https://arxiv.org/abs/1805.10196
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import numpy as np
 
 from mbo_hub.errors import MethodFailed
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, PresetName, Progress, Proposal
+from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
 from mbo_hub.offline import Offline
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ __all__ = ["BayesianOptimization"]
 
 @dataclass(frozen=True)
 class BayesianOptimization(Method):
-    """Fit a Gaussian process to the best visible designs; let a learned model label what it asks for.
+    """Fit a Gaussian process to the best visible designs; a learned model labels what it asks for.
 
     Args:
         members: networks of that model of y.
@@ -64,7 +67,7 @@ class BayesianOptimization(Method):
         "search for the points: 2 restarts instead of 10, 64 samples instead of 128, 30 steps "
         "instead of 200.",
     )
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {
             "standard": Preset(),
             "paper": Preset(
@@ -125,7 +128,9 @@ class BayesianOptimization(Method):
         x = torch.tensor(visible[best], dtype=torch.float64)
         y = networks.numbers(offline.normalization.y.apply(offline.y[best])).double()
         known = {design.tobytes() for design in offline.x}
-        designs, moved, labels = [], [], []
+        designs: list[Any] = []
+        moved: list[bool] = []
+        labels: list[float] = []
         state: dict[str, Any] | None = None
         rounds = 0
         while rounds < self.rounds or (len(designs) < budget and rounds < self.most_rounds):
@@ -172,10 +177,10 @@ class BayesianOptimization(Method):
         """
         import torch
         from botorch import fit_gpytorch_mll
-        from botorch.acquisition import qExpectedImprovement
+        from botorch.acquisition.monte_carlo import qExpectedImprovement
         from botorch.models import SingleTaskGP
-        from botorch.optim import optimize_acqf
-        from botorch.sampling import SobolQMCNormalSampler
+        from botorch.optim.optimize import optimize_acqf
+        from botorch.sampling.normal import SobolQMCNormalSampler
         from gpytorch.kernels import MaternKernel, ScaleKernel
         from gpytorch.mlls import ExactMarginalLogLikelihood
         from gpytorch.priors import GammaPrior

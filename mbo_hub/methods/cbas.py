@@ -1,4 +1,7 @@
-"""Conditioning by adaptive sampling: Brookes, Park & Listgarten 2019. https://arxiv.org/abs/1901.10060"""
+"""Conditioning by adaptive sampling: Brookes, Park & Listgarten 2019.
+
+https://arxiv.org/abs/1901.10060
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, PresetName, Progress, Proposal
+from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
 from mbo_hub.offline import Offline
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ class CbAS(Method):
         "Preset standard: batches of 512 instead of 100, 50 epochs instead of 100 for the model of "
         "y and 200 for the autoencoder.",
     )
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {
             "standard": Preset(),
             "paper": Preset(

@@ -1,4 +1,7 @@
-"""CMA-ES on a learned model: Hansen & Ostermeier 2001, Evol. Comput. 9. https://doi.org/10.1162/106365601750190398"""
+"""CMA-ES on a learned model: Hansen & Ostermeier 2001, Evol. Comput. 9.
+
+https://doi.org/10.1162/106365601750190398
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, PresetName, Progress, Proposal
+from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
 from mbo_hub.offline import Offline
 
 __all__ = ["CmaEs"]
@@ -50,7 +53,7 @@ class CmaEs(Method):
         "All visible rows are trained on, and what is submitted is the nearest legal design.",
         "Preset standard: batches of 512 instead of 100, 50 epochs instead of 100.",
     )
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {
             "standard": Preset(),
             "paper": Preset(

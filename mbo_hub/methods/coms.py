@@ -1,4 +1,7 @@
-"""Conservative objective models: Trabucco, Kumar, Geng & Levine 2021. https://arxiv.org/abs/2107.06882"""
+"""Conservative objective models: Trabucco, Kumar, Geng & Levine 2021.
+
+https://arxiv.org/abs/2107.06882
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mbo_hub.errors import MethodFailed
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, PresetName, Progress, Proposal
+from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
 from mbo_hub.offline import Offline
 from mbo_hub.spaces import Box
 
@@ -59,7 +62,7 @@ class ConservativeObjectiveModels(Method):
         "Preset standard: a network of 2 x 256 instead of 2 x 2048, batches of 512 instead of 128, "
         "with climbs from 128 rows of each.",
     )
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {"standard": Preset(), "paper": Preset({"hidden": (2048, 2048), "batch": 128})}
     )
     needs: ClassVar[tuple[str, ...]] = ("torch",)

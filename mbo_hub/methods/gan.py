@@ -43,7 +43,7 @@ class Conditional(torch.nn.Module):
 
 
 def relaxed(logits: Tensor, tokens: int, temperature: float, rng: torch.Generator) -> Tensor:
-    """Draw nearly one-hot tokens (n, d · K) from logits (n, d · K): Jang et al. 2017, Gumbel-softmax."""
+    """Draw nearly one-hot tokens from logits, both (n, d · K): Gumbel-softmax, Jang et al. 2017."""
     uniform = torch.rand(logits.shape, generator=rng, dtype=torch.float32).clamp_(1e-20)
     gumbel = -(-uniform.log()).log()
     grouped = ((logits + gumbel) / temperature).reshape(len(logits), -1, tokens)

@@ -1,4 +1,7 @@
-"""Gradient ascent on the minimum of an ensemble: Trabucco et al. 2022. https://arxiv.org/abs/2202.08450"""
+"""Gradient ascent on the minimum of an ensemble: Trabucco et al. 2022.
+
+https://arxiv.org/abs/2202.08450
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Gradient ascent on a learned model: Trabucco et al. 2022, Design-Bench. https://arxiv.org/abs/2202.08450"""
+"""Gradient ascent on a learned model: Trabucco et al. 2022, Design-Bench.
+
+https://arxiv.org/abs/2202.08450
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, PresetName, Progress, Proposal
+from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
 from mbo_hub.offline import Offline
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ class GradientAscent(Method):
         "Preset standard: networks of 2 x 256 instead of 2 x 2048, batches of 512 instead of 128, "
         "50 epochs instead of 100.",
     )
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {
             "standard": Preset(),
             "paper": Preset(

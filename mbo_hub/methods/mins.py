@@ -1,4 +1,7 @@
-"""Model inversion networks: Kumar & Levine 2020. https://arxiv.org/abs/1912.13464"""
+"""Model inversion networks: Kumar & Levine 2020.
+
+https://arxiv.org/abs/1912.13464
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import numpy as np
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.errors import MethodFailed
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, PresetName, Progress, Proposal
+from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
 from mbo_hub.offline import Offline
 from mbo_hub.spaces import Box
 
@@ -67,7 +70,7 @@ class ModelInversionNetworks(Method):
         "Rows are shuffled each epoch, and all visible ones are trained on.",
         "Preset standard: layers of 256 instead of 1024, and at most 5,000 batches.",
     )
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {
             "standard": Preset(),
             "paper": Preset(
@@ -171,12 +174,12 @@ class ModelInversionNetworks(Method):
                 gap = (critic(fake, given) - critic(true, given)).flatten()
                 loss = gap + self.penalty * ((slope**2).sum(1).add(1e-12).sqrt() - 1) ** 2
                 adams[1].zero_grad()
-                (weight * loss).mean().backward()  # type: ignore[no-untyped-call]
+                (weight * loss).mean().backward()
                 adams[1].step()
                 step += 1
                 if step % self.critic_steps == 0:
                     adams[0].zero_grad()
-                    (-weight * critic(made(given), given).flatten()).mean().backward()  # type: ignore[no-untyped-call]
+                    (-weight * critic(made(given), given).flatten()).mean().backward()
                     adams[0].step()
                 if step == total:
                     break

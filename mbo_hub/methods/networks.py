@@ -1,4 +1,4 @@
-"""Networks that several methods share: an ensemble whose members compute side by side, its training.
+"""Networks that several methods share: an ensemble that computes side by side, its training.
 
 Nothing here is global: every random number comes from a generator that the caller seeds, and
 `alone` gives a method one thread, its own defaults, and gives back what it changed. This module
@@ -221,7 +221,7 @@ def forward_model(
     rng: torch.Generator,
     progress: Progress = lambda done: None,
 ) -> Ensemble:
-    """Train the bootstrapped ensemble of Gaussians of y that most methods ask instead of an oracle."""
+    """Train the bootstrapped ensemble of Gaussians of y that most methods ask for an oracle."""
     x = numbers(features.encode(offline.x))
     y = numbers(offline.normalization.y.apply(offline.y))
     model = Ensemble(members, features.width, hidden, 2, rng)

@@ -14,20 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, SupportsIndex
+from typing import Any, ClassVar, SupportsIndex
 
 import numpy as np
 
-from mbo_hub.arrays import Float32, Num
+from mbo_hub.arrays import Num
 from mbo_hub.errors import InvalidDesign, MethodFailed
 from mbo_hub.extras import require
 from mbo_hub.methods.features import Decoded
 from mbo_hub.offline import Offline
 
-__all__ = ["Method", "Paper", "Preset", "PresetName", "Progress", "Proposal", "Setting"]
+__all__ = ["Method", "Paper", "Preset", "Progress", "Proposal", "Setting"]
 
 Progress = Callable[[float], None]  # is told the fraction that is done, from 0 to 1
-PresetName = Literal["standard", "paper"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +128,7 @@ class Method:
     version: ClassVar[str] = "1"
     paper: ClassVar[Paper | None] = None
     deviations: ClassVar[tuple[str, ...]] = ()
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {"standard": Preset(), "paper": Preset()}
     )
     needs: ClassVar[tuple[str, ...]] = ()
@@ -216,7 +215,9 @@ class Method:
         except InvalidDesign as error:
             raise MethodFailed(f"{where}: it proposed an illegal design: {error}") from None
         if len(designs) > budget:
-            raise MethodFailed(f"{where}: it proposed {len(designs)} designs, the budget is {budget}")
+            raise MethodFailed(
+                f"{where}: it proposed {len(designs)} designs, the budget is {budget}"
+            )
         if not len(designs):
             raise MethodFailed(f"{where}: it proposed no design. {' '.join(found.notes)}")
         if len(designs) < budget and not found.notes:

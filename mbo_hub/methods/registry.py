@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from mbo_hub.errors import MethodFailed, UnknownMethod
+from mbo_hub.errors import UnknownMethod
 from mbo_hub.methods.auto_cbas import AutofocusedCbAS
 from mbo_hub.methods.best_logged import BestLogged
 from mbo_hub.methods.bo_qei import BayesianOptimization
@@ -95,7 +95,9 @@ def find(name: str, preset: str = "standard", task: str = "") -> Method:
     try:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError) as error:
-        raise UnknownMethod(f"{name}: module {module_name!r} cannot be imported: {error}") from error
+        raise UnknownMethod(
+            f"{name}: module {module_name!r} cannot be imported: {error}"
+        ) from error
     finally:
         sys.path.remove(here)
     found: Any = module

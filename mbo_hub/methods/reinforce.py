@@ -1,4 +1,7 @@
-"""REINFORCE: Williams 1992, Machine Learning 8. https://doi.org/10.1007/BF00992696"""
+"""REINFORCE: Williams 1992, Machine Learning 8.
+
+https://doi.org/10.1007/BF00992696
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from mbo_hub.methods.features import Decoded, features
-from mbo_hub.methods.protocol import Method, Paper, Preset, PresetName, Progress, Proposal
+from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
 from mbo_hub.offline import Offline
 from mbo_hub.spaces import Box, Sequence
 
@@ -42,14 +45,15 @@ class Reinforce(Method):
     title: ClassVar[str] = "REINFORCE"
     paper: ClassVar[Paper | None] = Paper(
         authors="Williams",
-        title="Simple statistical gradient-following algorithms for connectionist reinforcement learning",
+        title="Simple statistical gradient-following algorithms for connectionist "
+        "reinforcement learning",
         venue="Machine Learning 8",
         year=1992,
         url="https://doi.org/10.1007/BF00992696",
     )
     deviations: ClassVar[tuple[str, ...]] = (
-        "Log-probabilities are summed over the positions of a sequence before they meet the reward; "
-        "in Design-Bench's code the two broadcast to a matrix, and the gradient is zero.",
+        "Log-probabilities are summed over the positions of a sequence before they meet the "
+        "reward; in Design-Bench's code the two broadcast to a matrix, and the gradient is zero.",
         "On Hopper the model of y is trained; the original's is not (0 epochs).",
         "Tokens reach the model one-hot, not through a learned embedding; what follows padding "
         "becomes padding before it is judged.",
@@ -57,7 +61,7 @@ class Reinforce(Method):
         "Preset standard: batches of 512 instead of 100, 50 epochs instead of 100; on ChEMBL what "
         "is used elsewhere, since the original's constants there were chosen by its oracle.",
     )
-    presets: ClassVar[Mapping[PresetName, Preset]] = MappingProxyType(
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {
             "standard": Preset(tasks={"hopper": {"policy_rate": 0.1}}),
             "paper": Preset(
@@ -107,7 +111,11 @@ class Reinforce(Method):
         ).requires_grad_(False)
         best = networks.best_rows(offline, written, min(128, len(offline.y)), rng)
         is_box = isinstance(offline.space, Box)
-        policy = _Gaussian(best, self.policy_std) if is_box else _Categorical(best, offline.space)
+        policy: _Gaussian | _Categorical
+        if isinstance(offline.space, Box):
+            policy = _Gaussian(best, self.policy_std)
+        else:
+            policy = _Categorical(best, offline.space)
         adam = torch.optim.Adam([policy.parameter], lr=self.policy_rate)
 
         def legal(x: Tensor) -> tuple[Decoded, Tensor]:

@@ -47,7 +47,7 @@ class Vae(torch.nn.Module):
         return z, ((mean**2 + std**2 - 1) / 2 - std.log()).sum(1)
 
     def log_density(self, x: Tensor, z: Tensor) -> Tensor:
-        """ln p(x|z) of designs (n, w) under latents (n, l), (n,)."""
+        """Ln p(x|z) of designs (n, w) under latents (n, l), (n,)."""
         out = self.decoder(z)[0]
         if isinstance(self.space, Box):
             mean, log_std = gaussian(out)
