@@ -88,7 +88,10 @@ class OnnxOracle(Oracle):
         options.add_session_config_entry("session.load_model_format", "ONNX")  # as was checked
 
         def load(model: bytes) -> Any:
-            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            # Its fallback would try the same again, and print.
+            return ort.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
 
         def cancel() -> None:
             options.set_load_cancellation_flag(True)
