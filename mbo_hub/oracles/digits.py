@@ -39,6 +39,7 @@ from mbo_hub.errors import OracleUnavailable
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
 from mbo_hub.oracles.protocol import Fingerprint
+from mbo_hub.oracles.threads import cores
 
 if TYPE_CHECKING:
     import torch
@@ -470,7 +471,8 @@ class TrainingOracle(CheckedOracle):
         values: the accuracies that the task's maintainers found, (m,) float32, %.
         tolerance: how far one of them may be off here, in percentage points.
         made_with: version of torch that they were found with, e.g. "2.13.0".
-        processes: that share the designs; None takes all cores. Never changes a value.
+        processes: that share the designs; None takes all cores that this process may use. Never
+            changes a value.
         progress: as of every `CheckedOracle`.
     """
 
@@ -489,7 +491,7 @@ class TrainingOracle(CheckedOracle):
         rows = np.unique(np.linspace(0, len(values) - 1, checked).astype(int))
         super().__init__("nas", SPACE, designs[rows], values[rows], tolerance=tolerance,
                          made_with=made_with, progress=progress)  # fmt: skip
-        self.processes = processes or os.cpu_count() or 1
+        self.processes = processes
 
     def require(self) -> None:
         """See that torch and scikit-learn are there."""
@@ -512,7 +514,7 @@ class TrainingOracle(CheckedOracle):
     def _compute(
         self, legal: Num[np.ndarray, "n d"], progress: Callable[[float], object]
     ) -> Float32[np.ndarray, " n"]:
-        return objective(legal, processes=self.processes, progress=progress)
+        return objective(legal, processes=self.processes or cores(), progress=progress)
 
     def _explain(self, row: int) -> str:
         return (
@@ -551,7 +553,7 @@ class DigitTraining(OracleSpec):
 
     def make(self, bench: Bench) -> Made:
         """Train the golden designs."""
-        return Made(files={}, golden=objective(bench.golden, processes=os.cpu_count() or 1))
+        return Made(files={}, golden=objective(bench.golden, processes=cores()))
 
     def facts(self, space: spaces.Sequence | spaces.Box, model: bytes) -> dict[str, Any]:
         """The recipe, and what it was followed with."""
