@@ -244,7 +244,7 @@ class _Network:
             return torch.from_numpy(drawn / np.sqrt(fan_in))
 
         def zeros(*shape: int) -> torch.Tensor:
-            return torch.zeros((len(seeds), *shape), dtype=torch.float64)
+            return torch.zeros((len(seeds), *shape), dtype=torch.float64, device="cpu")
 
         last = len(self.sizes) + 1
         self.stem = normal(0, 1, c, STEM * STEM, fan_in=STEM * STEM)
@@ -289,8 +289,8 @@ def train(design: Sequence[int], seeds: Sequence[int] = RECIPE.seeds) -> Outcome
     import torch
 
     started = time.perf_counter()
-    digits = _digits()
-    with _one_thread():
+    with _own_settings():
+        digits = _digits()
         network = _Network(design, seeds)
         weights = network.weights
         velocities = [torch.zeros_like(weight) for weight in weights]
@@ -316,14 +316,22 @@ def train(design: Sequence[int], seeds: Sequence[int] = RECIPE.seeds) -> Outcome
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute on one thread, whatever it does elsewhere in the process."""
+def _own_settings() -> Iterator[None]:
+    """Let torch compute as the recipe wants, on one thread, whatever it is told elsewhere.
+
+    Default types and devices are not touched, since they are those of all threads: here every
+    tensor says its own.
+    """
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.enable_grad():
+        with (
+            torch.inference_mode(mode=False),
+            torch.enable_grad(),
+            torch.autocast("cpu", enabled=False),
+        ):
             yield
     finally:
         torch.set_num_threads(threads)
