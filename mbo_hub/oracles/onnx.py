@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -20,6 +20,7 @@ from mbo_hub.arrays import Float32, Num
 from mbo_hub.dataset.manifest import Finding, HeldOut, Support
 from mbo_hub.errors import OracleUnavailable
 from mbo_hub.oracles import wire
+from mbo_hub.oracles.confined import ConfinedOracle, Limits
 from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
 from mbo_hub.oracles.protocol import Answer, Fingerprint, Oracle
 from mbo_hub.oracles.threads import cores, share_out
@@ -304,4 +305,11 @@ def _open(deposit: Deposit) -> OnnxOracle:
     return OnnxOracle(deposit.manifest.space, *deposit.model(), exact=deposit.entry.exact)
 
 
-KIND = Kind(open=_open)
+def _confined(deposit: Deposit, limits: Limits) -> ConfinedOracle:
+    space, exact = deposit.manifest.space, deposit.entry.exact
+    model, name = deposit.model()
+    opener = partial(OnnxOracle, space, model, name, exact=exact, threads=1)
+    return ConfinedOracle(opener, space, name, exact=exact, limits=limits)
+
+
+KIND = Kind(open=_open, confined=_confined)
