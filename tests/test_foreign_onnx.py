@@ -13,6 +13,15 @@ import numpy as np
 import onnx
 import pytest
 from conftest import ROOT
+from foreign_graphs import (
+    allocation,
+    endless,
+    gather,
+    graph_of,
+    reshape,
+    small_model,
+    too_many,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -74,18 +83,6 @@ def written(
         length_spare = min(spare[1], 5 - len(varint(len(content))))
         content = varint(number << 3 | 2, tag_spare) + varint(len(content), length_spare) + content
     return model.SerializeToString() + content
-
-
-def small_model() -> onnx.ModelProto:
-    """The sum of three numbers."""
-    graph = helper.make_graph(
-        [helper.make_node("ReduceSum", ["x", "axis"], ["y"], keepdims=0)],
-        "sum",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None])],
-        [numpy_helper.from_array(np.array([1]), "axis")],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
 def test_the_table_has_every_message_on_the_way_to_a_tensor() -> None:
@@ -220,47 +217,6 @@ def test_one_file_gives_the_same_everywhere(
 # ----------------------------------------------------------------------------- graphs that go wrong
 
 
-def graph_of(nodes: list, constants: dict[str, np.ndarray], output: str = "y") -> bytes:
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3])],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [None])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opset = [helper.make_opsetid("", 17)]
-    return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
-
-
-def gather() -> bytes:
-    return graph_of(
-        [
-            helper.make_node("Cast", ["x"], ["at"], to=TensorProto.INT64),
-            helper.make_node("Gather", ["table", "at"], ["each"]),
-            helper.make_node("ReduceSum", ["each", "one"], ["y"], keepdims=0),
-        ],
-        {"table": np.ones(1, np.float32), "one": np.array([1])},
-    )
-
-
-def reshape() -> bytes:
-    return graph_of([helper.make_node("Reshape", ["x", "s"], ["y"])], {"s": np.array([7, -1])})
-
-
-def allocation() -> bytes:
-    nodes = [
-        helper.make_node("Shape", ["x"], ["n"]),
-        helper.make_node("Mul", ["n", "much"], ["size"]),
-        helper.make_node("ConstantOfShape", ["size"], ["huge"]),
-        helper.make_node("ReduceSum", ["huge", "one"], ["y"], keepdims=0),
-    ]
-    return graph_of(nodes, {"much": np.array([1 << 40, 1 << 20]), "one": np.array([1])})
-
-
-def too_many() -> bytes:
-    return graph_of([helper.make_node("Concat", ["x", "x"], ["y"], axis=0)], {})
-
-
 @pytest.mark.parametrize("make", [gather, reshape, allocation, too_many])
 def test_a_graph_that_fails_while_it_runs_names_the_file(make: Callable[[], bytes]) -> None:
     oracle = OnnxOracle(SPACE, make(), "m.onnx", exact=True)
@@ -299,33 +255,6 @@ def test_texts_that_are_not_utf8_are_shown() -> None:
 
 
 # ------------------------------------------------------------------------------------------- Ctrl-C
-
-
-def endless() -> bytes:
-    """A loop whose body says to go on, for every design but zeros."""
-    body = helper.make_graph(
-        [
-            helper.make_node("Identity", ["going"], ["on"]),
-            helper.make_node("Add", ["sum", "sum"], ["next"]),
-        ],
-        "body",
-        [
-            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
-            helper.make_tensor_value_info("going", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("sum", TensorProto.FLOAT, [None]),
-        ],
-        [
-            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("next", TensorProto.FLOAT, [None]),
-        ],
-    )
-    nodes = [
-        helper.make_node("ReduceSum", ["x", "one"], ["start"], keepdims=0),
-        helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
-        helper.make_node("Cast", ["most"], ["going"], to=TensorProto.BOOL),
-        helper.make_node("Loop", ["", "going", "start"], ["y"], body=body),
-    ]
-    return graph_of(nodes, {"one": np.array([1])})
 
 
 STOPPED = """

@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from io import BytesIO
 from typing import IO
 
@@ -24,26 +24,11 @@ import numpy as np
 
 from mbo_hub.arrays import Num
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.oracles.protocol import Answer, Fingerprint, Oracle
+from mbo_hub.oracles.protocol import Answer, Fingerprint, Limits, Oracle
+from mbo_hub.oracles.threads import share_out
 from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["ConfinedOracle", "Limits"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a process may take.
-
-    Attributes:
-        seconds: of time, from its start to its end.
-        gigabytes: of memory, of 10⁹ bytes; not kept on Windows, which has no such limit.
-    """
-
-    seconds: float = 60.0
-    gigabytes: float = 4.0
-
-    def __str__(self) -> str:
-        return f"{self.seconds:g} s and {self.gigabytes:g} GB of memory"
+__all__ = ["ConfinedOracle"]
 
 
 class ConfinedOracle(Oracle):
@@ -105,26 +90,32 @@ class ConfinedOracle(Oracle):
         Raises:
             OracleUnavailable: it says that something went wrong, or is gone.
         """
-        process = self._process
-        try:
-            _send(process.stdin, request)  # type: ignore[arg-type]
-            reply = _receive(process.stdout)  # type: ignore[arg-type]
-        except (OSError, ValueError):  # the process is gone, or was ended here
-            reply = b""
-        except BaseException:
-            self._end()
-            raise
+        # A thread waits for it: where a library has taken over the handling of Ctrl-C, as polars
+        # does, that would not interrupt the reading of a pipe here.
+        (reply,) = share_out(self._exchange, [request], threads=1, stop=self._end)
         if reply[:1] == GOOD:
             return reply[1:]
         if reply:
             said = reply[1:].decode()
-            tight = f"; it may take {self.limits}" if "alloc" in said else ""
+            tight = f"; {self._allowed}" if "alloc" in said else ""
             raise OracleUnavailable(f"{said}{tight}")
-        code = process.wait()
+        code = self._process.wait()
         self._end()
         what = "took longer than allowed" if self._late.is_set() else f"died ({_cause(code)})"
-        raise OracleUnavailable(
-            f"{self.name}: the process that tries it {what}; it may take {self.limits}"
+        raise OracleUnavailable(f"{self.name}: the process that tries it {what}; {self._allowed}")
+
+    def _exchange(self, request: bytes) -> bytes:
+        """Send a request and receive the reply; nothing where the process is gone."""
+        try:
+            _send(self._process.stdin, request)  # type: ignore[arg-type]
+            return _receive(self._process.stdout)  # type: ignore[arg-type]
+        except (OSError, ValueError):  # its end of a pipe is closed, or this one, by `_end`
+            return b""
+
+    @property
+    def _allowed(self) -> str:
+        return (
+            f"it may take {self.limits}; `mbo validate --seconds … --gigabytes …` lets it take more"
         )
 
 
@@ -133,8 +124,9 @@ GOOD, BAD = b"+", b"-"  # how replies begin
 
 def _start(limits: Limits) -> subprocess.Popen[bytes]:
     code = f"import sys; sys.path[:] = {sys.path!r}; import {__name__} as c; c._serve()"
+    settings = (limits.seconds, limits.gigabytes, os.getpid())
     return subprocess.Popen(  # noqa: S603 -- this interpreter, this module
-        [sys.executable, "-c", code, str(limits.seconds), str(limits.gigabytes)],
+        [sys.executable, "-c", code, *map(str, settings)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -185,7 +177,7 @@ def _confine(seconds: float, gigabytes: float) -> None:
 
     for which, most in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, int(seconds) + 1),  # where nobody is left to count the time
+        (resource.RLIMIT_CPU, int(seconds) + 1),
         (resource.RLIMIT_AS, int(gigabytes * 1e9)),
     ):
         hard = resource.getrlimit(which)[1]
@@ -194,9 +186,17 @@ def _confine(seconds: float, gigabytes: float) -> None:
             resource.setrlimit(which, (least, hard))
 
 
+def _leave_with(parent: int) -> None:
+    """End this process when the one that started it is gone, even in the middle of a graph."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def _serve() -> None:
     """Open the oracle that stdin tells of, then score what comes, until it ends."""
     _confine(*map(float, sys.argv[1:3]))
+    threading.Thread(target=_leave_with, args=(int(sys.argv[3]),), daemon=True).start()
     stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no reply
     oracle: Oracle | None = None

@@ -23,8 +23,7 @@ from mbo_hub.arrays import Bool, Float32, Num
 from mbo_hub.dataset.manifest import Manifest, OracleEntry, PinnedFile
 from mbo_hub.errors import InvalidDataset, InvalidDesign, OracleUnavailable
 from mbo_hub.oracles import golden
-from mbo_hub.oracles.confined import Limits
-from mbo_hub.oracles.protocol import Oracle
+from mbo_hub.oracles.protocol import Limits, Oracle
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = [

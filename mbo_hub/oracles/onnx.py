@@ -20,9 +20,8 @@ from mbo_hub.arrays import Float32, Num
 from mbo_hub.dataset.manifest import Finding, HeldOut, Support
 from mbo_hub.errors import OracleUnavailable
 from mbo_hub.oracles import wire
-from mbo_hub.oracles.confined import ConfinedOracle, Limits
 from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
-from mbo_hub.oracles.protocol import Answer, Fingerprint, Oracle
+from mbo_hub.oracles.protocol import Answer, Fingerprint, Limits, Oracle
 from mbo_hub.oracles.threads import cores, share_out
 from mbo_hub.spaces import Box, Sequence
 
@@ -305,7 +304,9 @@ def _open(deposit: Deposit) -> OnnxOracle:
     return OnnxOracle(deposit.manifest.space, *deposit.model(), exact=deposit.entry.exact)
 
 
-def _confined(deposit: Deposit, limits: Limits) -> ConfinedOracle:
+def _confined(deposit: Deposit, limits: Limits) -> Oracle:
+    from mbo_hub.oracles.confined import ConfinedOracle  # scoring needs nothing of it
+
     space, exact = deposit.manifest.space, deposit.entry.exact
     model, name = deposit.model()
     opener = partial(OnnxOracle, space, model, name, exact=exact, threads=1)

@@ -19,9 +19,9 @@ from mbo_hub.dataset.layout import CARD, DECLARATION, TRAIN, split_of
 from mbo_hub.dataset.manifest import ANOTHER_RUNTIME, Manifest, OracleEntry, json_schema
 from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
 from mbo_hub.oracles import Oracle
-from mbo_hub.oracles.confined import Limits
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, kind_of, open_oracle
+from mbo_hub.oracles.protocol import Limits
 from mbo_hub.publishing import metadata
 
 if TYPE_CHECKING:
