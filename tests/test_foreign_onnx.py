@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -298,6 +299,24 @@ def test_ctrl_c_stops_an_endless_graph_within_a_second(tmp_path: Path) -> None:
         child.kill()
         child.wait()
         child.stdout.close()
+
+
+def test_threads_may_share_an_oracle_while_others_fail() -> None:
+    """An oracle scores right on several threads, some of whose designs its graph fails for."""
+    oracle = OnnxOracle(SPACE, gather(), "m.onnx", exact=True, threads=2)
+
+    def score(number: int) -> list[float] | str:
+        designs = np.zeros((700, 3))
+        designs[650:] = number % 3 == 0
+        try:
+            return sorted(set(oracle(designs).tolist()))
+        except OracleUnavailable as error:
+            return str(error)[:40]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(score, range(60)))
+    failed = "m.onnx: onnxruntime fails while it scores"[:40]
+    assert found == [failed if number % 3 == 0 else [3.0] for number in range(60)]
 
 
 # --------------------------------------------------------------------------------------------- fuzz

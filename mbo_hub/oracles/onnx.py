@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -133,16 +133,11 @@ class OnnxOracle(Oracle):
     @contextmanager
     def _blaming(self, what: str) -> Iterator[None]:
         """Turn what onnxruntime raises about the file into an error that names it."""
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-        own = [e for e in vars(state).values() if isinstance(e, type) and issubclass(e, Exception)]
-        # What pybind11 makes of C++ exceptions; of a text that is not UTF-8, a ValueError.
-        made = (RuntimeError, ValueError, MemoryError, IndexError, OverflowError, TypeError)
         try:
             yield
         except OracleUnavailable:
             raise
-        except (*own, *made) as error:
+        except _errors() as error:
             raise OracleUnavailable(f"{self.name}: onnxruntime {what}: {_told(error)}") from None
 
     @property
@@ -198,6 +193,18 @@ class OnnxOracle(Oracle):
         with np.errstate(over="ignore"):  # beyond float32: infinite, which counts as invalid
             flat: Float32[np.ndarray, " n"] = values.reshape(-1).astype(np.float32, copy=False)
         return flat
+
+
+@cache
+def _errors() -> tuple[type[Exception], ...]:
+    """What a call of onnxruntime raises: its own errors, and what pybind11 makes of C++ exceptions.
+
+    The latter makes a ValueError of a text that is not UTF-8.
+    """
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    own = [e for e in vars(state).values() if isinstance(e, type) and issubclass(e, Exception)]
+    return (*own, RuntimeError, ValueError, MemoryError, IndexError, OverflowError, TypeError)
 
 
 def _told(error: Exception) -> str:

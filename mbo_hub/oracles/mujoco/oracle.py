@@ -44,7 +44,8 @@ def need_mujoco(who: str) -> None:
     """
     try:
         import_module("mujoco.batch")
-    except (ImportError, OSError) as error:  # OSError: its shared library is not there
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        # OSError: its shared library is not there; the rest: it is that of another version.
         command = INSTALL if find_spec("mujoco") is None else REPLACE
         found = str(error).partition(". ")[0]
         raise OracleUnavailable(
