@@ -418,11 +418,15 @@ def new(directory: Path, file: str, space: str, visible: str, **options: Any) ->
 
 @main.command(epilog="Example:  mbo validate ./mbo/tfbind8")
 @click.argument("directory", type=click.Path(path_type=Path))
-def validate(directory: Path) -> None:
+@click.option("--seconds", type=float, help="Time that trying a graph may take; default 60.")
+@click.option("--gigabytes", type=float, help="Memory that trying a graph may take; default 4.")
+def validate(directory: Path, **limits: float | None) -> None:
     """Tell everything that is wrong with the dataset folder DIRECTORY; exit code 1 if anything."""
+    from mbo_hub.oracles.protocol import Limits
     from mbo_hub.publishing.validation import validate as find_problems
 
-    problems = find_problems(directory)
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    problems = find_problems(directory, limits=Limits(**given))
     for problem in problems:
         click.echo(problem)
     if problems:

@@ -243,9 +243,9 @@ def test_an_oracle_file_that_is_none(theirs: Path) -> None:
     path = theirs / "oracle.onnx"
     path.write_bytes(b"import os; os.system('true')")
     edit(theirs, lambda d: d["oracles"]["theirs"].update(sha256=stranger.sha256(path)))
-    with pytest.raises(OracleUnavailable, match=r"oracle\.onnx: onnxruntime cannot load it"):
+    with pytest.raises(OracleUnavailable, match=r"oracle\.onnx: not an ONNX file"):
         mbo_hub.load(theirs).oracle(np.zeros((1, 3)))
-    assert any("onnxruntime cannot load it" in p for p in validate(theirs))
+    assert any("not an ONNX file" in p for p in validate(theirs))
 
 
 def test_weights_in_other_files_are_refused(theirs: Path) -> None:

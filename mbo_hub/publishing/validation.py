@@ -22,6 +22,7 @@ from mbo_hub.offline import Affine
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, kind_of, open_oracle
+from mbo_hub.oracles.protocol import Limits
 from mbo_hub.publishing import metadata
 from mbo_hub.publishing.new import depends_on_batch, unfinished
 from mbo_hub.scoring import trust
@@ -31,22 +32,24 @@ if TYPE_CHECKING:
 
 __all__ = ["validate"]
 
-MEASURED = (
-    3e10  # differences between two numbers that are taken to measure distances again: seconds
-)
+LIMITS = Limits()  # what trying a stranger's graph may take, if nothing else is said
+# Differences between two numbers that are taken to measure distances again: seconds.
+MEASURED = 3e10
 
 
-def validate(path: str | os.PathLike[str]) -> list[str]:
+def validate(path: str | os.PathLike[str], *, limits: Limits = LIMITS) -> list[str]:
     """Check a dataset folder against its own task.json.
 
     Checks task.json against its JSON Schema, each data file's sha256, size and rows, every row
     against the pandera schema, the statistics against the data, the rule of visibility, that
     README.md tells `datasets` where the splits are, and that each oracle loads, scores, repeats
     itself, and, where it is exact, gives the stored values; and, where the designs that one was
-    trained on are those of the data, that they lie as far apart as it says.
+    trained on are those of the data, that they lie as far apart as it says. A graph runs in a
+    process of its own.
 
     Args:
         path: the folder.
+        limits: what such a process may take; it is said when one is reached.
 
     Returns:
         One sentence for each thing that is wrong; empty when the folder is valid.
@@ -78,8 +81,8 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     found += of_data + _card(folder, declared)
     if not of_data:  # figures and oracles of broken data would only repeat what is said above
         found += _statistics(declared, frames)
-        found += _oracles(folder, declared, frames)
-        found += _labels(folder, declared, frames)
+        found += _oracles(folder, declared, frames, limits)
+        found += _labels(folder, declared, frames, limits)
         found += _supports(declared, frames)
     return found
 
@@ -178,7 +181,11 @@ def _short(value: object) -> str:
 
 
 def _open(
-    folder: Folder, declared: Manifest, entry: OracleEntry, frames: dict[str, pl.DataFrame]
+    folder: Folder,
+    declared: Manifest,
+    entry: OracleEntry,
+    frames: dict[str, pl.DataFrame],
+    limits: Limits,
 ) -> tuple[Deposit, Oracle]:
     """Open an oracle of the folder; a table looks designs up in all rows."""
 
@@ -187,16 +194,18 @@ def _open(
         return np.concatenate(x), np.concatenate(y)
 
     deposit = Deposit(folder, declared, entry, rows)
-    return deposit, open_oracle(deposit)
+    return deposit, open_oracle(deposit, limits)
 
 
-def _oracles(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
+def _oracles(
+    folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame], limits: Limits
+) -> list[str]:
     """Open each oracle and try it on visible designs, and on golden ones."""
     x, y = _arrays(frames[TRAIN], declared)
     found = []
     for name, entry in declared.oracles.items():
         try:
-            deposit, oracle = _open(folder, declared, entry, frames)
+            deposit, oracle = _open(folder, declared, entry, frames, limits)
             some = _some(len(x), kind_of(entry).affordable)
             problem = _oracle_problem(oracle, entry, x[some], y[some]) or _golden_problem(
                 oracle, deposit
@@ -213,7 +222,9 @@ def _some(n: int, few: int) -> Int64[np.ndarray, " m"]:
     return np.linspace(0, n - 1, min(n, few)).round().astype(np.int64)
 
 
-def _labels(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
+def _labels(
+    folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame], limits: Limits
+) -> list[str]:
     """Compare the column y_oracle with what its oracle gives."""
     if declared.y_oracle is None:
         return []
@@ -222,7 +233,7 @@ def _labels(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame])
     some = _some(len(x), 200)
     entry = declared.oracles[declared.y_oracle]
     try:
-        _, oracle = _open(folder, declared, entry, frames)
+        _, oracle = _open(folder, declared, entry, frames, limits)
         scored = oracle(x[some])
     except MboHubError:
         return []  # said already
