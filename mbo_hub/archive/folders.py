@@ -19,11 +19,13 @@ import msgspec
 
 from mbo_hub.archive import hub
 from mbo_hub.archive.hub import Kind
+from mbo_hub.dataset import files
 from mbo_hub.dataset.layout import DECLARATION, TRAIN
 from mbo_hub.errors import (
     HubUnavailable,
     IntegrityError,
     InvalidDataset,
+    InvalidFile,
     NotPermitted,
     UnknownRevision,
     UnknownTask,
@@ -117,14 +119,15 @@ class Folder:
             repo: the repository of an oracle, as task.json names it; None for the dataset's own,
                 whose task.json is among them.
         """
-        files = frozenset(self.manifest().pinned(repo))
-        return files | {DECLARATION} if repo is None else files
+        named = frozenset(self.manifest().pinned(repo))
+        return named | {DECLARATION} if repo is None else named
 
     def read(
         self,
         file: str,
         expected: str | None,
         is_same: Callable[[bytes], bool] = lambda raw: False,
+        at_most: int | None = None,
     ) -> bytes:
         """Read a file and check it.
 
@@ -132,29 +135,31 @@ class Folder:
             file: path inside the folder, with forward slashes.
             expected: its sha256; None for the file that names the others.
             is_same: whether content with another hash says the same.
+            at_most: bytes that it may have; None: as `mbo_hub.dataset.files.read`.
 
         Raises:
-            InvalidDataset: there is no such file.
+            InvalidDataset: there is no such file, or it is larger, or not a regular file.
             IntegrityError: its content is another.
             HubUnavailable: the folder is a repository and the Hub cannot be reached.
         """
-        raw = self._raw(file)
+        raw = self._raw(file, at_most)
         found = sha256(raw).hexdigest()
         if expected not in (None, found) and not is_same(raw):
             self._set_aside(file)
+            what = files.what_happened(raw, expected)
             advice = self._way_out
             raise IntegrityError(
                 f"{self}/{file}: sha256 expected {expected[:12]}…, got {found[:12]}… "
-                f"({len(raw):,} bytes); it was not used. {advice[:1].upper()}{advice[1:]}"
+                f"({len(raw):,} bytes); it was not used. "
+                + (f"It {what}" if what else f"{advice[:1].upper()}{advice[1:]}")
             )
         return raw
 
-    def _raw(self, file: str) -> bytes:
+    def _raw(self, file: str, at_most: int | None) -> bytes:
         try:
-            return (self.path / file).read_bytes()
-        except OSError as error:
-            problem = f"{file} cannot be read ({error.strerror}); {self._way_out}"
-            raise InvalidDataset(str(self), [problem]) from None
+            return files.read(self.path / file, at_most)
+        except InvalidFile as error:
+            raise InvalidDataset(str(self), [f"{file} {error}; {self._way_out}"]) from None
 
     def _set_aside(self, file: str) -> None:
         """Make sure that a file with the wrong content is not found again; a user's own stays."""
@@ -162,7 +167,7 @@ class Folder:
     def beside(self, repo: str, revision: str | None) -> Folder | None:
         """Find the folder of an oracle's repository, where it lies beside this one."""
         beside = self.path.parent / repo.rpartition("/")[2]
-        return Folder(beside) if beside.is_dir() else None
+        return Folder(beside, advice=self.advice) if beside.is_dir() else None
 
 
 @dataclass(frozen=True)
@@ -203,19 +208,22 @@ class Repository(Folder):
         """The commit that the first file came from; before that, the revision."""
         return self._commit[0] if self._commit else self.revision
 
-    def _download(self, file: str) -> Path:
+    def _download(self, file: str, at_most: int | None = None) -> Path:
         try:
-            return hub.download(self.repo, self.kind, file, self._at, note=self.note)
+            return hub.download(self.repo, self.kind, file, self._at, at_most, note=self.note)
         except (HubUnavailable, NotPermitted, UnknownRevision, UnknownTask) as error:
             if not self.instead:
                 raise
             raise type(error)(f"{error}. Or, without the Hub: {self.instead}") from None
 
-    def _raw(self, file: str) -> bytes:
-        path = self._download(file)
+    def _raw(self, file: str, at_most: int | None) -> bytes:
+        path = self._download(file, at_most)
         if not self._commit:
             self._commit.extend(_commit_of(path))
-        return path.read_bytes()
+        try:
+            return files.read(path, at_most)
+        except InvalidFile as error:
+            raise InvalidDataset(str(self), [f"{file} {error}"]) from None
 
     def _set_aside(self, file: str) -> None:
         hub.forget(self._download(file))

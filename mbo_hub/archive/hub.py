@@ -78,7 +78,9 @@ def _cached(repo: str, kind: Kind, file: str, revision: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "") -> Path:
+def download(
+    repo: str, kind: Kind, file: str, revision: str, at_most: int | None = None, *, note: str = ""
+) -> Path:
     """Get one file of a repository, from the cache where that is right, else from the Hub.
 
     Args:
@@ -87,6 +89,7 @@ def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "")
         file: path inside the repository.
         revision: tag, branch or commit. A branch is asked for anew each time; when the Hub does not
             answer, its cached copy is used and a warning is logged.
+        at_most: bytes that it may have; a larger one is not downloaded.
         note: what else was tried, for the error: "…, ".
 
     Returns:
@@ -95,7 +98,7 @@ def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "")
     Raises:
         UnknownTask: no such repository, or a private one.
         UnknownRevision: no such revision.
-        InvalidDataset: no such file.
+        InvalidDataset: no such file, or a larger one.
         NotPermitted: the token may not read it.
         HubUnavailable: not cached, and the Hub cannot be reached.
         DownloadFailed: the file did not arrive whole, or cannot be written.
@@ -120,8 +123,11 @@ def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "")
     tried = "" if cached is not None else f"not in the cache, {note}and "
     try:
         # Asked for by itself because hf_hub_download turns many an error into a cached copy.
-        wanted = _persist(head, what, tried).commit_hash
-        _refuse_a_moved_tag(repo, kind, revision, wanted)
+        announced = _persist(head, what, tried)
+        _refuse_a_moved_tag(repo, kind, revision, announced.commit_hash)
+        if at_most is not None and (announced.size or 0) > at_most:
+            problem = f"it has {announced.size:,} bytes, more than the {at_most:,} that it may have"
+            raise InvalidDataset(what, [f"{problem}; it was not downloaded"])
         path = Path(_persist(get, what, tried))
     except HubUnavailable as error:
         if cached is None:
