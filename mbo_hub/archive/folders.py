@@ -22,6 +22,7 @@ from mbo_hub.archive.hub import Kind
 from mbo_hub.dataset import files
 from mbo_hub.dataset.layout import DECLARATION, TRAIN
 from mbo_hub.errors import (
+    DownloadFailed,
     HubUnavailable,
     IntegrityError,
     InvalidDataset,
@@ -282,16 +283,46 @@ def embedded_oracle(name: str) -> Folder:
     return Folder(_root("oracles_onnx") / name, advice=REINSTALL)
 
 
+def expanded(name: str | os.PathLike[str]) -> Path:
+    """The path that a person wrote; ~ and ~user are their home folders.
+
+    Raises:
+        UnknownTask: there is no such user, or nobody knows a home folder for this one.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        user = os.fspath(name).partition("/")[0]
+        raise UnknownTask(
+            f"{os.fspath(name)}: {user} has no home folder here; write the whole path"
+        ) from None
+
+
 def cache_root() -> Path:
-    """Where `mbo build` keeps what it builds: $MBO_HUB_CACHE, else mbo-hub in the user's cache."""
+    """Where `mbo build` keeps what it builds: $MBO_HUB_CACHE, else mbo-hub in the user's cache.
+
+    Raises:
+        DownloadFailed: nobody knows a home folder for this user.
+    """
     from platformdirs import user_cache_path
 
     own = os.environ.get("MBO_HUB_CACHE")
-    return Path(own).expanduser() if own else user_cache_path("mbo-hub", appauthor=False)
+    if own:
+        return expanded(own)
+    try:
+        return user_cache_path("mbo-hub", appauthor=False)
+    except RuntimeError:
+        raise DownloadFailed(
+            "this user has no home folder, so there is no cache; set MBO_HUB_CACHE to a folder"
+        ) from None
 
 
 def built(name: str) -> Folder:
-    """The folder of one of the archive's own tasks that is built from its public source here."""
+    """The folder of one of the archive's own tasks that is built from its public source here.
+
+    Raises:
+        DownloadFailed: there is no place for it.
+    """
     pin = pins()[name]
     return Folder(
         cache_root() / name / pin.tag,
@@ -300,10 +331,19 @@ def built(name: str) -> Folder:
     )
 
 
+def found_built(name: str) -> Folder | None:
+    """The folder of one of the archive's own tasks that was built here, if it was."""
+    try:
+        folder = built(name)
+    except DownloadFailed:
+        return None
+    return folder if files.is_there(folder.path) else None
+
+
 def with_data(name: str) -> Folder | None:
     """The folder that has the data of one of the archive's own tasks here: embedded, or built."""
-    places = (embedded(name), built(name))
-    return next((p for p in places if (p.path / TRAIN).is_file()), None)
+    places = (embedded(name), found_built(name))
+    return next((p for p in places if p and files.is_there(p.path / TRAIN)), None)
 
 
 def is_folder_name(name: str | os.PathLike[str]) -> bool:
@@ -338,8 +378,8 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> Folder:
     if is_folder_name(name):
         if revision is not None and version_of(revision) is None:
             raise UnknownRevision(f"{name}: a folder holds one version, so it has no {revision!r}")
-        path = Path(name).expanduser()
-        if not (path / DECLARATION).is_file():
+        path = expanded(name)
+        if not files.is_there(path / DECLARATION):
             what = "has no task.json" if path.is_dir() else "does not exist"
             raise UnknownTask(f"{name}: the folder {what}, so it is not a dataset folder")
         return Folder(path)

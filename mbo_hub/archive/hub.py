@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1, sha256
 from pathlib import Path
@@ -74,8 +75,29 @@ def _is_offline() -> bool:
 def _cached(repo: str, kind: Kind, file: str, revision: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(repo, file, revision=revision, repo_type=kind)
+    with _readable_cache():
+        found = try_to_load_from_cache(repo, file, revision=revision, repo_type=kind)
     return Path(found) if isinstance(found, str) else None
+
+
+@contextmanager
+def _readable_cache() -> Iterator[None]:
+    """Look into the cache.
+
+    Raises:
+        DownloadFailed: there is no place for one, or it may not be read.
+    """
+    folder = _cache_folder()
+    if folder.startswith("~"):
+        raise DownloadFailed("this user has no home folder, so there is no cache; set HF_HOME")
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or folder
+        raise DownloadFailed(
+            f"{place} cannot be read ({error.strerror or error}). The cache is {folder} (HF_HOME "
+            "moves it)"
+        ) from None
 
 
 def download(
@@ -144,10 +166,12 @@ def _refuse_a_moved_tag(repo: str, kind: Kind, revision: str, commit: str | None
 
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type=kind)
     ref = folder / "refs" / revision
-    if is_fixed(revision) and ref.is_file() and ref.read_text() != commit:
+    with _readable_cache():
+        before = ref.read_text("utf-8", "replace") if ref.is_file() else commit
+    if is_fixed(revision) and before != commit:
         raise IntegrityError(
-            f"{repo}: tag {revision} was commit {ref.read_text()[:12]}… when it was cached here, "
-            f"and is {str(commit)[:12]}… now; a published version does not change. Tell its owner, "
+            f"{repo}: tag {revision} was commit {str(before)[:12]}… when it was cached here, and "
+            f"is {str(commit)[:12]}… now; a published version does not change. Tell its owner, "
             f"or remove {folder} to accept the new one"
         )
 
@@ -264,7 +288,8 @@ def _intact(path: Path, repo: str) -> Path:
     announced = _announced(path)
     if announced is None:
         return path
-    found = _found(path)
+    with _readable_cache():
+        found = _found(path)
     if found != announced:
         forget(path)
         raise IntegrityError(
@@ -470,8 +495,11 @@ def cached_repositories() -> list[CachedRepository]:
     """Describe what huggingface_hub's cache holds, all repositories."""
     from huggingface_hub import CacheNotFound, scan_cache_dir
 
+    if _cache_folder().startswith("~"):  # no home folder, so no cache
+        return []
     try:
-        cache = scan_cache_dir()
+        with _readable_cache():
+            cache = scan_cache_dir()
     except CacheNotFound:
         return []
     return [

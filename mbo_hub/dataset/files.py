@@ -17,7 +17,7 @@ from typing import Any
 
 from mbo_hub.errors import InvalidFile
 
-__all__ = ["LARGEST", "json", "mistaken", "read", "text", "what_happened"]
+__all__ = ["LARGEST", "is_there", "json", "mistaken", "read", "text", "what_happened"]
 
 LARGEST = 2**31  # bytes of a file whose size nobody declared: as much as protobuf allows a model
 _DOCUMENT = 2**25  # … of a document: JSON, Markdown
@@ -68,7 +68,9 @@ def read(path: Path, at_most: int | None = None) -> bytes:
             _must_be_regular(there)
             if there.st_size > limit:
                 raise _too_large(there.st_size, limit)
-            raw = stream.read(limit + 1)
+            raw = stream.read(there.st_size + 1)
+            while len(raw) <= limit and (more := stream.read(2**20)):  # it grows as we read
+                raw += more
     except OSError as error:
         raise InvalidFile(f"cannot be read ({error.strerror})") from None
     except ValueError as error:  # a null character in its name
@@ -76,6 +78,16 @@ def read(path: Path, at_most: int | None = None) -> bytes:
     if len(raw) > limit:
         raise _too_large(len(raw), limit)
     return raw
+
+
+def is_there(path: Path) -> bool:
+    """Whether something is there to be read, or to be told that it may not be read."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
+    except OSError:  # a name too long, for example
+        return False
 
 
 def _must_be_regular(found: os.stat_result) -> None:
