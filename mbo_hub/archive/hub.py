@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from mbo_hub.archive import versions
-from mbo_hub.archive.versions import MAIN, Change
+from mbo_hub.archive.versions import AS_IT_IS, ATTRIBUTES, MAIN, Change
 from mbo_hub.errors import (
     DownloadFailed,
     HubUnavailable,
@@ -384,7 +384,7 @@ def plan(folder: Path, repo: str, kind: Kind, tag: str, pinned: Collection[str])
             for entry in entries
             if isinstance(entry, RepoFile)
         }
-        files.pop(".gitattributes", None)  # the Hub's own
+        files.pop(ATTRIBUTES, None)  # the Hub's own
         # What git stores it calls by a sha1: translate that of the folder's files.
         return {
             name: wanted[name] if found in local.get(name, ()) else found
@@ -432,6 +432,10 @@ def publish(planned: Publication, *, private: bool = False) -> None:
             else CommitOperationDelete(name)
             for name in change.files
         ]
+        attributes = _attributes(repo, kind, str(head), what)
+        if not attributes.startswith(AS_IT_IS.encode()):
+            added = CommitOperationAdd(ATTRIBUTES, AS_IT_IS.encode() + attributes)
+            operations.append(added)
         message = f"{'Publish' if change.is_first else 'Improve documents of'} {change.tag}"
         head = _persist(
             lambda: api.create_commit(
@@ -441,6 +445,19 @@ def publish(planned: Publication, *, private: bool = False) -> None:
         ).oid
     if change.is_first:  # the very commit that was compared or made, whatever main is by now
         _persist(lambda: api.create_tag(repo, tag=change.tag, repo_type=kind, revision=head), what)
+
+
+def _attributes(repo: str, kind: Kind, commit: str, what: str) -> bytes:
+    """The .gitattributes of a repository, by which the Hub tells large files; empty without."""
+    from huggingface_hub import hf_hub_download
+
+    def get() -> str:
+        return hf_hub_download(repo, ATTRIBUTES, repo_type=kind, revision=commit)
+
+    try:
+        return Path(_persist(get, what)).read_bytes()
+    except InvalidDataset:  # there is none
+        return b""
 
 
 def local_files(folder: Path) -> dict[str, Path]:
