@@ -117,7 +117,9 @@ def read(card: str) -> dict[str, Any]:
         metadata: dict[str, Any] = data.to_dict()
     except yaml.YAMLError as error:
         raise ValueError(f"its metadata are not YAML: {str(error).splitlines()[0]}") from None
-    except (TypeError, ValueError):
+    except RecursionError:
+        raise ValueError("its metadata are nested too deeply") from None
+    except (AttributeError, TypeError, ValueError):
         raise ValueError("its metadata are not a YAML mapping from names to values") from None
     finally:
         said.setLevel(before)
