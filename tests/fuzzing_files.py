@@ -225,7 +225,7 @@ def main() -> int:
         )
     with tempfile.TemporaryDirectory() as place:
         failures = fuzz(arguments.cases, arguments.seed, Path(place))
-    print("\n".join(failures[:20]))
+    sys.stdout.write("\n".join(failures[:20]))
     return 1 if failures else 0
 
 

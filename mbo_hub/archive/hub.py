@@ -449,13 +449,20 @@ def publish(planned: Publication, *, private: bool = False) -> None:
 
 def _attributes(repo: str, kind: Kind, commit: str, what: str) -> bytes:
     """The .gitattributes of a repository, by which the Hub tells large files; empty without."""
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import constants
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-    def get() -> str:
-        return hf_hub_download(repo, ATTRIBUTES, repo_type=kind, revision=commit)
+    prefix = "datasets/" if kind == "dataset" else ""
+    url = f"{constants.ENDPOINT}/{prefix}{repo}/resolve/{commit}/{ATTRIBUTES}"
+
+    def get() -> bytes:
+        response = get_session().get(url, headers=build_hf_headers(), follow_redirects=True)
+        hf_raise_for_status(response)
+        content: bytes = response.content
+        return content
 
     try:
-        return Path(_persist(get, what)).read_bytes()
+        return _persist(get, what)
     except InvalidDataset:  # there is none
         return b""
 

@@ -71,6 +71,8 @@ def read(path: Path, at_most: int | None = None) -> bytes:
             raw = stream.read(there.st_size + 1)
             while len(raw) <= limit and (more := stream.read(2**20)):  # it grows as we read
                 raw += more
+    except InvalidFile:
+        raise
     except OSError as error:
         raise InvalidFile(f"cannot be read ({error.strerror})") from None
     except ValueError as error:  # a null character in its name

@@ -102,7 +102,8 @@ def _read(folder: Folder, declared: Manifest, file: str) -> tuple[pl.DataFrame |
     try:
         rows = parquet.rows(raw, file)
         if rows != entry.rows:
-            found.append(f"{file}: {rows:,} rows, task.json says {entry.rows:,}")
+            said = f"{file}: {rows:,} rows, task.json says {entry.rows:,}; they were not looked at"
+            return None, [*found, said]
         there = parquet.names(raw, file)
         wanted = [column.name for column in declared.columns if column.name in there]
         frame = schema.frame(parquet.table(raw, wanted, file), file)
@@ -128,11 +129,8 @@ def schema_problems(raw: bytes) -> list[str]:
     except InvalidFile as error:
         return [f"{DECLARATION} {error}"]
     found = Draft202012Validator(json_schema()).iter_errors(document)
-    wrong = [leaf for error in found for leaf in _leaves(error)]
-    return [
-        f"{DECLARATION}: {_said(error.message)} - at `{error.json_path}`"
-        for error in sorted(wrong, key=lambda error: [str(part) for part in error.absolute_path])
-    ]
+    wrong = sorted(leaf for error in found for leaf in _leaves(error))
+    return [f"{DECLARATION}: {_said(message)} - at `{place}`" for place, message in wrong]
 
 
 def _said(message: str) -> str:
@@ -140,8 +138,8 @@ def _said(message: str) -> str:
     return message if len(message) <= 200 else f"{message[:120]} … {message[-75:]}"
 
 
-def _leaves(error: Any) -> list[Any]:
-    """What is wrong inside of a value that fits none of several schemas, where that is clear.
+def _leaves(error: Any) -> list[tuple[str, str]]:
+    """Where something is wrong, and what: inside of a value that fits none of several schemas, too.
 
     jsonschema only says that it does not. Optional fields are two schemas, of which the other is
     null; spaces say by their `kind` which one they mean to be.
@@ -150,9 +148,13 @@ def _leaves(error: Any) -> list[Any]:
     for inner in error.context or ():
         branches.setdefault(inner.schema_path[0], []).append(inner)
     meant = [inner for inner in branches.values() if not any(map(_is_other_branch, inner))]
-    if len(meant) != 1:
-        return [error]
-    return [leaf for inner in meant[0] for leaf in _leaves(inner)]
+    if len(meant) == 1:
+        return [leaf for inner in meant[0] for leaf in _leaves(inner)]
+    kinds = [e for inner in branches.values() for e in inner if list(e.path) == ["kind"]]
+    if kinds and not meant:
+        known = ", ".join(str(kind) for e in kinds for kind in e.validator_value)
+        return [(kinds[0].json_path, f"{_short(repr(kinds[0].instance))} is none of {known}")]
+    return [(error.json_path, error.message)]
 
 
 def _is_other_branch(error: Any) -> bool:
