@@ -114,7 +114,12 @@ def _holders(document: Any) -> Iterator[Any]:
 
 def damaged_parquet(raw: bytes, rng: Rng) -> bytes:
     """Change a parquet file anywhere, or only its footer, whose length then fits again."""
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:  # so little that a reader goes far
+        changed = bytearray(raw)
+        for at in rng.integers(len(raw), size=rng.integers(1, 4)):
+            changed[at] = rng.choice([0, 1, 2, 127, 128, 255, changed[at] ^ 1 << rng.integers(8)])
+        return bytes(changed)
+    if rng.random() < 0.2:
         return damaged_bytes(raw, rng)
     size = struct.unpack("<I", raw[-8:-4])[0]
     body, footer = raw[: -8 - size], raw[-8 - size : -8]

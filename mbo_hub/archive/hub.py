@@ -449,8 +449,8 @@ def publish(planned: Publication, *, private: bool = False) -> None:
 
 def _attributes(repo: str, kind: Kind, commit: str, what: str) -> bytes:
     """The .gitattributes of a repository, by which the Hub tells large files; empty without."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+    from huggingface_hub import constants, get_session, hf_raise_for_status
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     prefix = "datasets/" if kind == "dataset" else ""
     url = f"{constants.ENDPOINT}/{prefix}{repo}/resolve/{commit}/{ATTRIBUTES}"

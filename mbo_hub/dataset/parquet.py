@@ -187,14 +187,13 @@ def table(
     _see_that_it_fits(size, raw, where)
     with _readable(where):
         # A text that stands in many rows is read once, and counted before it is repeated.
-        found = _file(raw, texts).read(columns=wanted, use_threads=False).combine_chunks()
-        found.validate(full=True)
+        shared = _file(raw, texts)
         for name in texts:
-            column = found[name].unify_dictionaries().combine_chunks()
-            column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-            _see_that_it_fits(size + _length(column), raw, where)
-            at = found.schema.get_field_index(name)
-            found = found.set_column(at, name, column.dictionary_decode())
+            chunks = shared.read(columns=[name], use_threads=False)[name].chunks
+            size += sum(_length(chunk) for chunk in chunks)
+            _see_that_it_fits(size, raw, where)
+        found = _file(raw).read(columns=wanted, use_threads=False).combine_chunks()
+        found.validate(full=True)
     return found
 
 
