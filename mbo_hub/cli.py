@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_hub._version import __version__
-from mbo_hub.errors import InvalidFile, MboHubError, OracleUnavailable, UnknownTask
+from mbo_hub.errors import ExportConflict, InvalidFile, MboHubError, OracleUnavailable, UnknownTask
 
 if TYPE_CHECKING:
     from mbo_hub.archive.versions import Change
@@ -184,10 +184,13 @@ def _describe(space: Any) -> str:
 
 
 @main.command(epilog="Example:  mbo export ./mbo tfbind8")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("directory", type=click.Path(file_okay=False))
 @click.argument("tasks", nargs=-1)
 @click.option("--git", "as_git", is_flag=True, help="Write bare git repositories with tags.")
-def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
+@click.option(
+    "--org", help="With --git: owner of folders that are not the archive's.  [default: mbo]"
+)
+def export(directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None) -> None:
     """Write TASKS (default: all whose data are here) into DIRECTORY, laid out as on the Hub.
 
     `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory. With
@@ -195,17 +198,25 @@ def export(directory: Path, tasks: tuple[str, ...], as_git: bool) -> None:
     """
     from mbo_hub.archive import folders
 
+    if org is not None and not as_git:
+        raise click.UsageError("--org names an owner in a mirror; say --git, too")
+    if directory.removeprefix(f"{folders.ORG}/") in folders.pins():
+        raise ExportConflict(
+            f"{directory} is the name of a task; the folder to write comes first:  mbo export "
+            f"./mbo {directory}  (or write ./{directory})"
+        )
     names = tasks or tuple(name for name in folders.pins() if folders.with_data(name))
+    target = Path(directory)
     if as_git:
         from mbo_hub.publishing.mirror import export_git
 
-        for done in export_git(names, directory):
+        for done in export_git(names, target, org):
             note = "" if done.change.is_first else f"  ({_told(done.change)})"
             echo(f"{done.place} {done.change.tag}{note}")
     else:
         from mbo_hub.archive.export import export as copy
 
-        for made in copy(names, directory):
+        for made in copy(names, target):
             echo(f"{made.path}{'' if made.is_new else '  (there already, the same)'}")
     for name in () if tasks else sorted(folders.pins().keys() - set(names)):
         echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
@@ -265,6 +276,90 @@ def score(
     echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
 
 
+@main.command(epilog="Example:  mbo methods")
+@as_json
+def methods(as_json: bool) -> None:
+    """List the methods: what they are, where they come from, how they differ from the original."""
+    from mbo_hub.methods import METHODS
+
+    listed = [
+        {
+            "name": method.name,
+            "title": method.title,
+            "version": method.version,
+            "paper": None if method.paper is None else str(method.paper),
+            "presets": {
+                preset: {k: s.value for k, s in method.preset(preset).settings().items()}
+                for preset in method.presets
+            },
+            "deviations": list(method.deviations),
+        }
+        for method in METHODS.values()
+    ]
+    if as_json:
+        echo(json.dumps(listed, indent=2))
+        return
+    for method in METHODS.values():
+        echo(f"{method.name}: {method.title} (presets {', '.join(method.presets)})")
+        echo(f"    {method.paper or 'a control'}")
+        for sentence in method.deviations:
+            echo(f"    - {sentence}")
+
+
+@main.command(epilog="Example:  mbo run grad --task tfbind8 --seed 0 --out designs.parquet")
+@click.argument("method")
+@click.option("--task", required=True, help="Task to propose designs for.")
+@click.option("--preset", type=click.Choice(["standard", "paper"]), default="standard",
+              show_default=True, help="For two cores, or the sizes of the original.")  # fmt: skip
+@click.option("--budget", type=click.IntRange(1), default=128, show_default=True,
+              help="Designs to propose.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+              help="The same one gives the same designs.")  # fmt: skip
+@click.option("--device", default="cpu", show_default=True, help="Of torch.")
+@click.option("--out", type=click.Path(path_type=Path), help="Save the designs as parquet.")
+@as_json
+def run(
+    method: str,
+    task: str,
+    preset: str,
+    budget: int,
+    seed: int,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Let METHOD propose designs for a task, save and score them, and print the report.
+
+    METHOD is a name that `mbo methods` shows, or package.module:attribute of your own, whose code
+    is then run. The designs are saved before the oracle is opened.
+    """
+    from dataclasses import replace
+
+    from mbo_hub.methods import find
+    from mbo_hub.oracles.progress import telling
+    from mbo_hub.reading import write_designs
+
+    loaded = _load(task)
+    contestant = find(method, preset, loaded.manifest.name)
+    if device != "cpu":
+        contestant = replace(contestant, device=device)
+    told = 0.0
+    with telling(f"{contestant.name} on {loaded.manifest.name}", 100, None) as add:
+
+        def progress(done: float) -> None:
+            nonlocal told
+            add(100 * (done - told))
+            told = done
+
+        proposal = contestant(loaded.offline, budget=budget, seed=seed, progress=progress)
+    if out is not None:
+        write_designs(out, loaded.manifest, proposal.designs, proposal.predicted)
+    for note in proposal.notes:
+        echo(note, err=True)
+    report = loaded.evaluate(proposal.designs, budget=budget)
+    echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+
+
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")
 @click.argument("receipt", type=click.Path(path_type=Path))
 @click.argument("file")
@@ -288,6 +383,56 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None) -> No
     echo(str(verification))
     if not verification.ok:
         sys.exit(1)
+
+
+@main.command(epilog="Example:  mbo new ./my-task --from designs.csv --space dna")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--from", "file", required=True, metavar="FILE",
+              help="CSV whose first line names the columns, or parquet.")  # fmt: skip
+@click.option("--space", required=True, metavar="SPACE",
+              help="dna, rna, protein, sequence or box; dna:8 also says the length.")  # fmt: skip
+@click.option("--text", metavar="COLUMN", help="Column of designs written as text.")
+@click.option("--x", metavar="COLUMNS", help="Columns of numbers: a,b,c or first..last.")
+@click.option(
+    "--y", metavar="COLUMN", help="Column of the objective, larger is better. [default: y]"
+)
+@click.option("--alphabet", help="Tokens of a sequence: ACGT, or C,Cl,Br where some are longer.")
+@click.option("--padding", help="Token that fills shorter sequences, e.g. _")
+@click.option("--low", help="Lower bound of a box: a number, one each (0,0,1), or none.")
+@click.option("--high", help="Upper bound of a box, likewise.")
+@click.option("--visible", default="50", show_default=True, metavar="PERCENTILE",
+              help="y up to this percentile is visible; 10-60: what lies between.")  # fmt: skip
+@click.option("--name", help="Of the task.  [default: the folder's]")
+@click.option("--title", help="Of the task, for people.")
+@click.option("--summary", help="Of the task, one sentence.")
+@click.option("--objective", help="What y is, in a word or two.  [default: its column's name]")
+@click.option("--description", help="Of the objective, one sentence.")
+@click.option("--unit", default="", help="Of y.")
+@click.option("--license", help="Of the data, as the Hub calls it: cc-by-4.0, mit, ….")
+@click.option("--oracle", metavar="FILE", help="ONNX file that scores designs; it is tried out.")
+@click.option("--trained-on", type=click.Choice(["visible", "all"]),
+              help="Rows that the oracle was trained on.")  # fmt: skip
+@click.option("--exact/--not-exact", default=None,
+              help="Whether the oracle defines y.  [default: if it gives each y]")  # fmt: skip
+def new(directory: Path, file: str, space: str, visible: str, **options: Any) -> None:
+    """Write a dataset folder DIRECTORY from a table of designs and their values.
+
+    Writes task.json, parquet files, a picture, and a card whose TODOs are yours to fill in; `mbo
+    validate` lists them. What follows from the table without doubt is deduced and printed.
+    """
+    from mbo_hub.publishing.columns import new_task_from
+
+    low, dash, high = visible.rpartition("-")
+    try:
+        percentiles = (float(low) if dash else 0.0, float(high))
+    except ValueError:
+        raise InvalidFile(f"--visible {visible}: write a percentile, 50, or two, 10-60") from None
+    done = new_task_from(file, directory, space, visible=percentiles, **options)
+    echo(str(done.path))
+    for note in done.notes:
+        echo(f"  {note}")
+    echo(f"Now fill in the TODOs of {done.path / 'README.md'}; `mbo validate` lists them.",
+               err=True)  # fmt: skip
 
 
 @main.command(epilog="Example:  mbo validate ./mbo/tfbind8")
@@ -407,7 +552,8 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
 def render(task: str, file: str | None, out: Path, row: int, column: str | None) -> None:
     """Show what a robot of TASK looks like (.png) or how it moves (.mp4, .gif).
 
-    Without FILE it is the default robot. Needs `pip install 'mbo-hub[render]'`, but no display.
+    Without FILE it is the best visible design. Needs no display, but
+    `pip install 'mbo-hub[render]'`.
     """
     from mbo_hub.oracles.mujoco import render as pictures
     from mbo_hub.oracles.mujoco.oracle import MujocoOracle
@@ -421,7 +567,7 @@ def render(task: str, file: str | None, out: Path, row: int, column: str | None)
         raise OracleUnavailable(f"{loaded.name} has no robot to show")
     if out.suffix.lower() not in pictures.SUFFIXES:
         raise InvalidFile(f"{out}: name a picture .png, a movie .mp4 or .gif")
-    design = robots[0].default
+    design = loaded.x[loaded.y.argmax()]
     if file is not None:
         designs = read_designs(file, loaded.manifest, column=column)
         if row >= len(designs):

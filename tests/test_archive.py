@@ -50,7 +50,7 @@ def test_export_of_an_unknown_task_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["someone/x", "./mine", "a/b/c", "mbo/"])
+@pytest.mark.parametrize("name", ["someone/x", "./nowhere", "a/b/c", "mbo/"])
 def test_only_embedded_tasks_are_exported(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -316,6 +316,13 @@ def test_render_shows_a_design(tmp_path: Path) -> None:
     shown = mbo("render", "dkitty", "d.npy", "--row", "1", "--out", "robot.png", cwd=tmp_path)
     assert (shown.returncode, shown.stdout) == (0, "robot.png\n"), shown.stderr
     assert (tmp_path / "robot.png").read_bytes().startswith(b"\x89PNG")
+    task = mbo_hub.load("dkitty")
+    np.save(tmp_path / "d.npy", np.stack([task.x[0], task.x[task.y.argmax()]]))
+    for arguments, out in ((["d.npy", "--row", "1"], "best.png"), ([], "robot.png")):
+        mbo("render", "dkitty", *arguments, "--out", out, cwd=tmp_path)
+    assert (tmp_path / "robot.png").read_bytes() == (tmp_path / "best.png").read_bytes()
+    (tmp_path / "best.png").unlink()
+    np.save(tmp_path / "d.npy", task.x[:2])
     for arguments, message in [
         (
             ["dkitty", "d.npy", "--row", "7", "--out", "x.png"],
@@ -354,6 +361,7 @@ def test_every_help_ends_with_an_example_that_works(
     prepare = {
         "verify": "printf 'ACGTACGT\\n' > designs.txt; mbo score tfbind8 designs.txt --receipt receipt.json; ",
         "validate": "mbo export ./mbo; ",
+        "new": "printf 'sequence,y\\nACGT,1\\nGCTA,2\\n' > designs.csv; ",
     }
     path = f"{Path(MBO).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(

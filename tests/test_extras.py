@@ -32,14 +32,19 @@ VERBS = {
     "export": ["export", "mbo", "tfbind8"],
     "export --git": ["export", "git", "tfbind8", "--git"],
     "cache": ["cache", "--verify"],
+    "new": ["new", "mine", "--from", "table.csv", "--space", "dna"],
     "validate": ["validate", "mbo/tfbind8"],
     "publish": ["publish", "tfbind8", "--org", "somebody", "--dry-run"],
     "build": ["build", "superconductor"],
     "render .png": ["render", "ant", "--out", "ant.png"],
     "render .mp4": ["render", "ant", "--out", "ant.mp4"],
     "score nas": ["score", "nas", "nas.npy"],
+    "methods": ["methods"],
+    "run": ["run", "random", "--task", "tfbind8"],
+    "run grad": ["run", "grad", "--task", "tfbind8"],
 }
 NEEDS = {
+    "run grad": "MissingExtra: the method 'grad' needs torch; install it with  pip install 'mbo-hub[methods]'",
     "validate": "MissingExtra: checking a dataset folder needs jsonschema, pandera and polars; install them with  pip install 'mbo-hub[publish]'",
     "publish": "MissingExtra: publishing a dataset needs jsonschema, pandera and polars; install them with  pip install 'mbo-hub[publish]'",
     "build": "MissingExtra: building a dataset needs jsonschema, pandera and polars; install them with  pip install 'mbo-hub[publish]'",
@@ -54,6 +59,7 @@ sys.modules.update(dict.fromkeys(lacking))  # importing one fails, and none of t
 import click.testing, numpy, pyarrow, pyarrow.parquet
 import mbo_hub, mbo_hub.cli
 with open("designs.txt", "w") as file: file.write("ACGTACGT\\nGCTAATTA\\n")
+with open("table.csv", "w") as file: file.write("sequence,y\\nACGT,1\\nGCTA,2\\n")
 pyarrow.parquet.write_table(pyarrow.table({"x": [[0, 1, 2, 3, 0, 1, 2, 3]]}), "designs.parquet")
 numpy.save("nas.npy", mbo_hub.load("nas").x[:1])
 runner, said = click.testing.CliRunner(), {}

@@ -46,7 +46,9 @@ __all__ = [
     "find",
     "find_card",
     "find_oracle",
+    "oracle_folders",
     "pins",
+    "require_owner",
 ]
 
 REINSTALL = "reinstall with  pip install --force-reinstall mbo-hub"
@@ -373,8 +375,13 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> Folder:
         UnknownTask: no such folder, or no task of that name.
         UnknownRevision: a branch or commit of a folder.
     """
+    meant = _meant(name)
+    if meant is not None:
+        raise UnknownTask(f"{os.fspath(name)!r} is not the name of a task; {meant}")
     if not is_folder_name(name) and not re.fullmatch(r"([\w-][\w.-]*/)?[\w-][\w.-]*", str(name)):
         raise UnknownTask(f"{name!r} is not the name of a task; write task, owner/task or ./folder")
+    if revision == "":
+        raise UnknownRevision(f"{name}: the revision is empty; write v1.0.0, a branch, or None")
     if is_folder_name(name):
         if revision is not None and version_of(revision) is None:
             raise UnknownRevision(f"{name}: a folder holds one version, so it has no {revision!r}")
@@ -419,13 +426,67 @@ def _tag(revision: str) -> str:
     return revision if version is None else f"v{version}"
 
 
+# Design-Bench's names of its datasets, which stand before -Exact-v0 and the like, and ours.
+DESIGN_BENCH: Mapping[str, str | None] = {
+    "TFBind8": "tfbind8",
+    "TFBind10": "tfbind10",
+    "CIFARNAS": "nas",
+    "ChEMBL_[^-]*": "chembl",
+    "ChEMBL(?=-)": "chembl",
+    "Superconductor(?=-)": "superconductor",
+    "AntMorphology": "ant",
+    "DKittyMorphology": "dkitty",
+    "HopperController": "hopper",
+    "UTR": None,
+    "GFP": None,
+}
+
+
+def require_owner(org: str) -> None:
+    """See that a name can be that of an organisation or a user.
+
+    Raises:
+        UnknownTask: it cannot.
+    """
+    if not re.fullmatch(r"[\w-][\w.-]*", org, re.ASCII):
+        raise UnknownTask(
+            f"{org!r} cannot own repositories: names of organisations and users have letters, "
+            "digits, - and _"
+        )
+
+
+def _meant(name: str | os.PathLike[str]) -> str | None:
+    """Say what to write for what is clearly a task, written as it is elsewhere; else None."""
+    address = re.match(
+        r"(?:hf|https?)://(?:[^/]*/)?datasets/([\w.-]+/[\w.-]+)"
+        r"(?:@([^/?#]+)|/(?:tree|blob|resolve)/([^/?#]+))?",
+        str(name),
+    )
+    versioned = isinstance(name, str) and re.fullmatch(r"([\w-][\w./-]*)@([^@/]+)", name)
+    if address is not None:
+        repo, revision = address[1], address[2] or address[3]
+    elif versioned:
+        repo, revision = versioned.groups()
+    elif Path(name).name == DECLARATION and not Path(name).is_dir():
+        folder = Path(name).parent.as_posix()
+        return f"name its folder: {folder if is_folder_name(folder) else f'./{folder}'}"
+    else:
+        return None
+    at = "" if revision in (None, "main") else f", and the version apart: revision={revision!r}"
+    return f"write {repo!r}{at}"
+
+
 def unknown(task: str) -> str:
     """Say that there is no task of this name, and which one may be meant."""
     import difflib
 
     if Path(task).is_dir():
         return f"no task named {task!r}; for the folder of that name write './{task}'"
-    near = difflib.get_close_matches(task.lower().replace("-", ""), pins(), n=1, cutoff=0.6)
+    for theirs, ours in DESIGN_BENCH.items() if task.lower() not in pins() else ():
+        if re.match(rf"{theirs}(?![a-z0-9])", task, re.IGNORECASE):
+            here = f"here that task is {ours!r}" if ours else "the archive has no such task"
+            return f"{task!r} is a name of Design-Bench; {here}  (`mbo list` shows all)"
+    near = difflib.get_close_matches(task.lower().replace("-", ""), pins(), n=1, cutoff=0.7)
     suggestion = f"; did you mean {near[0]!r}?" if near else ""
     return f"no task named {task!r}{suggestion}  (`mbo list` shows all)"
 
@@ -461,6 +522,23 @@ def find_oracle(dataset: Folder, repo: str | None, revision: str | None) -> Fold
         str(dataset),
         [f"its oracle's repository {repo} is not here; put its folder beside the dataset's"],
     )
+
+
+def oracle_folders(dataset: Folder) -> dict[str, Folder]:
+    """Find the folders of the oracles' repositories that belong to a dataset.
+
+    Returns:
+        Each by the name of its repository; none for oracles in the dataset folder itself, and none
+        for those of another owner.
+
+    Raises:
+        InvalidDataset: as `find_oracle`.
+    """
+    return {
+        entry.repo: find_oracle(dataset, entry.repo, entry.revision)
+        for entry in dataset.manifest().oracles.values()
+        if entry.repo is not None and "/" not in entry.repo
+    }
 
 
 def summaries() -> list[dict[str, Any]]:

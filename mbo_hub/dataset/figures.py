@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import numpy as np
 
 from mbo_hub.arrays import Bool, Float32, Num
-from mbo_hub.dataset.manifest import SplitRule, Statistics
+from mbo_hub.dataset import parquet
+from mbo_hub.dataset.manifest import SplitRule, Statistics, StoredFile
 
-__all__ = ["measure", "rule_of", "visible_rows"]
+__all__ = ["measure", "rule_of", "stored", "visible_rows"]
+
+
+def stored(raw: bytes, rows: int) -> StoredFile:
+    """Describe a parquet file as task.json does.
+
+    Args:
+        raw: its content.
+        rows: how many it holds.
+    """
+    return StoredFile(
+        sha256=sha256(raw).hexdigest(),
+        bytes=len(raw),
+        rows=rows,
+        content_sha256=parquet.content_sha256(raw),
+        arrow_bytes=parquet.arrow_bytes(raw),
+    )
 
 
 def measure(

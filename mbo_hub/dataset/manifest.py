@@ -12,6 +12,7 @@ are not among them: they may improve without a new version.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -55,6 +56,7 @@ Repo = Annotated[str, msgspec.Meta(pattern=rf"^({_PART}/)?{_PART}$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
+_Distance = Annotated[float, msgspec.Meta(ge=0)]
 # Of a value: how far another runtime may be off with a learned oracle.
 ANOTHER_RUNTIME = 1e-6
 
@@ -175,13 +177,26 @@ class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Support(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How close to each other the designs are that an oracle was trained on.
 
+    The distance is that of the space: for sequences the number of positions that differ, padding
+    included; for a box the Euclidean distance after each value is divided by its standard deviation
+    over the visible rows (`statistics.x_std`; by 1 where that is 0).
+
     Attributes:
         designs: how many distinct ones there are.
-        distances: percentiles 0, 1, … 100 of the distance from each to the nearest other one.
+        distances: percentiles 0, 1, … 100 of the distance from each to the nearest other one
+            (linear interpolation): at least 0, and never falling.
     """
 
     designs: Count
-    distances: Annotated[tuple[float, ...], msgspec.Meta(min_length=101, max_length=101)]
+    distances: Annotated[tuple[_Distance, ...], msgspec.Meta(min_length=101, max_length=101)]
+
+    def __post_init__(self) -> None:
+        for at, (before, after) in enumerate(pairwise(self.distances), 1):
+            if after < before:
+                raise ValueError(
+                    f"distances fall from {before:g} to {after:g} at percentile {at}; percentiles "
+                    "never do"
+                )
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

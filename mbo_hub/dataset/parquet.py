@@ -28,6 +28,7 @@ __all__ = [
     "arrow_bytes",
     "cells",
     "content_sha256",
+    "encode",
     "has_content",
     "names",
     "read",
@@ -61,6 +62,27 @@ def write(table: pa.Table, sink: Any) -> None:
         use_byte_stream_split=sorted(floating),
         store_schema=True,
     )
+
+
+def encode(
+    x: Num[np.ndarray, "n d"],
+    y: Float32[np.ndarray, " n"],
+    texts: Mapping[str, list[str]] | None = None,
+) -> bytes:
+    """Write designs and objective as the parquet file of a split.
+
+    Args:
+        x: designs, int8 tokens or float32.
+        y: their values.
+        texts: columns that write the designs for people, n strings each, by name.
+    """
+    values = pa.array(np.ascontiguousarray(x).reshape(-1))
+    lists = pa.FixedSizeListArray.from_arrays(values, x.shape[1])
+    columns = {name: pa.array(text, pa.string()) for name, text in (texts or {}).items()}
+    sink = pa.BufferOutputStream()
+    write(pa.table(columns | {"x": lists, "y": pa.array(y)}), sink)
+    raw: bytes = sink.getvalue().to_pybytes()
+    return raw
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -108,6 +108,11 @@ def build_in_cache(
         OSError: the cache cannot be written.
         MissingExtra: the extra `publish` is not installed.
     """
+    if folders.is_folder_name(name):
+        raise UnknownTask(
+            f"{name}: a folder holds its data; only tasks of the archive whose data the package "
+            "does not carry are built"
+        )
     name = name.removeprefix(f"{folders.ORG}/")
     if name not in specs:
         raise UnknownTask(folders.unknown(name))

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from mbo_hub.archive import versions
 from mbo_hub.archive.export import pairs
-from mbo_hub.archive.folders import ORG
 from mbo_hub.archive.hub import local_files
 from mbo_hub.archive.versions import AS_IT_IS, ATTRIBUTES, MAIN, Change
 from mbo_hub.errors import ExportConflict, GitFailed
@@ -40,7 +39,9 @@ class Mirrored:
     change: Change
 
 
-def export_git(names: Iterable[str], target: Path) -> list[Mirrored]:
+def export_git(
+    names: Iterable[str | os.PathLike[str]], target: Path, owner: str | None = None
+) -> list[Mirrored]:
     """Write tasks that are here as git repositories, laid out the way olah looks for them.
 
     Each version becomes a commit on `main` with a tag; older versions stay. Export versions in
@@ -48,25 +49,31 @@ def export_git(names: Iterable[str], target: Path) -> list[Mirrored]:
     since become a commit on `main`, as on the Hub, and the tag stays where it is.
 
     Args:
-        names: tasks of the archive.
+        names: tasks of the archive, or dataset folders.
         target: gets ``datasets/mbo/<task>`` and ``models/mbo/<task>-oracle``.
+        owner: stands in the place of mbo for dataset folders that are not of the archive.
 
     Returns:
         Each repository, in order.
 
     Raises:
         UnknownTask: before anything is written.
-        ExportConflict: a tag holds other content already, or a folder is no git repository.
+        InvalidDataset, IntegrityError: a folder breaks its own declaration; likewise.
+        ExportConflict: a tag holds other content already, or a folder is no git repository, or
+            `mbo_hub.archive.export.pairs` refuses.
         GitFailed: git is missing, or fails.
     """
     written = []
-    for pair in pairs(names):
-        dataset, repo = pair.dataset, f"{pair.task}-oracle"
-        for source, place, pinned in (
-            (dataset.path, target / "datasets" / ORG / pair.task, dataset.pinned()),
-            (pair.oracles.path, target / "models" / ORG / repo, dataset.pinned(repo)),
-        ):
-            written.append(Mirrored(place, commit_folder(source, place, pair.tag, pinned)))
+    for pair in pairs(names, target, owner):
+        dataset = pair.dataset
+        places = [(dataset.path, Path("datasets", pair.owner, pair.task), dataset.pinned())]
+        places += [
+            (folder.path, Path("models", pair.owner, repo), dataset.pinned(repo))
+            for repo, folder in pair.oracles.items()
+        ]
+        for source, path, pinned in places:
+            change = commit_folder(source, target / path, pair.tag, pinned)
+            written.append(Mirrored(target / path, change))
     return written
 
 

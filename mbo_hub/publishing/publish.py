@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +14,8 @@ from mbo_hub.dataset import files
 from mbo_hub.dataset.layout import CARD
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidDataset, InvalidFile
+from mbo_hub.oracles.golden import CheckedOracle
+from mbo_hub.oracles.kinds import XY, Deposit, open_oracle
 from mbo_hub.publishing import metadata
 from mbo_hub.publishing.validation import validate
 
@@ -57,7 +58,9 @@ def publish(
         What was done to each repository, or would be done, in order.
 
     Raises:
+        UnknownTask: there is no such task, or `org` cannot be the name of an owner.
         InvalidDataset: a task is not fit to be published; everything that is wrong with it.
+        OracleUnavailable: a library that an oracle computes with is not installed here.
         PublishConflict: a version is there already with other content; nothing was sent. Or
             somebody else is publishing there at the same time.
         NotPermitted: the token may not write there.
@@ -65,8 +68,7 @@ def publish(
         MissingExtra: the extra `publish` is not installed.
     """
     extras.require("publish", "publishing a dataset")
-    if not re.fullmatch(r"[\w-][\w.-]*", org):
-        raise InvalidDataset(org, ["is not the name of an organisation or user"])
+    folders.require_owner(org)
     prepared = [_prepare(name) for name in names]
     planned = [step for task in prepared for step in _plan(task, org)]
     if not dry_run:
@@ -86,6 +88,23 @@ def _plan(task: _Prepared, org: str) -> list[Publication]:
     return [*oracles, hub.plan(task.dataset.path, repo, "dataset", tag, pinned)]
 
 
+def _see_that_oracles_run(folder: Folder, declared: Manifest) -> None:
+    """See that what computes is installed: its absence is no fault of the dataset.
+
+    Raises:
+        OracleUnavailable: says how to install it.
+    """
+
+    def no_rows() -> XY:
+        raise TypeError("an oracle that computes needs no rows")
+
+    for entry in declared.oracles.values():
+        if entry.kind in ("mujoco", "training"):
+            oracle = open_oracle(Deposit(folder, declared, entry, no_rows))
+            if isinstance(oracle, CheckedOracle):
+                oracle.require()
+
+
 def _prepare(name: str | os.PathLike[str]) -> _Prepared:
     """Find a task's folders and check them."""
     folder = folders.find(name)
@@ -94,17 +113,15 @@ def _prepare(name: str | os.PathLike[str]) -> _Prepared:
         way = f"build them:  mbo build {task}" if task in folders.pins() else "download it first"
         raise InvalidDataset(str(name), [f"its data are not here; {way}"])
     declared = folder.manifest()
+    _see_that_oracles_run(folder, declared)
     problems = validate(folder.path)
-    oracles: dict[str, Folder] = {}
+    oracles = folders.oracle_folders(folder)
     for oracle, entry in declared.oracles.items():
-        if entry.repo is None or "/" in entry.repo:
-            continue  # inside the dataset, or somebody else's to publish
-        if entry.revision != f"v{declared.version}":
+        if entry.repo in oracles and entry.revision != f"v{declared.version}":
             problems.append(
                 f"task.json: oracle {oracle} has revision {entry.revision}, but its repository "
                 f"will be tagged v{declared.version}"
             )
-        oracles[entry.repo] = folders.find_oracle(folder, entry.repo, entry.revision)
     for repo, place in oracles.items():
         try:
             card = files.text(place.read(CARD, None))

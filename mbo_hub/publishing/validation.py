@@ -16,10 +16,13 @@ from mbo_hub.dataset import figures, files, manifest, parquet, schema
 from mbo_hub.dataset.layout import CARD, DECLARATION, SPLITS, TRAIN, split_of
 from mbo_hub.dataset.manifest import ANOTHER_RUNTIME, Manifest, OracleEntry, json_schema
 from mbo_hub.errors import InvalidDataset, InvalidFile, MboHubError, UnsupportedFormat
+from mbo_hub.offline import Affine
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, kind_of, open_oracle
 from mbo_hub.publishing import metadata
+from mbo_hub.publishing.new import depends_on_batch, unfinished
+from mbo_hub.scoring import trust
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["validate"]
 
 WRONG = 2**28  # bytes of a file other than the declared one that are still looked at
+MEASURED = (
+    3e10  # differences between two numbers that are taken to measure distances again: seconds
+)
 
 
 def validate(path: str | os.PathLike[str]) -> list[str]:
@@ -35,7 +41,8 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     Checks task.json against its JSON Schema, each data file's sha256, size and rows, every row
     against the pandera schema, the statistics against the data, the rule of visibility, that
     README.md tells `datasets` where the splits are, and that each oracle loads, scores, repeats
-    itself, and, where it is exact, gives the stored values.
+    itself, and, where it is exact, gives the stored values; and, where the designs that one was
+    trained on are those of the data, that they lie as far apart as it says.
 
     Args:
         path: the folder.
@@ -74,6 +81,7 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
         found += _statistics(declared, frames)
         found += _oracles(folder, declared, frames)
         found += _labels(folder, declared, frames)
+        found += _supports(declared, frames)
     return found
 
 
@@ -227,7 +235,10 @@ def _card(folder: Folder, declared: Manifest) -> list[str]:
         if files.is_there(folder.path / CARD):
             return error.problems
         return ["README.md: not there; `datasets` reads the splits from its metadata"]
-    return metadata.problems(text, "dataset", list(declared.files))
+    data = (p.relative_to(folder.path) for p in folder.path.rglob("*.parquet") if p.is_file())
+    present = [p.as_posix() for p in data if not any(part.startswith(".") for part in p.parts)]
+    found = metadata.problems(text, "dataset", list(declared.files), present)
+    return found + unfinished(text)
 
 
 def _arrays(
@@ -335,6 +346,38 @@ def _labels(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame])
     return [f"{TRAIN}: row {row}: y_oracle is not what {declared.y_oracle} gives"]
 
 
+def _supports(declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
+    """Measure again how far apart the designs are that an oracle was trained on.
+
+    Which these are, task.json does not say. They are taken to be all of the data, or the visible
+    ones, where their number is that; any others are not known here.
+    """
+    designs = {file: _arrays(frame, declared)[0] for file, frame in frames.items()}
+    every = np.concatenate(list(designs.values()))
+    scale = Affine.fit(designs[TRAIN]).std
+    found = []
+    for name, entry in declared.oracles.items():
+        if entry.support is None:
+            continue
+        for known in (every, designs[TRAIN]):
+            distinct = np.unique(known, axis=0)
+            n = len(distinct)
+            if n != entry.support.designs or n < 2 or n**2 * declared.space.dim > MEASURED:
+                continue
+            right = np.array(trust.measure(declared.space, distinct, scale).distances)
+            said = np.array(entry.support.distances)
+            off = np.flatnonzero(~np.isclose(said, right, rtol=1e-6, atol=1e-6))
+            if len(off):
+                at = off[0]
+                place = f"task.json: oracles.{name}.support.distances"
+                found.append(
+                    f"{place}: percentile {at} is {said[at]:g}, the data give {right[at]:g} "
+                    f"({declared.space.metric}, from each design to the nearest other one)"
+                )
+            break
+    return found
+
+
 def _oracle_problem(
     oracle: Oracle, entry: OracleEntry, x: Num[np.ndarray, "n d"], y: Float32[np.ndarray, " n"]
 ) -> str | None:
@@ -342,7 +385,7 @@ def _oracle_problem(
     if not np.isfinite(scored).all():
         design = x[np.flatnonzero(~np.isfinite(scored))[0]].tolist()
         return f"gives no finite value for the visible design {_short(design)}"
-    if not np.array_equal(scored[:5], np.concatenate([oracle(x[i : i + 1]) for i in range(5)])):
+    if depends_on_batch(oracle, x):
         return "gives a design one value alone and another in a batch"
     apart = np.abs(scored.astype(np.float64) - y)
     if entry.exact and apart.max() > entry.tolerance:

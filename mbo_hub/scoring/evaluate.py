@@ -132,6 +132,7 @@ def evaluate(
         metric=space.metric,
         spread=None if answer.spread is None else _by_row(legal, answer.spread[finite]),
         molecules=_molecules(manifest, legal, valid, offline),
+        notation=manifest.notation,
         **_support(task, manifest.oracles[name], legal, valid),
     )
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from mbo_hub import extras
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import files
 from mbo_hub.dataset.manifest import Name
@@ -78,6 +79,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         spread: of each scored design, the standard deviation of a forest's trees, raw.
         molecules: what RDKit says of designs that are written as SMILES; None for other designs,
             and where RDKit is not installed.
+        notation: how the task's designs are written, where that is known: 'smiles'.
     """
 
     format: int
@@ -112,6 +114,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outside: float | None = None
     spread: tuple[float | None, ...] | None = None
     molecules: Molecules | None = None
+    notation: Literal["smiles"] | None = None
 
     def __str__(self) -> str:
         return _render(self)
@@ -232,6 +235,8 @@ def _render(report: Report) -> str:
             distances += f"\nspread of the oracle's trees {middle} (median)"
     if report.molecules is not None:
         distances += f"\n{_of_molecules(report.molecules)}"
+    elif report.notation == "smiles":
+        distances += f"\nmolecules: not judged ({extras.command('chem')})"
     if report.agreement is not None:
         origin += f", golden values {report.agreement}"
     return "\n".join([head, "", *table, "", fractions, distances, origin])
