@@ -256,7 +256,8 @@ def score(
 ) -> None:
     """Score the designs of FILE on TASK and print the report.
 
-    FILE is CSV, text with one design a line, .npy, .parquet, or - for standard input.
+    FILE is CSV, text with one design a line, FASTA, .smi, .npy, .npz or .parquet, each also
+    compressed with gzip, or - for standard input.
     """
     from mbo_hub.reading import read_designs
 
@@ -340,6 +341,8 @@ def run(
     from mbo_hub.reading import write_designs
 
     loaded = _load(task)
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise InvalidFile(f"{out}: name a file in a folder that is there")  # before hours of work
     contestant = find(method, preset, loaded.manifest.name)
     if device != "cpu":
         contestant = replace(contestant, device=device)

@@ -16,7 +16,7 @@
     ├── MissingExtra        (ImportError)        a library of an optional extra is not installed
     ├── HubUnavailable      (ConnectionError)    not here, and the Hub cannot be reached
     ├── NotPermitted        (PermissionError)    the Hub refuses this token
-    ├── DownloadFailed      (OSError)            a file did not arrive whole, or the cache is unusable
+    ├── DownloadFailed      (OSError)            a file did not arrive whole, or no usable cache
     ├── PublishConflict     (FileExistsError)    the tag is there already with other content
     ├── ExportConflict      (FileExistsError)    the target holds something else
     └── GitFailed           (RuntimeError)       git is missing, or fails
@@ -25,6 +25,13 @@ Every message says what was expected, what was found, and what to do about it.
 """
 
 from __future__ import annotations
+
+
+def quoted(value: object, longest: int = 60) -> str:
+    """Quote what somebody wrote, in one line of at most about `longest` characters."""
+    text = value if isinstance(value, str) else repr(value)
+    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return repr(cut) if isinstance(value, str) else " ".join(cut.split())
 
 
 class MboHubError(Exception):
@@ -117,7 +124,7 @@ class GitFailed(MboHubError, RuntimeError):
 
 
 class MethodFailed(MboHubError, RuntimeError):
-    """A method did not come to designs: a model diverged, there are too few data, …"""
+    """A method did not come to designs: a model diverged, too few data."""
 
 
 class UnknownMethod(MboHubError, LookupError):

@@ -86,6 +86,11 @@ class Offline:
     y: Float32[np.ndarray, " n"]
     normalization: Normalization
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Come back from a pickle or a copy with arrays that are still read-only."""
+        self.__dict__.update(state)
+        self.x.flags.writeable = self.y.flags.writeable = False
+
     def holdout(
         self, fraction: float, *, by: Literal["top", "random"] = "top", seed: int = 0
     ) -> tuple[Offline, Offline]:

@@ -279,7 +279,7 @@ def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Tas
     (tmp_path / "columns.csv").write_text(
         f"note,{','.join(names)}\n" + "".join(f"mine,{r}\n" for r in rows)
     )
-    (tmp_path / "x.csv").write_text("formula,x\n" + "".join(f'MgB2,"[{r}]"\n' for r in rows))
+    (tmp_path / "x.csv").write_text("note,x\n" + "".join(f'MgB2,"[{r}]"\n' for r in rows))
     (tmp_path / "bare.txt").write_text("".join(f"{r}\n" for r in rows))
     np.save(tmp_path / "x.npy", x[:3])
     for file in ("columns.csv", "x.csv", "bare.txt", "x.npy", str(data / "train.parquet")):
@@ -294,7 +294,7 @@ def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Tas
     assert mbo("verify", "r.json", "x.csv", cwd=tmp_path).stdout == "The receipt holds.\n"
 
     worse = rows[1].replace("0.0", "-0.25", 1)
-    (tmp_path / "x.csv").write_text(f'formula,x\nMgB2,"{rows[0]}"\nwrong,"{worse}"\n')
+    (tmp_path / "x.csv").write_text(f'note,x\nMgB2,"{rows[0]}"\nwrong,"{worse}"\n')
     refused = mbo("score", "superconductor", "x.csv", "--receipt", "no.json", cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
@@ -303,11 +303,15 @@ def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Tas
     assert not (tmp_path / "no.json").exists()
     counted = mbo("score", "superconductor", "x.csv", "--invalid", "count", cwd=tmp_path)
     assert "invalid 50.0%" in counted.stdout
-    (tmp_path / "formulas.csv").write_text("formula\nMgB2\n")
-    refused = mbo("score", "superconductor", "formulas.csv", cwd=tmp_path)
+    (tmp_path / "formulas.csv").write_text("formula\nMgB2\nYBa2Cu3O7\n")
+    done = mbo("score", "superconductor", "formulas.csv", "--json", cwd=tmp_path)
+    designs = superconductor.space.encode(["MgB2", "YBa2Cu3O7"])
+    assert json.loads(done.stdout)["y"] == superconductor.oracle(designs).tolist()
+    (tmp_path / "formulas.txt").write_text("MgB2\nYBa2Cu3O7-x\n")
+    refused = mbo("score", "superconductor", "formulas.txt", cwd=tmp_path)
     assert refused.stderr == (
-        "InvalidFile: formulas.csv: no column 'x', nor H … Rn; it has 'formula'. Name the column "
-        "with --column\n"
+        "InvalidFile: formulas.txt, line 2: the design ('YBa2Cu3O7-x') has '-' at position 9; "
+        "amounts are plain numbers, so write the value (O6.9, not O7-x)\n"
     )
 
 

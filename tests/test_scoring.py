@@ -277,7 +277,7 @@ def test_layout_and_order_of_a_receipt_do_not_matter(tfbind8: Task, tmp_path: Pa
         (b"[]", "not a receipt"),
         (b"{}", "not a receipt"),
         (b'{"digest": "x"}', "not a receipt"),
-        (b'{"format": 99}', "receipt format 99, this mbo_hub reads up to 1"),
+        (b'{"format": 99}', "receipt format 99, this mbo_hub reads up to 2"),
     ],
 )
 def test_what_is_no_receipt_says_so(tmp_path: Path, content: bytes, message: str) -> None:

@@ -66,21 +66,22 @@ def write(table: pa.Table, sink: Any) -> None:
 
 def encode(
     x: Num[np.ndarray, "n d"],
-    y: Float32[np.ndarray, " n"],
+    numbers: Mapping[str, Float32[np.ndarray, " n"]],
     texts: Mapping[str, list[str]] | None = None,
 ) -> bytes:
-    """Write designs and objective as the parquet file of a split.
+    """Write designs as a parquet file.
 
     Args:
         x: designs, int8 tokens or float32.
-        y: their values.
+        numbers: columns of what is known of them, by name, such as y.
         texts: columns that write the designs for people, n strings each, by name.
     """
     values = pa.array(np.ascontiguousarray(x).reshape(-1))
     lists = pa.FixedSizeListArray.from_arrays(values, x.shape[1])
     columns = {name: pa.array(text, pa.string()) for name, text in (texts or {}).items()}
     sink = pa.BufferOutputStream()
-    write(pa.table(columns | {"x": lists, "y": pa.array(y)}), sink)
+    known = {name: pa.array(values) for name, values in numbers.items()}
+    write(pa.table(columns | {"x": lists} | known), sink)
     raw: bytes = sink.getvalue().to_pybytes()
     return raw
 
@@ -288,30 +289,64 @@ def _unique(found: list[str], where: str) -> list[str]:
     return found
 
 
-def cells(raw: bytes, columns: list[str], where: str) -> list[Num[np.ndarray, "n ..."] | list[Any]]:
+def cells(
+    raw: bytes, columns: list[str], where: str, most: int
+) -> list[Num[np.ndarray, "n ..."] | list[Any]]:
     """Read columns of a parquet file that anything may have written.
 
     Args:
         raw: content of the file.
         columns: their names, as `names` lists them.
         where: what to call the file in messages.
+        most: how many bytes they may become in memory.
 
     Returns:
         For each column an array, (n,) of numbers or (n, d) of lists of d numbers; where cells are
         empty, of different lengths or of another type, a list of Python's own values.
 
     Raises:
-        InvalidDataset: not a parquet file, or with text that is not UTF-8.
+        InvalidDataset: not a parquet file, with text that is not UTF-8, or larger than `most`.
     """
+    table = _some(raw, columns, where, most)
     with _readable(where):
-        found = _file(raw).read(columns=columns, use_threads=False).combine_chunks()
-        found.validate(full=True)
-        return [_cells(found[name]) for name in columns]
+        table.validate(full=True)
+        return [_cells(table[name]) for name in columns]
+
+
+def _some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
+    """Read columns part by part, so that a small file cannot become a huge table.
+
+    What the footer says is looked at first; then what is there. Equal texts stay one text.
+    """
+    too_large = InvalidDataset(where, [f"more than {most // 2**20} MiB in memory; take it apart"])
+    with _readable(where):
+        schema, declared = _file(raw).schema_arrow, footer.declared_values(raw)
+        texts = [name for name in columns if _is_text(schema.field(name).type)]
+        file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False, read_dictionary=texts)
+        parts = file.iter_batches(batch_size=2**14, columns=columns, use_threads=False)
+    if sum(declared.get(name, 0) for name in columns) > most:
+        raise too_large
+    batches, size = [], 0
+    while True:
+        with _readable(where):
+            part = next(parts, None)
+        if part is None:
+            break
+        batches.append(part)
+        size += part.nbytes
+        if size > most:
+            raise too_large
+    with _readable(where):
+        table = pa.Table.from_batches(batches, batches[0].schema if batches else file.schema_arrow)
+        return table.unify_dictionaries().combine_chunks()
 
 
 def _cells(column: pa.ChunkedArray) -> Num[np.ndarray, "n ..."] | list[Any]:
     array, _ = _one(column)
     kind = array.type
+    if pa.types.is_dictionary(kind):
+        shared = array.dictionary.to_pylist()
+        return [None if at is None else shared[at] for at in array.indices.to_pylist()]
     if len(array) and not array.null_count and _is_list(kind):
         try:
             array = array.cast(pa.list_(kind.value_type, len(array[0])))

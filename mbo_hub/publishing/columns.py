@@ -20,6 +20,7 @@ from mbo_hub.arrays import Float64, Num
 from mbo_hub.dataset import files, parquet
 from mbo_hub.errors import InvalidDataset, InvalidDesign, InvalidFile
 from mbo_hub.publishing.new import NewTask, new_task
+from mbo_hub.reading import LIMIT
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["Table", "new_task_from", "read_table", "space_of"]
@@ -90,7 +91,7 @@ def read_table(path: str | os.PathLike[str]) -> Table:
 def _parquet(raw: bytes, where: str) -> Table:
     try:
         names = parquet.names(raw, where)
-        cells = parquet.cells(raw, names, where)
+        cells = parquet.cells(raw, names, where, LIMIT)
     except InvalidDataset as error:
         raise InvalidFile(f"{where}: {error.problems[0]}") from None
     return Table(where, dict(zip(names, cells, strict=True)))

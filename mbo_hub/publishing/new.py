@@ -272,7 +272,7 @@ def _data(
     for file, rows in ((TRAIN, shown), (TEST, ~shown)):
         if rows.any():
             texts = {text: space.decode(x[rows])} if isinstance(space, Sequence) else {}
-            contents[file] = parquet.encode(x[rows], y[rows], texts)
+            contents[file] = parquet.encode(x[rows], {"y": y[rows]}, texts)
             stored[file] = figures.stored(contents[file], int(rows.sum()))
     return stored, contents
 

@@ -24,7 +24,7 @@ from mbo_hub.scoring.molecules import Molecules
 
 __all__ = ["FORMAT", "Report", "Summary"]
 
-FORMAT = 1  # of the saved form
+FORMAT = 2  # of the saved form; format 1 hashed designs as they were given, in float64
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,7 +54,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         libraries: version of each library that took part.
         budget: how many designs count.
         given: how many were given; only the first `budget` are scored.
-        designs_sha256: of the scored designs as given, as little-endian float64.
+        designs_sha256: of the scored designs as the task sees them, little-endian: float32 numbers
+            of a box, int8 tokens of a sequence (-1: no token); after projecting, where that was
+            asked for. In format 1: of the designs as given, as float64.
         projected: how many designs were replaced by the nearest legal one; None: not asked for.
         y: raw objective of each scored design, None for one that is illegal or cannot be scored.
         raw: summary of y in the objective's unit.
@@ -164,6 +166,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         try:
             if not isinstance(document, dict) or not isinstance(document.get("format"), int):
                 raise InvalidFile(f"{name}: not a receipt of mbo_hub: it has no format")
+            if document["format"] < 1:
+                raise InvalidFile(f"{name}: not a receipt of mbo_hub: no receipt has format "
+                                  f"{document['format']}")  # fmt: skip
             if document["format"] > FORMAT:
                 raise InvalidFile(
                     f"{name}: receipt format {document['format']}, this mbo_hub reads up to "
