@@ -6,7 +6,9 @@ are imported by the verb that needs them, so that `mbo --help` and `mbo list` st
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,21 +26,41 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+# Control characters but tab and line end, which a terminal obeys, and marks that reorder text.
+_UNSAFE = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print text, some of which strangers wrote; what a terminal would obey is escaped.
+
+    Every verb prints through here.
+    """
+    safe = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+    click.echo(safe, err=err, nl=nl)
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
 class _Group(click.Group):
     """Turns the errors of the library, and of the file system, into one line and exit code 1."""
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run the command; letters that a pipe's encoding lacks are escaped."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except MboHubError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            echo(f"{type(error).__name__}: {error}", err=True)
         except BrokenPipeError:
             raise
         except OSError as error:
-            click.echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+            echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
         return ctx.exit(1)
 
 
@@ -80,7 +102,7 @@ def list_tasks(as_json: bool) -> None:
         for task in folders.summaries()
     ]
     if as_json:
-        click.echo(json.dumps(tasks, indent=2))
+        echo(json.dumps(tasks, indent=2))
         return
     rows = [
         (
@@ -106,7 +128,7 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     for row in (header, *rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())
+        echo(line.rstrip())
 
 
 @main.command(epilog="Example:  mbo info tfbind8")
@@ -119,7 +141,7 @@ def info(task: str, as_json: bool) -> None:
     folder = folders.find_card(task)
     declared = folder.manifest()
     if as_json:
-        click.echo(declared.to_json().decode(), nl=False)
+        echo(declared.to_json().decode(), nl=False)
         return
     s, space = declared.statistics, declared.space
     lines = [
@@ -147,7 +169,7 @@ def info(task: str, as_json: bool) -> None:
     if declared.source is not None:
         lines.append(("terms", f"{declared.source.license}; {declared.source.attribution}"))
     for label, text in lines:
-        click.echo(f"{label:10} {text}")
+        echo(f"{label:10} {text}")
 
 
 def _describe(space: Any) -> str:
@@ -190,14 +212,14 @@ def export(directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None
 
         for done in export_git(names, target, org):
             note = "" if done.change.is_first else f"  ({_told(done.change)})"
-            click.echo(f"{done.place} {done.change.tag}{note}")
+            echo(f"{done.place} {done.change.tag}{note}")
     else:
         from mbo_hub.archive.export import export as copy
 
         for made in copy(names, target):
-            click.echo(f"{made.path}{'' if made.is_new else '  (there already, the same)'}")
+            echo(f"{made.path}{'' if made.is_new else '  (there already, the same)'}")
     for name in () if tasks else sorted(folders.pins().keys() - set(names)):
-        click.echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
+        echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
                    err=True)  # fmt: skip
 
 
@@ -252,7 +274,7 @@ def score(
         )
     if receipt is not None:
         report.save(receipt)
-    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+    echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
 
 
 @main.command(epilog="Example:  mbo methods")
@@ -276,13 +298,13 @@ def methods(as_json: bool) -> None:
         for method in METHODS.values()
     ]
     if as_json:
-        click.echo(json.dumps(listed, indent=2))
+        echo(json.dumps(listed, indent=2))
         return
     for method in METHODS.values():
-        click.echo(f"{method.name}: {method.title} (presets {', '.join(method.presets)})")
-        click.echo(f"    {method.paper or 'a control'}")
+        echo(f"{method.name}: {method.title} (presets {', '.join(method.presets)})")
+        echo(f"    {method.paper or 'a control'}")
         for sentence in method.deviations:
-            click.echo(f"    - {sentence}")
+            echo(f"    - {sentence}")
 
 
 @main.command(epilog="Example:  mbo run grad --task tfbind8 --seed 0 --out designs.parquet")
@@ -336,9 +358,9 @@ def run(
     if out is not None:
         write_designs(out, loaded.manifest, proposal.designs, proposal.predicted)
     for note in proposal.notes:
-        click.echo(note, err=True)
+        echo(note, err=True)
     report = loaded.evaluate(proposal.designs, budget=budget)
-    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+    echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
 
 
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")
@@ -361,7 +383,7 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None) -> No
         raise UnknownTask(f"{error}{where}") from None
     designs = read_designs(file, loaded.manifest, column=column, strict=False)
     verification = loaded.verify(said, designs)
-    click.echo(str(verification))
+    echo(str(verification))
     if not verification.ok:
         sys.exit(1)
 
@@ -409,10 +431,10 @@ def new(directory: Path, file: str, space: str, visible: str, **options: Any) ->
     except ValueError:
         raise InvalidFile(f"--visible {visible}: write a percentile, 50, or two, 10-60") from None
     done = new_task_from(file, directory, space, visible=percentiles, **options)
-    click.echo(str(done.path))
+    echo(str(done.path))
     for note in done.notes:
-        click.echo(f"  {note}")
-    click.echo(f"Now fill in the TODOs of {done.path / 'README.md'}; `mbo validate` lists them.",
+        echo(f"  {note}")
+    echo(f"Now fill in the TODOs of {done.path / 'README.md'}; `mbo validate` lists them.",
                err=True)  # fmt: skip
 
 
@@ -428,12 +450,12 @@ def validate(directory: Path, **limits: float | None) -> None:
     given = {name: limit for name, limit in limits.items() if limit is not None}
     problems = find_problems(directory, limits=Limits(**given))
     for problem in problems:
-        click.echo(problem)
+        echo(problem)
     if problems:
         plural = "" if len(problems) == 1 else "s"
-        click.echo(f"{directory}: {len(problems)} problem{plural}", err=True)
+        echo(f"{directory}: {len(problems)} problem{plural}", err=True)
         sys.exit(1)
-    click.echo(f"{directory}: valid")
+    echo(f"{directory}: valid")
 
 
 @main.command(epilog="Example:  mbo publish tfbind8 --org mbo --dry-run")
@@ -451,9 +473,9 @@ def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool) -> N
     from mbo_hub.publishing.publish import publish as put
 
     for done in put(tasks, org, private=private, dry_run=dry_run):
-        click.echo(f"{done.url}  {_told(done.change, dry_run=dry_run)}")
+        echo(f"{done.url}  {_told(done.change, dry_run=dry_run)}")
         for file in done.change.files:
-            click.echo(f"  {file}")
+            echo(f"  {file}")
 
 
 def _told(change: Change, *, dry_run: bool = False) -> str:
@@ -489,7 +511,7 @@ def build(task: str, raw_dir: Path | None, url: str | None) -> None:
     from mbo_hub.making.assembly import build_in_cache
     from mbo_hub.tasks import TASKS
 
-    click.echo(str(build_in_cache(TASKS, task, raw_dir, url)))
+    echo(str(build_in_cache(TASKS, task, raw_dir, url)))
 
 
 @main.command(epilog="Example:  mbo cache --verify")
@@ -504,11 +526,11 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
 
     if remove is not None:
         freed = caches.remove(remove)
-        click.echo(f"removed {remove}, {freed / 1e6:.1f} MB")
+        echo(f"removed {remove}, {freed / 1e6:.1f} MB")
         return
     copies = caches.copies(check=check)
     if as_json:
-        click.echo(json.dumps([asdict(copy) for copy in copies], indent=2, default=str))
+        echo(json.dumps([asdict(copy) for copy in copies], indent=2, default=str))
     else:
         rows = [
             (
@@ -562,7 +584,7 @@ def render(task: str, file: str | None, out: Path, row: int, column: str | None)
         pictures.write(robots[0], design, out)
     except OSError as error:
         raise InvalidFile(f"{out}: cannot be written: {error.strerror}") from None
-    click.echo(str(out))
+    echo(str(out))
 
 
 def _load(task: str, revision: str | None = None) -> Task:

@@ -16,7 +16,7 @@
     ├── MissingExtra        (ImportError)        a library of an optional extra is not installed
     ├── HubUnavailable      (ConnectionError)    not here, and the Hub cannot be reached
     ├── NotPermitted        (PermissionError)    the Hub refuses this token
-    ├── DownloadFailed      (OSError)            a file did not arrive whole, or cannot be written
+    ├── DownloadFailed      (OSError)            a file did not arrive whole, or no usable cache
     ├── PublishConflict     (FileExistsError)    the tag is there already with other content
     ├── ExportConflict      (FileExistsError)    the target holds something else
     └── GitFailed           (RuntimeError)       git is missing, or fails
@@ -108,7 +108,7 @@ class NotPermitted(MboHubError, PermissionError):
 
 
 class DownloadFailed(MboHubError, OSError):
-    """A file did not arrive whole, or could not be written to the cache."""
+    """A file did not arrive whole, or the cache may not be read or written."""
 
 
 class PublishConflict(MboHubError, FileExistsError):

@@ -131,10 +131,6 @@ def read_split(folder: Folder, declared: Manifest, file: str, label: str = "y") 
     if file not in declared.files:
         return np.empty((0, space.dim), space.dtype), np.empty(0, np.float32)
     entry = declared.files[file]
-    raw = folder.read(file, entry.sha256, partial(parquet.has_content, wanted=entry.content_sha256))
-    x, y = parquet.read(raw, space, f"{folder}/{file}", label)
-    if len(y) != entry.rows:
-        raise InvalidDataset(
-            str(folder), [f"{file} has {len(y)} rows, task.json says {entry.rows}"]
-        )
-    return x, y
+    same = partial(parquet.has_content, wanted=entry.content_sha256, rows=entry.rows)
+    raw = folder.read(file, entry.sha256, same, entry.largest)
+    return parquet.read(raw, space, f"{folder}/{file}", label, entry.rows)

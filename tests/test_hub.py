@@ -642,3 +642,21 @@ def test_the_cache_is_listed_verified_and_emptied(stocked: HubServer, client: Cl
     assert "stranger/vowels" not in client.mbo("cache").stdout
     gone = client.mbo("cache", "--remove", "stranger/vowels", check=False)
     assert gone.stderr.startswith("UnknownTask: 'stranger/vowels' is not in the cache")
+
+
+def test_a_file_larger_than_declared_is_not_downloaded(tmp_path: Path) -> None:
+    stranger.write(tmp_path / "theirs")
+    files = {
+        p.relative_to(tmp_path / "theirs").as_posix(): p.read_bytes()
+        for p in (tmp_path / "theirs").rglob("*")
+        if p.is_file()
+    }
+    size = len(files["data/train.parquet"])
+    files["data/train.parquet"] += bytes(3 << 20)
+    with HubServer(tmp_path / "hub") as hub:
+        hub.put("dataset", "stranger/vowels", files)
+        client = Client(hub, tmp_path / "user")
+        said = client.error("import mbo_hub; mbo_hub.load('stranger/vowels')")
+        wanted = f"it has {size + (3 << 20):,} bytes, more than the {size:,} that it may have"
+        assert f"{wanted}; it was not downloaded" in said
+        assert not [r for r in hub.requests if r.method == "GET" and "train.parquet" in r.path]

@@ -152,7 +152,7 @@ def test_many_violations_of_one_check_are_counted(theirs: Path) -> None:
         (lambda d: d["files"]["data/test.parquet"].update(sha256="0" * 64, bytes=1, rows=2),
          ["data/test.parquet: its sha256 is not", "bytes, task.json says 1", "rows, task.json says 2"]),
         (lambda d: d["files"].update({"data/extra.parquet": d["files"]["data/test.parquet"]}),
-         ["data/extra.parquet: named in task.json but not there", "`configs` does not name data/extra"]),
+         ["data/extra.parquet: is neither data/train.parquet nor data/test.parquet", "`configs` does not name data/extra"]),
         (lambda d: d["oracles"]["theirs"].update(sha256="0" * 64), ["oracle theirs:", "sha256 expected"]),
         (lambda d: d["oracles"]["theirs"].update(file="no.onnx"), ["no.onnx cannot be read"]),
         (lambda d: d["oracles"].update(table={"kind": "table"}), []),

@@ -11,6 +11,7 @@ are not among them: they may improve without a new version.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -18,9 +19,9 @@ import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float64, Num
-from mbo_hub.dataset import layout
+from mbo_hub.dataset import files, layout
 from mbo_hub.dataset.layout import Column
-from mbo_hub.errors import InvalidDataset, UnsupportedFormat
+from mbo_hub.errors import InvalidDataset, InvalidFile, UnsupportedFormat
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = [
@@ -145,6 +146,16 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: Count
     content_sha256: Sha256 | None = None
     arrow_bytes: Count | None = None
+
+    @property
+    def largest(self) -> int:
+        """Bytes that another file with these values may have: what they take without compression.
+
+        A writer may store each token in four bytes, and say more of each column than ours does.
+        """
+        if self.content_sha256 is None:
+            return self.bytes
+        return 2**20 + 8 * max(self.bytes, self.arrow_bytes or 0)
 
 
 class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -311,7 +322,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         files: the data files by path, `data/train.parquet` among them.
     """
 
-    format: int
+    format: Annotated[int, msgspec.Meta(ge=1)]
     name: Name
     version: Version
     title: Text
@@ -361,10 +372,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return own
 
 
-class _Format(msgspec.Struct):
-    format: int
-
-
 def read(raw: bytes, where: str) -> Manifest:
     """Parse `task.json`.
 
@@ -378,32 +385,90 @@ def read(raw: bytes, where: str) -> Manifest:
             `mbo validate` lists all of them.
     """
     try:
-        written = msgspec.json.decode(raw, type=_Format).format
-        if written > FORMAT:
-            advice = "upgrade with  pip install -U mbo-hub"
-            raise UnsupportedFormat(
-                where,
-                [f"task.json has format {written}, this mbo_hub reads up to {FORMAT}; {advice}"],
-            )
-        manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidDataset(where, [f"task.json: {error}"]) from None
-    dim = manifest.space.dim
-    given = {len(manifest.statistics.x_mean), len(manifest.statistics.x_std)}
-    if given != {dim}:
-        raise InvalidDataset(where, [f"task.json: x_mean and x_std have {given} values, not {dim}"])
-    if not manifest.statistics.y_min < manifest.statistics.y_max:
-        raise InvalidDataset(
-            where, ["task.json: y_min is not below y_max, so nothing can be scored"]
-        )
-    if manifest.y_oracle is not None and manifest.y_oracle not in manifest.oracles:
-        raise InvalidDataset(
+        document = files.json(raw)
+    except InvalidFile as error:
+        raise InvalidDataset(where, [f"task.json {error}"]) from None
+    written = document.get("format") if isinstance(document, dict) else None
+    if type(written) is int and written > FORMAT:
+        advice = "upgrade with  pip install -U mbo-hub"
+        raise UnsupportedFormat(
             where,
-            [f"task.json: y_oracle names {manifest.y_oracle!r}, which is not one of its oracles"],
+            [f"task.json has format {written}, this mbo_hub reads up to {FORMAT}; {advice}"],
         )
-    if layout.TRAIN not in manifest.files:
-        raise InvalidDataset(where, [f"task.json: files has no {layout.TRAIN}"])
+    try:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except msgspec.MsgspecError as error:
+        problem = f"task.json: {_with_names(document, str(error))}"
+        raise InvalidDataset(where, [problem]) from None
+    problems = _contradictions(manifest)
+    if problems:
+        raise InvalidDataset(where, [f"task.json: {problem}" for problem in problems])
     return manifest
+
+
+def _with_names(document: Any, message: str) -> str:
+    """Put names into the place that msgspec tells: it writes `[...]` for any name of an object."""
+    while "`$" in message and "[...]" in message:
+        start = message.index("`$") + 1
+        path = message[start : message.index("[...]")]
+        steps = [step for step in re.split(r"[.\[\]]+", path)[1:] if step]
+        found = next((n for n in _names_at(document, steps) if _says(document, steps, n, message)),
+                     None)  # fmt: skip
+        if found is None:
+            return message
+        message = message.replace("[...]", f".{found}", 1)
+        document = _only(document, steps, found)
+    return message
+
+
+def _names_at(document: Any, steps: list[str]) -> list[str]:
+    for step in steps:
+        document = document[int(step)] if isinstance(document, list) else document.get(step)
+    return list(document) if isinstance(document, dict) else []
+
+
+def _only(document: Any, steps: list[str], name: str) -> Any:
+    """A document whose object at a place has one name left."""
+    if not steps:
+        return {name: document[name]}
+    if isinstance(document, list):
+        at = int(steps[0])
+        return [*document[:at], _only(document[at], steps[1:], name), *document[at + 1 :]]
+    return document | {steps[0]: _only(document[steps[0]], steps[1:], name)}
+
+
+def _says(document: Any, steps: list[str], name: str, message: str) -> bool:
+    """Whether a document is refused in the same words with one name alone."""
+    try:
+        msgspec.convert(_only(document, steps, name), Manifest)
+    except msgspec.ValidationError as error:
+        return str(error).rpartition("`$")[0] == message.rpartition("`$")[0]
+    return False
+
+
+def _contradictions(manifest: Manifest) -> list[str]:
+    """What of a declaration cannot be at the same time as the rest of it."""
+    statistics, rule, dim = manifest.statistics, manifest.split, manifest.space.dim
+    problems = [
+        f"statistics.{name} has {len(values):,} values, the designs have {dim:,}"
+        for name, values in (("x_mean", statistics.x_mean), ("x_std", statistics.x_std))
+        if len(values) != dim
+    ]
+    if not statistics.y_min < statistics.y_max:
+        problems.append("y_min is not below y_max, so nothing can be scored")
+    if rule is not None and rule.y_low > rule.y_high:
+        problems.append(f"split.y_low is {rule.y_low:g}, above split.y_high, {rule.y_high:g}")
+    if rule is not None and rule.percentiles[0] > rule.percentiles[1]:
+        problems.append("split.percentiles: the lower one comes first")
+    if manifest.y_oracle is not None and manifest.y_oracle not in manifest.oracles:
+        problems.append(f"y_oracle names {manifest.y_oracle!r}, which is not one of its oracles")
+    names = [column.name for column in manifest.columns]
+    problems += [f"two columns are called {n!r}" for n in sorted(set(names)) if names.count(n) > 1]
+    if layout.TRAIN not in manifest.files:
+        problems.append(f"files has no {layout.TRAIN}")
+    elif not manifest.files[layout.TRAIN].rows:
+        problems.append(f"{layout.TRAIN} has 0 rows, so a method has nothing to learn from")
+    return problems
 
 
 def json_schema() -> dict[str, Any]:

@@ -16,6 +16,7 @@ import msgspec
 
 from mbo_hub import extras
 from mbo_hub.atomic import write_file
+from mbo_hub.dataset import files
 from mbo_hub.dataset.manifest import Name
 from mbo_hub.errors import InvalidFile
 from mbo_hub.oracles.protocol import Agreement, Fingerprint
@@ -155,7 +156,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """
         name = os.fspath(path)
         try:
-            document = msgspec.json.decode(Path(path).read_bytes())
+            raw = files.read(Path(path))
+        except InvalidFile as error:
+            raise InvalidFile(f"{name}: {error}") from None
+        try:
+            document = files.json(raw)
+        except InvalidFile as error:
+            raise InvalidFile(f"{name}: not a receipt of mbo_hub: it {error}") from None
+        try:
             if not isinstance(document, dict) or not isinstance(document.get("format"), int):
                 raise InvalidFile(f"{name}: not a receipt of mbo_hub: it has no format")
             if document["format"] < 1:
@@ -168,9 +176,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 )
             digest = document.pop("digest")
             report = msgspec.convert(document, cls)
-        except OSError as error:
-            raise InvalidFile(f"{name}: cannot be read: {error.strerror}") from None
-        except (msgspec.MsgspecError, KeyError, RecursionError) as error:
+        except (msgspec.MsgspecError, KeyError) as error:
             raise InvalidFile(f"{name}: not a receipt of mbo_hub: {error}") from None
         if digest != _digest(document):
             raise InvalidFile(
