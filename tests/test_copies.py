@@ -59,11 +59,12 @@ def said(oracle: Oracle, kind: str, task: Task) -> tuple[object, ...]:
 def test_an_oracle_is_copied_before_and_after_it_scores(task: Task, way: str) -> None:
     for name, entry in task.manifest.oracles.items():
         oracle = task.oracles._openers[name]()
+        kind = "slow" if entry.kind in FEW and way != "pickle" else entry.kind
         before = WAYS[way](oracle)
-        expected = said(oracle, entry.kind, task)
+        expected = said(oracle, kind, task)
         after = WAYS[way](oracle)
-        assert said(before, entry.kind, task) == expected
-        assert said(after, entry.kind, task) == expected
+        assert said(before, kind, task) == expected
+        assert said(after, kind, task) == expected
 
 
 @pytest.mark.parametrize("way", ["pickle", "deepcopy"])

@@ -209,7 +209,7 @@ def _serve() -> None:
                 answer = oracle.answer(np.load(BytesIO(request), allow_pickle=False))
                 arrays = {k: v for k, v in answer._asdict().items() if v is not None}
                 said = BytesIO()
-                np.savez(said, allow_pickle=False, **arrays)
+                np.savez(said, **arrays)
                 reply = GOOD + said.getvalue()
         except OracleUnavailable as error:
             reply = BAD + str(error).encode()

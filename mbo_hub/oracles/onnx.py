@@ -94,7 +94,8 @@ class OnnxOracle(Oracle):
             )
 
         def cancel() -> None:
-            options.set_load_cancellation_flag(True)
+            if hasattr(options, "set_load_cancellation_flag"):  # not in the oldest versions
+                options.set_load_cancellation_flag(True)
 
         with self._blaming("cannot load it"):
             (session,) = share_out(load, [self._model], threads=1, stop=cancel)
