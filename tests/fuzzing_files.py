@@ -201,7 +201,7 @@ def in_a_child(cases: int, seed: int) -> str:
         [sys.executable, __file__, str(cases), "--seed", str(seed)],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=max(600, cases),
     )
     return (
         "" if done.returncode == 0 else f"exit code {done.returncode}\n{done.stdout}{done.stderr}"

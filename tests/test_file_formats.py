@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fuzzing import mutations
+from fuzzing import TIMES, mutations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_spaces import boxes
@@ -165,7 +165,7 @@ def test_damaged_files_are_read_or_refused(tfbind8: Task, seed: str) -> None:
     manifest = manifest_of(space, tfbind8)
     rng = np.random.default_rng(list(seed.encode()))
     outcomes: list[str] = []
-    for case, damaged in enumerate(itertools.islice(mutations(raw, rng), 40)):
+    for case, damaged in enumerate(itertools.islice(mutations(raw, rng), 60 * TIMES)):
         try:
             found = read(damaged, name, manifest, strict=case % 2 == 0)
         except InvalidFile as error:

@@ -23,6 +23,7 @@ from foreign_graphs import (
     small_model,
     too_many,
 )
+from fuzzing import TIMES
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -405,10 +406,11 @@ def fuzz(cases: int, seed: int = SEED) -> dict[str, list[str]]:
 def test_nothing_but_errors_of_mbo_hub_comes_of_broken_files(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    said = fuzz(1_000)
+    cases = 1_000 * TIMES
+    said = fuzz(cases)
     assert capfd.readouterr() == ("", "")
     assert all(said.values())
-    assert sum(map(len, said.values())) == 1_000
+    assert sum(map(len, said.values())) == cases
     for text in said["opening"] + said["scoring"]:
         assert text.startswith("m.onnx: ")
         assert text.isprintable()
