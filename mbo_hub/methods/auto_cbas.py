@@ -74,7 +74,7 @@ class AutofocusedCbAS(CbAS):
         """Train the model of y on the visible rows, weighted by q(x|z) / p(x|z)."""
         import torch
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         with torch.no_grad():
             z, _ = prior.encode(x, rng)

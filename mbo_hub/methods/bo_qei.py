@@ -107,7 +107,7 @@ class BayesianOptimization(Method):
         """Train the model, then fit, ask and label, round by round."""
         import torch
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         rng = networks.generator(seed)
         written = features(offline)

@@ -95,7 +95,7 @@ class CbAS(Method):
 
     def propose(self, offline: Offline, budget: int, seed: int, progress: Progress) -> Proposal:
         """Learn the data and y, adapt, draw."""
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
         from mbo_hub.methods.vae import Vae
 
         rng = networks.generator(seed)
@@ -131,7 +131,7 @@ class CbAS(Method):
         """Train q on its own samples, weighted towards p and towards y ≥ γ; returns the new γ."""
         import torch
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         x, z = search.sample(self.samples, rng)
         with torch.no_grad():

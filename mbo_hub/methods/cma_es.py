@@ -78,7 +78,7 @@ class CmaEs(Method):
         """Train the model, run all searches in lock-step, decode."""
         import cma
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         rng = networks.generator(seed)
         written = features(offline)

@@ -80,7 +80,7 @@ class ConservativeObjectiveModels(Method):
 
     def propose(self, offline: Offline, budget: int, seed: int, progress: Progress) -> Proposal:
         """Train, climb, decode."""
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         rng = networks.generator(seed)
         written = features(offline, "raw_logits")
@@ -108,7 +108,7 @@ class ConservativeObjectiveModels(Method):
         """Minimise the squared error and α times the overestimation."""
         import torch
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         log_alpha = torch.tensor(math.log(self.alpha), dtype=torch.float32, requires_grad=True)
         adam = torch.optim.Adam(model.parameters(), lr=self.learning_rate, fused=True)

@@ -80,7 +80,7 @@ class GradientAscent(Method):
         """Train, climb, decode."""
         import torch
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         rng = networks.generator(seed)
         written = features(offline)

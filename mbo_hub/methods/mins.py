@@ -105,7 +105,7 @@ class ModelInversionNetworks(Method):
         """Train the GAN, then draw designs for the best visible y."""
         import torch
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
         from mbo_hub.methods.gan import Conditional, relaxed
 
         rng = networks.generator(seed)
@@ -137,7 +137,7 @@ class ModelInversionNetworks(Method):
         """Let the critic tell real from made designs, and the generator fool it."""
         import torch
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
         from mbo_hub.methods.gan import relaxed
 
         y = networks.numbers(scaled)[:, None]

@@ -247,7 +247,7 @@ def _alone(method: Method) -> Iterator[None]:
         if "torch" not in method.needs:
             yield
             return
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         with networks.alone(method.device):
             yield

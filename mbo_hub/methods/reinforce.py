@@ -94,7 +94,7 @@ class Reinforce(Method):
         """Train the model, then the distribution, then draw from it."""
         import torch
 
-        from mbo_hub.methods import networks
+        import mbo_hub.methods.networks as networks
 
         rng = networks.generator(seed)
         written = features(offline, "one_hot")
