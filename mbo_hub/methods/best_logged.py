@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from mbo_hub.methods.protocol import Method, Progress, Proposal
+from mbo_hub.methods.progress import Progress
+from mbo_hub.methods.protocol import Method, Proposal
 from mbo_hub.offline import Offline
 
 __all__ = ["BestLogged"]

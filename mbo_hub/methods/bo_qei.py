@@ -15,7 +15,8 @@ import numpy as np
 
 from mbo_hub.errors import MethodFailed
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
+from mbo_hub.methods.progress import Progress, part
+from mbo_hub.methods.protocol import Method, Paper, Preset, Proposal
 from mbo_hub.offline import Offline
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class BayesianOptimization(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0.0, 0.2),
+            progress=part(progress, 0.0, 0.2),
         ).requires_grad_(False)
         visible = written.encode(offline.x).astype(np.float64)
         box = torch.tensor(np.stack([visible.min(0), visible.max(0)]), dtype=torch.float64)

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
+from mbo_hub.methods.progress import Progress, part
+from mbo_hub.methods.protocol import Method, Paper, Preset, Proposal
 from mbo_hub.offline import Offline
 
 if TYPE_CHECKING:
@@ -110,12 +111,10 @@ class CbAS(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0.0, 0.3),
+            progress=part(progress, 0.0, 0.3),
         )
         prior = Vae(offline.space, written.width, self.hidden, self.latent, rng)
-        prior.fit(
-            x, epochs=self.vae_epochs, progress=networks.part(progress, 0.3, 0.6), **self._vae(rng)
-        )
+        prior.fit(x, epochs=self.vae_epochs, progress=part(progress, 0.3, 0.6), **self._vae(rng))
         search, gamma = deepcopy(prior), -math.inf  # q starts as p
         for iteration in range(self.iterations):
             gamma = self.adapt(search, prior, model, gamma, rng)

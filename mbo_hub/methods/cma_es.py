@@ -13,7 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
+from mbo_hub.methods.progress import Progress, part
+from mbo_hub.methods.protocol import Method, Paper, Preset, Proposal
 from mbo_hub.offline import Offline
 
 __all__ = ["CmaEs"]
@@ -91,7 +92,7 @@ class CmaEs(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0.0, 0.3),
+            progress=part(progress, 0.0, 0.3),
         ).requires_grad_(False)
         starts = networks.best_rows(offline, written, budget, rng).cpu().numpy().astype(np.float64)
         # pycma seeds numpy's global generator unless it is given random numbers; and it searches

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mbo_hub.errors import MethodFailed
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
+from mbo_hub.methods.progress import Progress, part
+from mbo_hub.methods.protocol import Method, Paper, Preset, Proposal
 from mbo_hub.offline import Offline
 from mbo_hub.spaces import Box
 
@@ -89,7 +90,7 @@ class ConservativeObjectiveModels(Method):
         model = networks.Ensemble(1, written.width, self.hidden, 1, rng, slope=0.0)
         step = self.step_size[not isinstance(offline.space, Box)] * math.sqrt(written.width)
         tau = self.overestimation[not isinstance(offline.space, Box)]
-        self.train(model, x, y, step, tau, rng, networks.part(progress, 0.0, 0.98))
+        self.train(model, x, y, step, tau, rng, part(progress, 0.0, 0.98))
         best = networks.best_rows(offline, written, budget, rng)
         found = written.decode(climb(model, best, step, self.steps).cpu().numpy())
         expected = model(networks.numbers(written.encode(found.designs))).flatten()

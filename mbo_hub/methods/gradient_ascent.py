@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
+from mbo_hub.methods.progress import Progress, part
+from mbo_hub.methods.protocol import Method, Paper, Preset, Proposal
 from mbo_hub.offline import Offline
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class GradientAscent(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0.0, 0.95),
+            progress=part(progress, 0.0, 0.95),
         ).requires_grad_(False)
 
         def value(x: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ import numpy as np
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.errors import MethodFailed
 from mbo_hub.methods.features import features
-from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
+from mbo_hub.methods.progress import Progress
+from mbo_hub.methods.protocol import Method, Paper, Preset, Proposal
 from mbo_hub.offline import Offline
 from mbo_hub.spaces import Box
 

@@ -20,7 +20,7 @@ from torch.nn import functional
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.errors import MethodFailed
 from mbo_hub.methods.features import Features
-from mbo_hub.methods.protocol import Progress
+from mbo_hub.methods.progress import Progress
 from mbo_hub.offline import Offline
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "generator",
     "mixture_mean",
     "numbers",
-    "part",
     "predicted",
     "soft_clamp",
 ]
@@ -69,11 +68,6 @@ def generator(seed: int) -> torch.Generator:
 def numbers(values: Num[np.ndarray, "*shape"]) -> Tensor:
     """Copy an array into a float32 tensor."""
     return torch.tensor(np.asarray(values), dtype=torch.float32)
-
-
-def part(progress: Progress, start: float, end: float) -> Progress:
-    """Report the progress of a step as a part of the whole."""
-    return lambda done: progress(start + (end - start) * done)
 
 
 def soft_clamp(values: Tensor, low: float, high: float) -> Tensor:

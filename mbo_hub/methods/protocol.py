@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,11 +22,10 @@ from mbo_hub.arrays import Num
 from mbo_hub.errors import InvalidDesign, MethodFailed
 from mbo_hub.extras import require
 from mbo_hub.methods.features import Decoded
+from mbo_hub.methods.progress import Progress
 from mbo_hub.offline import Offline
 
-__all__ = ["Method", "Paper", "Preset", "Progress", "Proposal", "Setting"]
-
-Progress = Callable[[float], None]  # is told the fraction that is done, from 0 to 1
+__all__ = ["Method", "Paper", "Preset", "Proposal", "Setting"]
 
 
 @dataclass(frozen=True, eq=False)

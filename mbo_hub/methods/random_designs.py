@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mbo_hub.methods.protocol import Method, Progress, Proposal
+from mbo_hub.methods.progress import Progress
+from mbo_hub.methods.protocol import Method, Proposal
 from mbo_hub.offline import Offline
 
 __all__ = ["Random"]

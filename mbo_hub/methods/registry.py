@@ -23,7 +23,8 @@ from mbo_hub.methods.grad_mean import GradMean
 from mbo_hub.methods.grad_min import GradMin
 from mbo_hub.methods.gradient_ascent import GradientAscent
 from mbo_hub.methods.mins import ModelInversionNetworks
-from mbo_hub.methods.protocol import Method, Progress, Proposal
+from mbo_hub.methods.progress import Progress
+from mbo_hub.methods.protocol import Method, Proposal
 from mbo_hub.methods.random_designs import Random
 from mbo_hub.methods.reinforce import Reinforce
 from mbo_hub.offline import Offline

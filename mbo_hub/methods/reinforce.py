@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from mbo_hub.methods.features import Decoded, features
-from mbo_hub.methods.protocol import Method, Paper, Preset, Progress, Proposal
+from mbo_hub.methods.progress import Progress, part
+from mbo_hub.methods.protocol import Method, Paper, Preset, Proposal
 from mbo_hub.offline import Offline
 from mbo_hub.spaces import Box, Sequence
 
@@ -107,7 +108,7 @@ class Reinforce(Method):
             batch=self.batch,
             learning_rate=self.learning_rate,
             rng=rng,
-            progress=networks.part(progress, 0.0, 0.7),
+            progress=part(progress, 0.0, 0.7),
         ).requires_grad_(False)
         best = networks.best_rows(offline, written, min(128, len(offline.y)), rng)
         is_box = isinstance(offline.space, Box)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mbo_hub.errors import MethodFailed
 from mbo_hub.methods.networks import Ensemble, batches, gaussian
-from mbo_hub.methods.protocol import Progress
+from mbo_hub.methods.progress import Progress
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["Vae"]
