@@ -6,7 +6,9 @@ are imported by the verb that needs them, so that `mbo --help` and `mbo list` st
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,9 +32,23 @@ if TYPE_CHECKING:
 
     from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
+    from mbo_hub.scoring.report import Report
     from mbo_hub.task import Task
 
 __all__ = ["main"]
+
+# Control characters but tab and line end, which a terminal obeys, and marks that reorder text.
+_UNSAFE = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print text, some of which strangers wrote; what a terminal would obey is escaped.
+
+    Every verb prints through here.
+    """
+    safe = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+    click.echo(safe, err=err, nl=nl)
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 # A file that a verb reads: the library says what is wrong with it; a shell completes its name.
@@ -68,15 +84,22 @@ class _Group(click.Group):
 
     command_class = _Verb
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run the command; letters that a pipe's encoding lacks are escaped."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except MboHubError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            echo(f"{type(error).__name__}: {error}", err=True)
         except BrokenPipeError:
             raise
         except OSError as error:
-            click.echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+            echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
         return ctx.exit(1)
 
 
@@ -124,14 +147,14 @@ def list_tasks(as_json: bool) -> None:
 
 
 def _print_json(facts: Any) -> None:
-    click.echo(json.dumps(facts, indent=2, default=str))
+    echo(json.dumps(facts, indent=2, default=str))
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     for row in (header, *rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())
+        echo(line.rstrip())
 
 
 @main.command(epilog="Example:  mbo info tfbind8")
@@ -147,7 +170,7 @@ def info(task: str, as_json: bool) -> None:
     folder = folders.find_card(task)
     declared = folder.manifest()
     if as_json:
-        click.echo(declared.to_json().decode(), nl=False)
+        echo(declared.to_json().decode(), nl=False)
         return
     s, space = declared.statistics, declared.space
     lines = [
@@ -184,7 +207,7 @@ def info(task: str, as_json: bool) -> None:
     if declared.source is not None:
         lines.append(("terms", f"{declared.source.license}; {declared.source.attribution}"))
     for label, text in lines:
-        click.echo(f"{label:10} {text}")
+        echo(f"{label:10} {text}")
 
 
 def _whereabouts(folder: Folder, file: str = "") -> str:
@@ -257,9 +280,9 @@ def export(
         _print_json(facts)
     else:
         for line in lines:
-            click.echo(line)
+            echo(line)
     for name in () if tasks else sorted(folders.pins().keys() - set(names)):
-        click.echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
+        echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
                    err=True)  # fmt: skip
 
 
@@ -296,7 +319,8 @@ def score(
 ) -> None:
     """Score the designs of FILE on TASK and print the report.
 
-    FILE is CSV, text with one design a line, .npy, .parquet, or - for standard input.
+    FILE is CSV, text with one design a line, FASTA, .smi, .npy, .npz or .parquet, each also
+    compressed with gzip, or - for standard input.
     """
     from mbo_hub.reading import read_designs
 
@@ -313,10 +337,102 @@ def score(
         )
     if receipt is not None:
         report.save(receipt)
+    _print_report(report, as_json)
+
+
+def _print_report(report: Report, as_json: bool) -> None:
     if as_json:
         _print_json(report.to_dict())
     else:
-        click.echo(str(report))
+        echo(report)
+
+
+@main.command(epilog="Example:  mbo methods")
+@as_json
+def methods(as_json: bool) -> None:
+    """List the methods and how they differ from their originals."""
+    from mbo_hub.methods import METHODS
+
+    listed = [
+        {
+            "name": method.name,
+            "title": method.title,
+            "version": method.version,
+            "paper": None if method.paper is None else str(method.paper),
+            "presets": {
+                preset: {k: s.value for k, s in method.preset(preset).settings().items()}
+                for preset in method.presets
+            },
+            "deviations": list(method.deviations),
+        }
+        for method in METHODS.values()
+    ]
+    if as_json:
+        _print_json(listed)
+        return
+    for method in METHODS.values():
+        echo(f"{method.name}: {method.title} (presets {', '.join(method.presets)})")
+        echo(f"    {method.paper or 'a control'}")
+        for sentence in method.deviations:
+            echo(f"    - {sentence}")
+
+
+@main.command(epilog="Example:  mbo run grad --task tfbind8 --seed 0 --out designs.parquet")
+@click.argument("method")
+@click.option(
+    "--task", required=True, shell_complete=_complete_task, help="Task to propose designs for."
+)
+@click.option("--preset", type=click.Choice(["standard", "paper"]), default="standard",
+              show_default=True, help="For two cores, or the sizes of the original.")  # fmt: skip
+@click.option("--budget", type=click.IntRange(1), default=128, show_default=True,
+              help="Designs to propose.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+              help="The same one gives the same designs.")  # fmt: skip
+@click.option("--device", default="cpu", show_default=True, help="Of torch.")
+@click.option("--out", type=click.Path(path_type=Path), help="Save the designs as parquet.")
+@as_json
+def run(
+    method: str,
+    task: str,
+    preset: str,
+    budget: int,
+    seed: int,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Let METHOD propose designs for a task, and score them.
+
+    METHOD is a name that `mbo methods` shows, or package.module:attribute of your own, whose code
+    is then run. Prints the report. The designs are saved before the oracle is opened.
+    """
+    from dataclasses import replace
+
+    from mbo_hub.methods import find
+    from mbo_hub.oracles.progress import telling
+    from mbo_hub.reading import write_designs
+
+    loaded = _load(task)
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise InvalidFile(f"{out}: name a file in a folder that is there")  # before hours of work
+    contestant = find(method, preset, loaded.manifest.name)
+    if device != "cpu":
+        contestant = replace(contestant, device=device)
+    told = 0.0
+    with telling(f"{contestant.name} on {loaded.manifest.name}", 100, None) as add:
+
+        def progress(done: float) -> None:
+            nonlocal told
+            add(100 * (done - told))
+            told = done
+
+        proposal = contestant(loaded.offline, budget=budget, seed=seed, progress=progress)
+    if out is not None:
+        write_designs(out, loaded.manifest, proposal.designs, proposal.predicted)
+    for note in proposal.notes:
+        echo(note, err=True)
+    report = loaded.evaluate(proposal.designs, budget=budget)
+    _print_report(report, as_json)
 
 
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")
@@ -348,7 +464,7 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None, as_js
     if as_json:
         _print_json({"holds": verification.ok, **asdict(verification)})
     else:
-        click.echo(str(verification))
+        echo(str(verification))
     if not verification.ok:
         sys.exit(1)
 
@@ -402,34 +518,38 @@ def new(
     if as_json:
         _print_json({"path": done.path, "notes": done.notes})
     else:
-        click.echo(str(done.path))
+        echo(str(done.path))
         for note in done.notes:
-            click.echo(f"  {note}")
-    click.echo(f"Now fill in the TODOs of {done.path / 'README.md'}; `mbo validate` lists them.",
+            echo(f"  {note}")
+    echo(f"Now fill in the TODOs of {done.path / 'README.md'}; `mbo validate` lists them.",
                err=True)  # fmt: skip
 
 
 @main.command(epilog="Example:  mbo validate ./mbo/tfbind8")
 @click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--seconds", type=float, help="Time that trying a graph may take; default 60.")
+@click.option("--gigabytes", type=float, help="Memory that trying a graph may take; default 4.")
 @as_json
-def validate(directory: Path, as_json: bool) -> None:
+def validate(directory: Path, as_json: bool, **limits: float | None) -> None:
     """Tell everything that is wrong with a dataset folder.
 
     Exit code 1 if anything is.
     """
+    from mbo_hub.oracles.protocol import Limits
     from mbo_hub.publishing.validation import validate as find_problems
 
-    problems = find_problems(directory)
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    problems = find_problems(directory, limits=Limits(**given))
     if as_json:
         _print_json({"path": directory, "valid": not problems, "problems": problems})
         sys.exit(1 if problems else 0)
     for problem in problems:
-        click.echo(problem)
+        echo(problem)
     if problems:
         plural = "" if len(problems) == 1 else "s"
-        click.echo(f"{directory}: {len(problems)} problem{plural}", err=True)
+        echo(f"{directory}: {len(problems)} problem{plural}", err=True)
         sys.exit(1)
-    click.echo(f"{directory}: valid")
+    echo(f"{directory}: valid")
 
 
 @main.command(epilog="Example:  mbo publish tfbind8 --org mbo --dry-run")
@@ -463,9 +583,9 @@ def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool, as_j
         )
         return
     for done in published:
-        click.echo(f"{done.url}  {_told(done.change, dry_run=dry_run)}")
+        echo(f"{done.url}  {_told(done.change, dry_run=dry_run)}")
         for file in done.change.files:
-            click.echo(f"  {file}")
+            echo(f"  {file}")
 
 
 def _told(change: Change, *, dry_run: bool = False) -> str:
@@ -507,7 +627,7 @@ def build(task: str, raw_dir: Path | None, url: str | None, as_json: bool) -> No
     if as_json:
         _print_json({"path": folder})
     else:
-        click.echo(str(folder))
+        echo(str(folder))
 
 
 @main.command(epilog="Example:  mbo fetch tfbind8 ant")
@@ -534,7 +654,7 @@ def fetch(tasks: tuple[str, ...], revision: str | None, as_json: bool) -> None:
     ]  # fmt: skip
     _print_table(("TASK", "FILES", "SIZE", "STATE", "FROM"), rows)
     if any(one.downloaded for one in fetched):
-        click.echo(f"Downloads are in {cache_folder()}", err=True)
+        echo(f"Downloads are in {cache_folder()}", err=True)
 
 
 def _size(count: int) -> str:
@@ -556,7 +676,7 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
         if as_json:
             _print_json({"removed": remove, "bytes": freed})
         else:
-            click.echo(f"removed {remove}, {freed / 1e6:.1f} MB")
+            echo(f"removed {remove}, {freed / 1e6:.1f} MB")
         return
     copies = caches.copies(check=check)
     if as_json:
@@ -589,8 +709,8 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
 def render(task: str, file: str | None, out: Path, row: int, column: str | None) -> None:
     """Draw a robot of TASK, or film how it moves.
 
-    The name of the file says which: .png, or .mp4 and .gif. Without FILE it is the default robot.
-    Needs `pip install 'mbo-hub[render]'`, but no display.
+    The name of the file says which: .png, or .mp4 and .gif. Without FILE it is the best visible
+    design. Needs no display, but `pip install 'mbo-hub[render]'`.
     """
     from mbo_hub.oracles.mujoco import render as pictures
     from mbo_hub.oracles.mujoco.oracle import MujocoOracle
@@ -604,7 +724,7 @@ def render(task: str, file: str | None, out: Path, row: int, column: str | None)
         raise OracleUnavailable(f"{loaded.name} has no robot to show")
     if out.suffix.lower() not in pictures.SUFFIXES:
         raise InvalidFile(f"{out}: name a picture .png, a movie .mp4 or .gif")
-    design = robots[0].default
+    design = loaded.x[loaded.y.argmax()]
     if file is not None:
         designs = read_designs(file, loaded.manifest, column=column)
         if row >= len(designs):
@@ -614,7 +734,7 @@ def render(task: str, file: str | None, out: Path, row: int, column: str | None)
         pictures.write(robots[0], design, out)
     except OSError as error:
         raise InvalidFile(f"{out}: cannot be written: {error.strerror}") from None
-    click.echo(str(out))
+    echo(str(out))
 
 
 def _load(task: str, revision: str | None = None) -> Task:

@@ -5,16 +5,18 @@
     MboHubError
     ├── UnknownTask         (KeyError)           no task of that name
     ├── UnknownRevision     (LookupError)        the task exists, that version of it is not here
+    ├── UnknownMethod       (LookupError)        no method of that name
     ├── InvalidDesign       (ValueError)         a design that is not in the task's space
     ├── InvalidFile         (ValueError)         a file of designs, a receipt, a raw file: unusable
     ├── InvalidDataset      (ValueError)         a dataset folder that breaks its own declaration
     │   └── UnsupportedFormat                    … because a newer mbo_hub wrote it
     ├── IntegrityError      (ValueError)         a file's sha256 is not the declared one
     ├── OracleUnavailable   (RuntimeError)       the oracle exists but cannot run here
+    ├── MethodFailed        (RuntimeError)       a method did not come to designs
     ├── MissingExtra        (ImportError)        a library of an optional extra is not installed
     ├── HubUnavailable      (ConnectionError)    not here, and the Hub cannot be reached
     ├── NotPermitted        (PermissionError)    the Hub refuses this token
-    ├── DownloadFailed      (OSError)            a file did not arrive whole, or cannot be written
+    ├── DownloadFailed      (OSError)            a file did not arrive whole, or no usable cache
     ├── PublishConflict     (FileExistsError)    the tag is there already with other content
     ├── ExportConflict      (FileExistsError)    the target holds something else
     └── GitFailed           (RuntimeError)       git is missing, or fails
@@ -23,6 +25,13 @@ Every message says what was expected, what was found, and what to do about it.
 """
 
 from __future__ import annotations
+
+
+def quoted(value: object, longest: int = 60) -> str:
+    """Quote what somebody wrote, in one line of at most about `longest` characters."""
+    text = value if isinstance(value, str) else repr(value)
+    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return repr(cut) if isinstance(value, str) else " ".join(cut.split())
 
 
 class MboHubError(Exception):
@@ -99,7 +108,7 @@ class NotPermitted(MboHubError, PermissionError):
 
 
 class DownloadFailed(MboHubError, OSError):
-    """A file did not arrive whole, or could not be written to the cache."""
+    """A file did not arrive whole, or the cache may not be read or written."""
 
 
 class PublishConflict(MboHubError, FileExistsError):
@@ -112,3 +121,11 @@ class ExportConflict(MboHubError, FileExistsError):
 
 class GitFailed(MboHubError, RuntimeError):
     """Git is not installed, or does not do what it was asked."""
+
+
+class MethodFailed(MboHubError, RuntimeError):
+    """A method did not come to designs: a model diverged, too few data."""
+
+
+class UnknownMethod(MboHubError, LookupError):
+    """No method has that name, or what is named is none."""

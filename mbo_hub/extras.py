@@ -18,6 +18,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "PyYAML": "yaml",
     },
     "nas": {"torch": "torch", "scikit-learn": "sklearn"},
+    "methods": {"torch": "torch", "botorch": "botorch", "cma": "cma"},
     "chem": {"RDKit": "rdkit"},
     "render": {"Pillow": "PIL", "imageio-ffmpeg": "imageio_ffmpeg"},
     "plot": {"matplotlib": "matplotlib"},

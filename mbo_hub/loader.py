@@ -10,6 +10,7 @@ import numpy as np
 
 from mbo_hub.archive import folders
 from mbo_hub.archive.folders import Folder
+from mbo_hub.arrays import Float32, Num
 from mbo_hub.dataset import parquet
 from mbo_hub.dataset.layout import TEST, TRAIN
 from mbo_hub.dataset.manifest import Manifest
@@ -67,11 +68,6 @@ def load(
     for array in (x, y):
         array.flags.writeable = False
 
-    def rows() -> XY:
-        measured = y if label == "y" else read_split(folder, declared, TRAIN)[1]
-        hidden_x, hidden_y = read_split(folder, declared, TEST)
-        return np.concatenate([x, hidden_x]), np.concatenate([measured, hidden_y])
-
     s = declared.statistics
     scale_y = Affine.of(s.y_mean, s.y_std) if label == "y" else Affine.fit(y)
     offline = Offline(
@@ -81,6 +77,7 @@ def load(
         y=y,
         normalization=Normalization(Affine.of(s.x_mean, s.x_std), scale_y),
     )
+    rows = partial(_rows, folder, declared, x, y if label == "y" else None)
     openers = {
         oracle: partial(kinds.open_oracle, Deposit(folder, declared, entry, rows))
         for oracle, entry in declared.oracles.items()
@@ -92,6 +89,18 @@ def load(
         dataset_sha256=declaration.sha256,
         _hidden=partial(read_split, folder, declared, TEST, label),
     )
+
+
+def _rows(
+    folder: Folder,
+    declared: Manifest,
+    x: Num[np.ndarray, "visible d"],
+    measured: Float32[np.ndarray, " visible"] | None,
+) -> XY:
+    """Give all designs and their measured values; of the visible ones, what is at hand."""
+    y = read_split(folder, declared, TRAIN)[1] if measured is None else measured
+    hidden_x, hidden_y = read_split(folder, declared, TEST)
+    return np.concatenate([x, hidden_x]), np.concatenate([y, hidden_y])
 
 
 def _label(folder: Folder, declared: Manifest, labels: Labels) -> str:
@@ -118,10 +127,6 @@ def read_split(folder: Folder, declared: Manifest, file: str, label: str = "y") 
     if file not in declared.files:
         return np.empty((0, space.dim), space.dtype), np.empty(0, np.float32)
     entry = declared.files[file]
-    raw = folder.read(file, entry.sha256, partial(parquet.has_content, wanted=entry.content_sha256))
-    x, y = parquet.read(raw, space, f"{folder}/{file}", label)
-    if len(y) != entry.rows:
-        raise InvalidDataset(
-            str(folder), [f"{file} has {len(y)} rows, task.json says {entry.rows}"]
-        )
-    return x, y
+    same = partial(parquet.has_content, wanted=entry.content_sha256, rows=entry.rows)
+    raw = folder.read(file, entry.sha256, same, entry.largest)
+    return parquet.read(raw, space, f"{folder}/{file}", label, entry.rows)

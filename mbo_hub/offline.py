@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from mbo_hub.arrays import Float32, Float64, Num
+from mbo_hub.arrays import Bool, Float32, Float64, Num
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["Affine", "Normalization", "Offline"]
@@ -85,3 +85,54 @@ class Offline:
     x: Num[np.ndarray, "n d"]
     y: Float32[np.ndarray, " n"]
     normalization: Normalization
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Come back from a pickle or a copy with arrays that are still read-only."""
+        self.__dict__.update(state)
+        self.x.flags.writeable = self.y.flags.writeable = False
+
+    def holdout(
+        self, fraction: float, *, by: Literal["top", "random"] = "top", seed: int = 0
+    ) -> tuple[Offline, Offline]:
+        """Split what is visible, so that choices can be made without asking an oracle.
+
+        Holding out the top tells how a method or model does above what it has seen, which is what
+        it is for; a random part does not. Rows of one design stay together: it goes by its best y.
+
+        Args:
+            fraction: of the designs to hold out, more than 0 and less than 1.
+            by: 'top' holds out those with the highest y, and as many fewer as have just the y of
+                the cut; 'random' any.
+            seed: of the random choice.
+
+        Returns:
+            What may be seen, and what is held out; both with the first one's normalization.
+
+        Raises:
+            ValueError: the fraction is not between 0 and 1, `by` is neither, or one part would be
+                empty, as all of a constant y has to stay together.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction is a number between 0 and 1, got {fraction}")
+        distinct, design = np.unique(self.x, axis=0, return_inverse=True)
+        design = design.reshape(-1)
+        best = np.full(len(distinct), -np.inf)
+        np.maximum.at(best, design, self.y)
+        if by == "top":
+            held = best > np.quantile(best, 1 - fraction, method="inverted_cdf")
+        elif by == "random":
+            order = np.random.default_rng(seed).permutation(len(distinct))
+            held = order < round(fraction * len(distinct))
+        else:
+            raise ValueError(f"by is 'top' or 'random', got {by!r}")
+        rows = held[design]
+        if rows.all() or not rows.any():
+            raise ValueError(f"{self.name}: holding out {fraction:g} by {by!r} leaves a part empty")
+        seen = Normalization(Affine.fit(self.x[~rows]), Affine.fit(self.y[~rows]))
+
+        def part(which: Bool[np.ndarray, " rows"]) -> Offline:
+            x, y = self.x[which], self.y[which]
+            x.flags.writeable = y.flags.writeable = False
+            return Offline(self.name, self.space, x, y, seen)
+
+        return part(~rows), part(rows)

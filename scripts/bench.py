@@ -28,6 +28,7 @@ from mbo_hub.oracles.digits import objective
 from mbo_hub.oracles.mujoco import ant
 from mbo_hub.oracles.mujoco.rollout import Network
 from mbo_hub.oracles.onnx import Forest
+from mbo_hub.oracles.threads import cores
 from mbo_hub.tasks import TASKS
 
 BARE = "import numpy, pyarrow.parquet"
@@ -212,7 +213,7 @@ def loading(runs: int) -> list[Row]:
         )
         for threads, how, theirs in (
             ("one thread", "use_threads=False", one),
-            (f"{os.cpu_count()} threads", "its defaults", all_threads),
+            (f"{cores()} threads", "its defaults", all_threads),
         )
     ]
 
@@ -330,14 +331,14 @@ def robots(runs: int) -> list[Row]:
     """Compare the Ant's oracle with a plain Python loop and with replaying known motor commands."""
     task = mbo_hub.load("ant")
     designs = task.x[:: len(task.x) // 32][:32]
-    cores = os.cpu_count() or 1
+    width = cores()
     episodes: list[tuple[object, np.ndarray, np.ndarray]] = []
     returns = walk_step_by_step(designs, lambda *episode: episodes.append(episode))
     models, states, controls = zip(*episodes, strict=True)
     same = np.allclose(returns, task.oracle(designs), rtol=1e-3)
     print(f"the plain loop {'agrees' if same else 'DISAGREES'} with the oracle", file=sys.stderr)
     replayed = {"initial_state": np.array(states), "control": np.array(controls)}
-    data = [mujoco.MjData(models[0]) for _ in range(cores)]
+    data = [mujoco.MjData(models[0]) for _ in range(width)]
     mine, plain, replay = alternate(
         max(3, runs // 2),
         lambda: seconds(lambda: task.oracle(designs)),
@@ -347,7 +348,7 @@ def robots(runs: int) -> list[Row]:
     rate = len(designs) / mine
     return [
         Row(
-            f"ant oracle, {cores} threads, against a Python loop",
+            f"ant oracle, {width} threads, against a Python loop",
             rate,
             len(designs) / plain,
             "designs/s, four episodes each (alternative: mj_step in a loop, one thread)",
@@ -356,7 +357,7 @@ def robots(runs: int) -> list[Row]:
             plain / mine >= 2.5,
         ),
         Row(
-            f"ant oracle, {cores} threads, against open loop",
+            f"ant oracle, {width} threads, against open loop",
             rate,
             len(designs) / replay,
             "designs/s (alternative: mujoco.rollout with the same commands, given)",

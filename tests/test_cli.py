@@ -284,7 +284,7 @@ def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Tas
     (tmp_path / "columns.csv").write_text(
         f"note,{','.join(names)}\n" + "".join(f"mine,{r}\n" for r in rows)
     )
-    (tmp_path / "x.csv").write_text("formula,x\n" + "".join(f'MgB2,"[{r}]"\n' for r in rows))
+    (tmp_path / "x.csv").write_text("note,x\n" + "".join(f'MgB2,"[{r}]"\n' for r in rows))
     (tmp_path / "bare.txt").write_text("".join(f"{r}\n" for r in rows))
     np.save(tmp_path / "x.npy", x[:3])
     for file in ("columns.csv", "x.csv", "bare.txt", "x.npy", str(data / "train.parquet")):
@@ -299,7 +299,7 @@ def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Tas
     assert mbo("verify", "r.json", "x.csv", cwd=tmp_path).stdout == "The receipt holds.\n"
 
     worse = rows[1].replace("0.0", "-0.25", 1)
-    (tmp_path / "x.csv").write_text(f'formula,x\nMgB2,"{rows[0]}"\nwrong,"{worse}"\n')
+    (tmp_path / "x.csv").write_text(f'note,x\nMgB2,"{rows[0]}"\nwrong,"{worse}"\n')
     refused = mbo("score", "superconductor", "x.csv", "--receipt", "no.json", cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
@@ -308,11 +308,15 @@ def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Tas
     assert not (tmp_path / "no.json").exists()
     counted = mbo("score", "superconductor", "x.csv", "--invalid", "count", cwd=tmp_path)
     assert "invalid 50.0%" in counted.stdout
-    (tmp_path / "formulas.csv").write_text("formula\nMgB2\n")
-    refused = mbo("score", "superconductor", "formulas.csv", cwd=tmp_path)
+    (tmp_path / "formulas.csv").write_text("formula\nMgB2\nYBa2Cu3O7\n")
+    done = mbo("score", "superconductor", "formulas.csv", "--json", cwd=tmp_path)
+    designs = superconductor.space.encode(["MgB2", "YBa2Cu3O7"])
+    assert json.loads(done.stdout)["y"] == superconductor.oracle(designs).tolist()
+    (tmp_path / "formulas.txt").write_text("MgB2\nYBa2Cu3O7-x\n")
+    refused = mbo("score", "superconductor", "formulas.txt", cwd=tmp_path)
     assert refused.stderr == (
-        "InvalidFile: formulas.csv: no column 'x', nor H … Rn; it has 'formula'. Name the column "
-        "with --column\n"
+        "InvalidFile: formulas.txt, line 2: the design ('YBa2Cu3O7-x') has '-' at position 9; "
+        "amounts are plain numbers, so write the value (O6.9, not O7-x)\n"
     )
 
 
@@ -321,6 +325,13 @@ def test_render_shows_a_design(tmp_path: Path) -> None:
     shown = mbo("render", "dkitty", "d.npy", "--row", "1", "--out", "robot.png", cwd=tmp_path)
     assert (shown.returncode, shown.stdout) == (0, "robot.png\n"), shown.stderr
     assert (tmp_path / "robot.png").read_bytes().startswith(b"\x89PNG")
+    task = mbo_hub.load("dkitty")
+    np.save(tmp_path / "d.npy", np.stack([task.x[0], task.x[task.y.argmax()]]))
+    for arguments, out in ((["d.npy", "--row", "1"], "best.png"), ([], "robot.png")):
+        mbo("render", "dkitty", *arguments, "--out", out, cwd=tmp_path)
+    assert (tmp_path / "robot.png").read_bytes() == (tmp_path / "best.png").read_bytes()
+    (tmp_path / "best.png").unlink()
+    np.save(tmp_path / "d.npy", task.x[:2])
     for arguments, message in [
         (
             ["dkitty", "d.npy", "--row", "7", "--out", "x.png"],

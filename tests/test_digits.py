@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 pytest.importorskip("torch", reason="the exact oracle of nas needs torch: pip install '.[nas]'")
 
 import torch
+from msgspec import structs
 
 from mbo_hub import InvalidDesign, OracleUnavailable
 from mbo_hub.oracles import Oracle, digits
@@ -145,6 +147,60 @@ def test_a_training_gives_the_same_wherever_it_runs(
         assert digits.train(x[0].tolist(), RECIPE.seeds[1:2]).right == alone[0].right[1:2]
     assert torch.get_num_threads() == threads
     assert len({found.right for found in alone}) == 2
+
+
+@contextmanager
+def default_device(name: str) -> Iterator[None]:
+    torch.set_default_device(name)
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+SETTINGS = {
+    "inference_mode": torch.inference_mode,
+    "no_grad": torch.no_grad,
+    "default device": lambda: default_device("meta"),
+    "device": lambda: torch.device("meta"),
+    "float16": lambda: default_dtype(torch.float16),
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+}
+
+
+def test_training_does_not_heed_how_a_program_has_set_torch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each setting alone and all together; what is kept of digits was made under them, too."""
+    monkeypatch.setattr(digits, "RECIPE", structs.replace(RECIPE, epochs=1))
+    design = [place % 5 if place % 2 else 0 for place in range(64)]  # small kernels are quick
+    expected = digits.train(design, (0,)).right
+    try:
+        for each in (*SETTINGS.items(), ("all", None)):
+            digits._digits.cache_clear()
+            digits._placement.cache_clear()
+            with ExitStack() as stack:
+                for make in SETTINGS.values() if each[1] is None else (each[1],):
+                    stack.enter_context(make())
+                before = (torch.is_grad_enabled(), torch.is_inference_mode_enabled(),
+                          torch.get_default_dtype(), torch.is_autocast_enabled("cpu"))  # fmt: skip
+                assert digits.train(design, (0,)).right == expected, each[0]
+                assert before == (torch.is_grad_enabled(), torch.is_inference_mode_enabled(),
+                                  torch.get_default_dtype(), torch.is_autocast_enabled("cpu"))  # fmt: skip
+            assert digits.train(design, (0,)).right == expected, f"after {each[0]}"
+    finally:
+        digits._digits.cache_clear()
+        digits._placement.cache_clear()
 
 
 def fake_train_all(calls: list[int]) -> Any:

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from conftest import ROOT
 from hub_server import HubServer
@@ -155,13 +156,13 @@ def test_python_on_pages_runs_from_top_to_bottom(page: str, printed: Callable[[s
 
 def test_readme_shows_what_its_example_prints(printed: Callable[[str], str]) -> None:
     (shown,) = blocks(README, "text")
-    *report, receipt = printed("README.md").splitlines()
-    *wanted, last = shown.splitlines()
-    # Both strands of a sequence tie in a linear model; which comes first is up to rounding.
-    assert [re.sub(r"diversity [\d.]+", "", line) for line in report] == [
-        re.sub(r"diversity [\d.]+", "", line) for line in wanted
-    ]
-    assert last.split(",")[0] == receipt.split(",")[0], "run scripts/first_page.py"
+    found, wanted = printed("README.md").splitlines(), shown.splitlines()
+    words = [re.sub(r"[+-]?\d+\.\d+%?|[0-9a-f]{12}", "#", line) for line in found]
+    assert words == [re.sub(r"[+-]?\d+\.\d+%?|[0-9a-f]{12}", "#", line) for line in wanted]
+    figures = [[float(n) for n in re.findall(r"(?<!\.)\b\d+\.\d+\b(?!\.)", "\n".join(lines[1:9]))]
+               for lines in (found, wanted)]  # fmt: skip
+    # Networks differ in last bits from processor to processor, and a few of the designs with them.
+    np.testing.assert_allclose(*figures, atol=0.05, err_msg="run scripts/first_page.py")
 
 
 def test_using_a_task_leaves_a_receipt(printed: Callable[[str], str], desk: Path) -> None:
@@ -228,7 +229,7 @@ def test_a_page_builds_what_the_package_does_not_carry(
 
 def test_readme_is_a_first_page_with_the_two_commands_of_developers() -> None:
     assert len(README.splitlines()) <= 130
-    assert blocks(README, "bash")[0] == "pip install mbo-hub\n"
+    assert blocks(README, "bash")[0].startswith("pip install 'mbo-hub[methods]' ")
     (work,) = [b for b in blocks(README, "bash") if "scripts/" in b]
     assert re.findall(r"^(scripts/\w+)", work, re.MULTILINE) == ["scripts/demo", "scripts/test"]
 
@@ -287,8 +288,8 @@ def test_the_code_on_cards_runs(
         hub.tag(kind, repo, f"v{version}")
     code = "\n".join(blocks(card, "python"))
     if any(oracle.kind == "mujoco" for oracle in TASKS[name].oracles.values()):
-        assert "sample(128, rng=0)" in code
-        code = code.replace("sample(128, rng=0)", "sample(8, rng=0)")  # a design takes 0.1 s
+        assert "task.x[:128]" in code
+        code = code.replace("task.x[:128]", "task.x[:8]")  # a design takes 0.1 s
     out = run_with_hub(code, tmp_path)
     assert TASKS[name].title in out
 

@@ -40,8 +40,12 @@ VERBS = {
     "render .png": ["render", "ant", "--out", "ant.png"],
     "render .mp4": ["render", "ant", "--out", "ant.mp4"],
     "score nas": ["score", "nas", "nas.npy"],
+    "methods": ["methods"],
+    "run": ["run", "random", "--task", "tfbind8"],
+    "run grad": ["run", "grad", "--task", "tfbind8"],
 }
 NEEDS = {
+    "run grad": "MissingExtra: the method 'grad' needs torch; install it with  pip install 'mbo-hub[methods]'",
     "validate": "MissingExtra: checking a dataset folder needs jsonschema, pandera and polars; install them with  pip install 'mbo-hub[publish]'",
     "publish": "MissingExtra: publishing a dataset needs jsonschema, pandera and polars; install them with  pip install 'mbo-hub[publish]'",
     "build": "MissingExtra: building a dataset needs jsonschema, pandera and polars; install them with  pip install 'mbo-hub[publish]'",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -213,7 +212,7 @@ def test_what_is_wrong_is_said_before_anything_is_sent(hub: HubServer, client: C
     (client.folder / "bad" / "data" / "test.parquet").write_bytes(b"nonsense")
     done = client.mbo("publish", "./good", "./bad", "--org", "stranger", check=False)
     assert done.returncode == 1
-    assert "'no-such-licence' is not one of" in done.stderr
+    assert "license: the Hub knows no 'no-such-licence'; for one that" in done.stderr
     assert "data/test.parquet: its sha256 is not the one in task.json" in done.stderr
     assert "data/test.parquet: not a readable parquet file" in done.stderr
     assert hub.requests == []
@@ -694,18 +693,19 @@ for arguments in (["stranger/vowels"], ["stranger/vowels", "v1.0.0"], ["tfbind8"
     assert unknown.stderr.startswith("UnknownTask: stranger/nothing")
 
 
-def test_croissant_validates_and_reads(tmp_path: Path) -> None:
-    """By MLCommons' own library, from the folder as it is published."""
-    code = f"""
-import itertools, mlcroissant, mbo_hub
-dataset = mlcroissant.Dataset({str(DATASET / "croissant.json")!r})
-assert not dataset.metadata.ctx.issues.errors, dataset.metadata.ctx.issues.report()
-assert not dataset.metadata.ctx.issues.warnings, dataset.metadata.ctx.issues.report()
-task = mbo_hub.load("tfbind8")
-rows = list(itertools.islice(dataset.records("train"), 20))
-assert [list(r["train/x"]) for r in rows] == task.x[:20].tolist()
-assert [r["train/y"] for r in rows] == task.y[:20].tolist()
-assert rows[0]["train/sequence"].decode() == task.space.decode(task.x[:1])[0]
-"""
-    environment = {**os.environ, "HOME": str(tmp_path)}
-    run(sys.executable, "-W", "ignore", "-c", code, env=environment, cwd=tmp_path)
+def test_a_file_larger_than_declared_is_not_downloaded(tmp_path: Path) -> None:
+    stranger.write(tmp_path / "theirs")
+    files = {
+        p.relative_to(tmp_path / "theirs").as_posix(): p.read_bytes()
+        for p in (tmp_path / "theirs").rglob("*")
+        if p.is_file()
+    }
+    size = len(files["data/train.parquet"])
+    files["data/train.parquet"] += bytes(3 << 20)
+    with HubServer(tmp_path / "hub") as hub:
+        hub.put("dataset", "stranger/vowels", files)
+        client = Client(hub, tmp_path / "user")
+        said = client.error("import mbo_hub; mbo_hub.load('stranger/vowels')")
+        wanted = f"it has {size + (3 << 20):,} bytes, more than the {size:,} that it may have"
+        assert f"{wanted}; it was not downloaded" in said
+        assert not [r for r in hub.requests if r.method == "GET" and "train.parquet" in r.path]

@@ -18,7 +18,8 @@ import pytest
 import stranger
 from conftest import ROOT
 
-from mbo_hub import ExportConflict, GitFailed
+import mbo_hub
+from mbo_hub import ExportConflict, GitFailed, validate
 from mbo_hub.archive.folders import Folder
 from mbo_hub.archive.versions import Change
 from mbo_hub.publishing.mirror import commit_folder, export_git
@@ -61,6 +62,50 @@ def test_each_version_is_a_commit_with_a_tag(versions: dict[str, Path], tmp_path
         for path in folder.rglob("*"):
             if path.is_file():
                 assert (checkout / path.relative_to(folder)).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("setting", ["true", "input", "false"])
+def test_a_clone_on_windows_is_the_same_to_the_byte(
+    versions: dict[str, Path], tmp_path: Path, setting: str
+) -> None:
+    """Git for Windows is installed with core.autocrlf=true; receipts name the hash of task.json."""
+    folder, place, clone = versions["v1.0.0"], tmp_path / "repo", tmp_path / "clone"
+    commit(folder, place, "v1.0.0")
+    subprocess.run(
+        [
+            "git",
+            "-c",
+            f"core.autocrlf={setting}",
+            "-c",
+            "core.eol=crlf",
+            "clone",
+            "-q",
+            place,
+            clone,
+        ],
+        check=True,
+    )
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert (clone / path.relative_to(folder)).read_bytes() == path.read_bytes()
+    assert validate(clone) == []
+    there = mbo_hub.load(folder)
+    receipt = there.evaluate(there.x[:5])
+    assert mbo_hub.load(clone).verify(receipt, there.x[:5]).ok
+    assert (clone / ".gitattributes").read_text() == "* -text\n"
+
+
+def test_a_repository_of_before_gets_its_attributes_and_keeps_its_tag(
+    versions: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "repo"
+    with monkeypatch.context() as patch:
+        patch.setattr("mbo_hub.publishing.mirror.ATTRIBUTES", "old-name")
+        commit(versions["v1.0.0"], place, "v1.0.0")
+    tagged = git(place, "rev-parse", "v1.0.0")
+    assert set(commit(versions["v1.0.0"], place, "v1.0.0").files) == {".gitattributes", "old-name"}
+    assert git(place, "rev-parse", "v1.0.0") == tagged
+    assert git(place, "show", "main:.gitattributes") == "* -text"
 
 
 def test_exporting_again_changes_nothing_and_other_content_is_refused(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -104,11 +105,14 @@ def test_verification_without_rdkit_says_what_was_not_checked(
     checked = task.verify(report, designs(task))
     assert checked.ok
     assert "molecules were judged there only; RDKit is not installed here" in checked.notes
+    assert "\nmolecules: not judged (pip install 'mbo-hub[chem]')\n" in str(bare)
+    older = msgspec.structs.replace(report, notation=None)  # as receipts were before
+    assert task.verify(older, designs(task)).ok
+    assert "not judged" not in str(msgspec.structs.replace(older, molecules=None))
 
 
 @needs_rdkit
 def test_a_forged_judgement_is_found(task: Task) -> None:
-    import msgspec
 
     report = task.evaluate(designs(task))
     assert report.molecules is not None
@@ -125,4 +129,5 @@ def test_a_forged_judgement_is_found(task: Task) -> None:
 
 
 def test_other_tasks_have_no_molecules(tfbind8: Task) -> None:
+    assert "molecules" not in str(tfbind8.evaluate(tfbind8.x[:3]))
     assert tfbind8.evaluate(tfbind8.x[:2]).molecules is None

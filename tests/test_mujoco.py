@@ -431,6 +431,8 @@ def test_without_mujoco_the_oracle_says_what_to_install(monkeypatch: pytest.Monk
         ("", "No module named 'mujoco.batch'"),  # MuJoCo 3
         ("raise ImportError('its core is missing. Repair it with:\\n pip')", "its core is missing"),
         ("raise OSError('libmujoco.so.3: not there')", "libmujoco.so.3: not there"),
+        ("raise RuntimeError('version 3 of 4')", "version 3 of 4"),
+        ("import sys; sys.no_such_name", "module 'sys' has no attribute 'no_such_name'"),
     ],
 )
 def test_an_older_or_broken_mujoco_has_to_go_first(

@@ -616,7 +616,7 @@ def test_exact_is_what_gives_every_y_or_is_said_to(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({"names": ("designs", "y")}, "expected one input x"),
-        ({"names": ("x", "z")}, "its output is called 'z'"),
+        ({"names": ("x", "z")}, "outputs are called"),
         ({"dtype": TensorProto.INT32}, r"expected one input x, tensor\(int64\)"),
         ({"batch": 8}, "its batch is fixed at 8"),
         ({"relative": True}, "one value alone and another in a batch"),

@@ -230,3 +230,14 @@ def test_the_rule(
 ) -> None:
     there = {**AT, "main": main}
     assert change("v1.0.0", wanted, {"a"}, tags, there.__getitem__) == expected
+
+
+def test_line_ends_stay_as_they_were_published(hub: HubServer, mine: Path) -> None:
+    """The Hub's own .gitattributes stays, behind the line that says so."""
+    publish([mine], "stranger")
+    attributes = hub.files("dataset", REPO, "main")[".gitattributes"].decode()
+    assert attributes.startswith("* -text\n*.7z filter=lfs")
+    assert hub.files("dataset", REPO, "v1.0.0")[".gitattributes"].decode() == attributes
+    improve(mine)
+    publish([mine], "stranger")
+    assert hub.files("dataset", REPO, "main")[".gitattributes"].decode() == attributes

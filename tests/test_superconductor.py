@@ -67,6 +67,19 @@ def test_a_formula_says_what_the_amounts_are(superconductor: Task) -> None:
     assert superconductor.space.encode([dict.fromkeys(ELEMENTS, 0) | amounts]).tolist() == [row]
 
 
+def test_formulas_of_the_data_are_read_as_their_amounts(superconductor: Task) -> None:
+    """All but one, which ends in a dot."""
+    frame = build.read_frame(SPEC)
+    plain = frame.filter(pl.col("formula") != "Ga1Sr2Ca3Cu4O11.")
+    assert len(frame) - len(plain) == 1
+    x = plain["x"].to_numpy()
+    assert np.allclose(superconductor.space.encode(plain["formula"]), x, rtol=1e-6, atol=0)
+    with pytest.raises(InvalidDesign, match=r"has '\.' at position 15"):
+        superconductor.space.encode(["Ga1Sr2Ca3Cu4O11."])
+    file = build.data_folder(SPEC) / "data" / "train.parquet"
+    assert np.array_equal(mbo_hub.read_designs(file, superconductor.manifest), superconductor.x)
+
+
 def test_labels_of_the_oracle(superconductor: Task) -> None:
     labelled = mbo_hub.load("superconductor", labels="oracle")
     frame = pl.read_parquet(build.data_folder(SPEC) / "data" / "train.parquet")

@@ -64,6 +64,29 @@ def test_measured_distances_are_those_to_the_nearest_other_design(
     assert again == support  # rows that repeat a design, and their order, change nothing
 
 
+@given(
+    st.lists(st.floats(0, 1e6), min_size=101, max_size=101).map(sorted),
+    st.integers(0, 100),
+    st.sampled_from(["negative", "unsorted", "nan", "short"]),
+)
+def test_distances_of_support_are_percentiles_of_distances(
+    levels: list[float], at: int, spoiled: str
+) -> None:
+    good = msgspec.json.encode({"designs": 5, "distances": levels})
+    assert msgspec.json.decode(good, type=Support).distances == tuple(levels)
+    bad: list[float | None] = list(levels)
+    if spoiled == "negative":
+        bad[at] = -1e-9
+    elif spoiled == "unsorted":
+        bad[at] = levels[at + 1] + 1 if at < 100 else levels[99] / 2 - 1
+    elif spoiled == "nan":
+        bad[at] = None
+    else:
+        del bad[at]
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(msgspec.json.encode({"designs": 5, "distances": bad}), type=Support)
+
+
 @given(rows, st.data())
 def test_percentiles_are_ordered_whole_and_cover_0_to_100(
     x: np.ndarray, data: st.DataObject

@@ -98,7 +98,7 @@ def _own(name: str, *, check: bool) -> Iterator[Copy]:
     card, oracles, built = (
         folders.embedded(name),
         folders.embedded_oracle(name),
-        folders.built(name),
+        folders.found_built(name),
     )
     has_data = (card.path / TRAIN).parent.is_dir()
     state = "embedded" if has_data else "card and oracle"
@@ -110,7 +110,7 @@ def _own(name: str, *, check: bool) -> Iterator[Copy]:
         _size(card.path) + _size(oracles.path),
         _state(card, has_data=has_data) if check else state,
     )
-    if built.path.is_dir():
+    if built is not None:
         state = _state(built) if check else "built"
         yield Copy(name, "built", versions, built.path, _size(built.path), state)
 
@@ -154,10 +154,10 @@ def remove(name: str) -> int:
     Raises:
         UnknownTask: it is not cached.
     """
-    if name in folders.pins() and folders.built(name).path.is_dir():
-        own = folders.built(name).path
-        freed = _size(own)
-        shutil.rmtree(own)
+    own = folders.found_built(name) if name in folders.pins() else None
+    if own is not None:
+        freed = _size(own.path)
+        shutil.rmtree(own.path)
         return freed
     found = [repo for repo in hub.cached_repositories() if repo.repo == name]
     if not found:
@@ -175,8 +175,8 @@ def _contents(folder: Folder, *, has_data: bool = True) -> Iterator[tuple[Folder
     declared = declaration.manifest
     yield folder, DECLARATION, declaration.raw
     for file, entry in declared.files.items() if has_data else ():
-        same = partial(has_content, wanted=entry.content_sha256)
-        yield folder, file, folder.read(file, entry.sha256, same)
+        same = partial(has_content, wanted=entry.content_sha256, rows=entry.rows)
+        yield folder, file, folder.read(file, entry.sha256, same, entry.largest)
     for oracle in declared.oracles.values():
         place = folders.find_oracle(folder, oracle.repo, oracle.revision)
         for file, wanted in oracle.pinned.items():

@@ -115,8 +115,8 @@ def _check_bytes(dataset: Folder, declared: Manifest, oracles: Mapping[str, Fold
     from mbo_hub.dataset import parquet
 
     for file, entry in declared.files.items():
-        same = partial(parquet.has_content, wanted=entry.content_sha256)
-        dataset.read(file, entry.sha256, same)
+        same = partial(parquet.has_content, wanted=entry.content_sha256, rows=entry.rows)
+        dataset.read(file, entry.sha256, same, entry.largest)
     for oracle in declared.oracles.values():
         place = dataset if oracle.repo is None else oracles.get(oracle.repo)
         if place is not None:

@@ -19,11 +19,14 @@ import msgspec
 
 from mbo_hub.archive import hub
 from mbo_hub.archive.hub import Kind
+from mbo_hub.dataset import files
 from mbo_hub.dataset.layout import DECLARATION, TRAIN
 from mbo_hub.errors import (
+    DownloadFailed,
     HubUnavailable,
     IntegrityError,
     InvalidDataset,
+    InvalidFile,
     NotPermitted,
     UnknownRevision,
     UnknownTask,
@@ -120,14 +123,15 @@ class Folder:
             repo: the repository of an oracle, as task.json names it; None for the dataset's own,
                 whose task.json is among them.
         """
-        files = frozenset(self.manifest().pinned(repo))
-        return files | {DECLARATION} if repo is None else files
+        named = frozenset(self.manifest().pinned(repo))
+        return named | {DECLARATION} if repo is None else named
 
     def read(
         self,
         file: str,
         expected: str | None,
         is_same: Callable[[bytes], bool] = lambda raw: False,
+        at_most: int | None = None,
     ) -> bytes:
         """Read a file and check it.
 
@@ -135,29 +139,31 @@ class Folder:
             file: path inside the folder, with forward slashes.
             expected: its sha256; None for the file that names the others.
             is_same: whether content with another hash says the same.
+            at_most: bytes that it may have; None: as `mbo_hub.dataset.files.read`.
 
         Raises:
-            InvalidDataset: there is no such file.
+            InvalidDataset: there is no such file, or it is larger, or not a regular file.
             IntegrityError: its content is another.
             HubUnavailable: the folder is a repository and the Hub cannot be reached.
         """
-        raw = self._raw(file)
+        raw = self._raw(file, at_most)
         found = sha256(raw).hexdigest()
         if expected not in (None, found) and not is_same(raw):
             self._set_aside(file)
+            what = files.what_happened(raw, expected)
             advice = self._way_out
             raise IntegrityError(
                 f"{self}/{file}: sha256 expected {expected[:12]}…, got {found[:12]}… "
-                f"({len(raw):,} bytes); it was not used. {advice[:1].upper()}{advice[1:]}"
+                f"({len(raw):,} bytes); it was not used. "
+                + (f"It {what}" if what else f"{advice[:1].upper()}{advice[1:]}")
             )
         return raw
 
-    def _raw(self, file: str) -> bytes:
+    def _raw(self, file: str, at_most: int | None) -> bytes:
         try:
-            return (self.path / file).read_bytes()
-        except OSError as error:
-            problem = f"{file} cannot be read ({error.strerror}); {self._way_out}"
-            raise InvalidDataset(str(self), [problem]) from None
+            return files.read(self.path / file, at_most)
+        except InvalidFile as error:
+            raise InvalidDataset(str(self), [f"{file} {error}; {self._way_out}"]) from None
 
     def locate(self, file: str) -> Path:
         """Tell where a file is, without reading it; a repository's is downloaded if need be."""
@@ -169,7 +175,7 @@ class Folder:
     def beside(self, repo: str, revision: str | None) -> Folder | None:
         """Find the folder of an oracle's repository, where it lies beside this one."""
         beside = self.path.parent / repo.rpartition("/")[2]
-        return Folder(beside) if beside.is_dir() else None
+        return Folder(beside, advice=self.advice) if beside.is_dir() else None
 
 
 @dataclass(frozen=True)
@@ -210,19 +216,22 @@ class Repository(Folder):
         """The commit that the first file came from; before that, the revision."""
         return self._commit[0] if self._commit else self.revision
 
-    def _download(self, file: str) -> Path:
+    def _download(self, file: str, at_most: int | None = None) -> Path:
         try:
-            return hub.download(self.repo, self.kind, file, self._at, note=self.note)
+            return hub.download(self.repo, self.kind, file, self._at, at_most, note=self.note)
         except (HubUnavailable, NotPermitted, UnknownRevision, UnknownTask) as error:
             if not self.instead:
                 raise
             raise type(error)(f"{error}. Or, without the Hub: {self.instead}") from None
 
-    def _raw(self, file: str) -> bytes:
-        path = self._download(file)
+    def _raw(self, file: str, at_most: int | None) -> bytes:
+        path = self._download(file, at_most)
         if not self._commit:
             self._commit.extend(_commit_of(path))
-        return path.read_bytes()
+        try:
+            return files.read(path, at_most)
+        except InvalidFile as error:
+            raise InvalidDataset(str(self), [f"{file} {error}"]) from None
 
     def locate(self, file: str) -> Path:
         """Tell where a file is in huggingface_hub's cache; it is downloaded if need be."""
@@ -285,16 +294,46 @@ def embedded_oracle(name: str) -> Folder:
     return Folder(_root("oracles_onnx") / name, advice=REINSTALL)
 
 
+def expanded(name: str | os.PathLike[str]) -> Path:
+    """The path that a person wrote; ~ and ~user are their home folders.
+
+    Raises:
+        UnknownTask: there is no such user, or nobody knows a home folder for this one.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        user = os.fspath(name).partition("/")[0]
+        raise UnknownTask(
+            f"{os.fspath(name)}: {user} has no home folder here; write the whole path"
+        ) from None
+
+
 def cache_root() -> Path:
-    """Where `mbo build` keeps what it builds: $MBO_HUB_CACHE, else mbo-hub in the user's cache."""
+    """Where `mbo build` keeps what it builds: $MBO_HUB_CACHE, else mbo-hub in the user's cache.
+
+    Raises:
+        DownloadFailed: nobody knows a home folder for this user.
+    """
     from platformdirs import user_cache_path
 
     own = os.environ.get("MBO_HUB_CACHE")
-    return Path(own).expanduser() if own else user_cache_path("mbo-hub", appauthor=False)
+    if own:
+        return expanded(own)
+    try:
+        return user_cache_path("mbo-hub", appauthor=False)
+    except RuntimeError:
+        raise DownloadFailed(
+            "this user has no home folder, so there is no cache; set MBO_HUB_CACHE to a folder"
+        ) from None
 
 
 def built(name: str) -> Folder:
-    """The folder of one of the archive's own tasks that is built from its public source here."""
+    """The folder of one of the archive's own tasks that is built from its public source here.
+
+    Raises:
+        DownloadFailed: there is no place for it.
+    """
     pin = pins()[name]
     return Folder(
         cache_root() / name / pin.tag,
@@ -303,10 +342,19 @@ def built(name: str) -> Folder:
     )
 
 
+def found_built(name: str) -> Folder | None:
+    """The folder of one of the archive's own tasks that was built here, if it was."""
+    try:
+        folder = built(name)
+    except DownloadFailed:
+        return None
+    return folder if files.is_there(folder.path) else None
+
+
 def with_data(name: str) -> Folder | None:
     """The folder that has the data of one of the archive's own tasks here: embedded, or built."""
-    places = (embedded(name), built(name))
-    return next((p for p in places if (p.path / TRAIN).is_file()), None)
+    places = (embedded(name), found_built(name))
+    return next((p for p in places if p and files.is_there(p.path / TRAIN)), None)
 
 
 def is_folder_name(name: str | os.PathLike[str]) -> bool:
@@ -346,8 +394,8 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> Folder:
     if is_folder_name(name):
         if revision is not None and version_of(revision) is None:
             raise UnknownRevision(f"{name}: a folder holds one version, so it has no {revision!r}")
-        path = Path(name).expanduser()
-        if not (path / DECLARATION).is_file():
+        path = expanded(name)
+        if not files.is_there(path / DECLARATION):
             what = "has no task.json" if path.is_dir() else "does not exist"
             raise UnknownTask(f"{name}: the folder {what}, so it is not a dataset folder")
         return Folder(path)

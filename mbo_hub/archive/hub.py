@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from mbo_hub.archive import versions
-from mbo_hub.archive.versions import MAIN, Change
+from mbo_hub.archive.versions import AS_IT_IS, ATTRIBUTES, MAIN, Change
 from mbo_hub.errors import (
     DownloadFailed,
     HubUnavailable,
@@ -75,11 +76,34 @@ def _is_offline() -> bool:
 def _cached(repo: str, kind: Kind, file: str, revision: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(repo, file, revision=revision, repo_type=kind)
+    with _readable_cache():
+        found = try_to_load_from_cache(repo, file, revision=revision, repo_type=kind)
     return Path(found) if isinstance(found, str) else None
 
 
-def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "") -> Path:
+@contextmanager
+def _readable_cache() -> Iterator[None]:
+    """Look into the cache.
+
+    Raises:
+        DownloadFailed: there is no place for one, or it may not be read.
+    """
+    folder = cache_folder()
+    if folder.startswith("~"):
+        raise DownloadFailed("this user has no home folder, so there is no cache; set HF_HOME")
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or folder
+        raise DownloadFailed(
+            f"{place} cannot be read ({error.strerror or error}). The cache is {folder} (HF_HOME "
+            "moves it)"
+        ) from None
+
+
+def download(
+    repo: str, kind: Kind, file: str, revision: str, at_most: int | None = None, *, note: str = ""
+) -> Path:
     """Get one file of a repository, from the cache where that is right, else from the Hub.
 
     Args:
@@ -88,6 +112,7 @@ def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "")
         file: path inside the repository.
         revision: tag, branch or commit. A branch is asked for anew each time; when the Hub does not
             answer, its cached copy is used and a warning is logged.
+        at_most: bytes that it may have; a larger one is not downloaded.
         note: what else was tried, for the error: "…, ".
 
     Returns:
@@ -96,7 +121,7 @@ def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "")
     Raises:
         UnknownTask: no such repository, or a private one.
         UnknownRevision: no such revision.
-        InvalidDataset: no such file.
+        InvalidDataset: no such file, or a larger one.
         NotPermitted: the token may not read it.
         HubUnavailable: not cached, and the Hub cannot be reached.
         DownloadFailed: the file did not arrive whole, or cannot be written.
@@ -121,8 +146,11 @@ def download(repo: str, kind: Kind, file: str, revision: str, *, note: str = "")
     tried = "" if cached is not None else f"not in the cache, {note}and "
     try:
         # Asked for by itself because hf_hub_download turns many an error into a cached copy.
-        wanted = _persist(head, what, tried).commit_hash
-        _refuse_a_moved_tag(repo, kind, revision, wanted)
+        announced = _persist(head, what, tried)
+        _refuse_a_moved_tag(repo, kind, revision, announced.commit_hash)
+        if at_most is not None and (announced.size or 0) > at_most:
+            problem = f"it has {announced.size:,} bytes, more than the {at_most:,} that it may have"
+            raise InvalidDataset(what, [f"{problem}; it was not downloaded"])
         path = Path(_persist(get, what, tried))
     except HubUnavailable as error:
         if cached is None:
@@ -139,10 +167,12 @@ def _refuse_a_moved_tag(repo: str, kind: Kind, revision: str, commit: str | None
 
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type=kind)
     ref = folder / "refs" / revision
-    if is_fixed(revision) and ref.is_file() and ref.read_text() != commit:
+    with _readable_cache():
+        before = ref.read_text("utf-8", "replace") if ref.is_file() else commit
+    if is_fixed(revision) and before != commit:
         raise IntegrityError(
-            f"{repo}: tag {revision} was commit {ref.read_text()[:12]}… when it was cached here, "
-            f"and is {str(commit)[:12]}… now; a published version does not change. Tell its owner, "
+            f"{repo}: tag {revision} was commit {str(before)[:12]}… when it was cached here, and "
+            f"is {str(commit)[:12]}… now; a published version does not change. Tell its owner, "
             f"or remove {folder} to accept the new one"
         )
 
@@ -260,7 +290,8 @@ def _intact(path: Path, repo: str) -> Path:
     announced = _announced(path)
     if announced is None:
         return path
-    found = _found(path)
+    with _readable_cache():
+        found = _found(path)
     if found != announced:
         forget(path)
         raise IntegrityError(
@@ -355,7 +386,7 @@ def plan(folder: Path, repo: str, kind: Kind, tag: str, pinned: Collection[str])
             for entry in entries
             if isinstance(entry, RepoFile)
         }
-        files.pop(".gitattributes", None)  # the Hub's own
+        files.pop(ATTRIBUTES, None)  # the Hub's own
         # What git stores it calls by a sha1: translate that of the folder's files.
         return {
             name: wanted[name] if found in local.get(name, ()) else found
@@ -403,6 +434,10 @@ def publish(planned: Publication, *, private: bool = False) -> None:
             else CommitOperationDelete(name)
             for name in change.files
         ]
+        attributes = _attributes(repo, kind, str(head), what)
+        if not attributes.startswith(AS_IT_IS.encode()):
+            added = CommitOperationAdd(ATTRIBUTES, AS_IT_IS.encode() + attributes)
+            operations.append(added)
         message = f"{'Publish' if change.is_first else 'Improve documents of'} {change.tag}"
         head = _persist(
             lambda: api.create_commit(
@@ -412,6 +447,26 @@ def publish(planned: Publication, *, private: bool = False) -> None:
         ).oid
     if change.is_first:  # the very commit that was compared or made, whatever main is by now
         _persist(lambda: api.create_tag(repo, tag=change.tag, repo_type=kind, revision=head), what)
+
+
+def _attributes(repo: str, kind: Kind, commit: str, what: str) -> bytes:
+    """The .gitattributes of a repository, by which the Hub tells large files; empty without."""
+    from huggingface_hub import constants, get_session, hf_raise_for_status
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    prefix = "datasets/" if kind == "dataset" else ""
+    url = f"{constants.ENDPOINT}/{prefix}{repo}/resolve/{commit}/{ATTRIBUTES}"
+
+    def get() -> bytes:
+        response = get_session().get(url, headers=build_hf_headers(), follow_redirects=True)
+        hf_raise_for_status(response)
+        content: bytes = response.content
+        return content
+
+    try:
+        return _persist(get, what)
+    except InvalidDataset:  # there is none
+        return b""
 
 
 def local_files(folder: Path) -> dict[str, Path]:
@@ -466,8 +521,11 @@ def cached_repositories() -> list[CachedRepository]:
     """Describe what huggingface_hub's cache holds, all repositories."""
     from huggingface_hub import CacheNotFound, scan_cache_dir
 
+    if cache_folder().startswith("~"):  # no home folder, so no cache
+        return []
     try:
-        cache = scan_cache_dir()
+        with _readable_cache():
+            cache = scan_cache_dir()
     except CacheNotFound:
         return []
     return [

@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-__all__ = ["MAIN", "Change", "change"]
+__all__ = ["AS_IT_IS", "ATTRIBUTES", "MAIN", "Change", "change"]
 
 MAIN = "main"
+# Whoever clones gets the bytes whose hashes task.json and receipts name, on Windows, too.
+ATTRIBUTES, AS_IT_IS = ".gitattributes", "* -text\n"
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,17 @@ are not among them: they may improve without a new version.
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float64, Num
-from mbo_hub.dataset import layout
+from mbo_hub.dataset import files, layout
 from mbo_hub.dataset.layout import Column
-from mbo_hub.errors import InvalidDataset, UnsupportedFormat
+from mbo_hub.errors import InvalidDataset, InvalidFile, UnsupportedFormat
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = [
@@ -54,6 +56,7 @@ Repo = Annotated[str, msgspec.Meta(pattern=rf"^({_PART}/)?{_PART}$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
+_Distance = Annotated[float, msgspec.Meta(ge=0)]
 # Of a value: how far another runtime may be off with a learned oracle.
 ANOTHER_RUNTIME = 1e-6
 
@@ -144,6 +147,16 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_sha256: Sha256 | None = None
     arrow_bytes: Count | None = None
 
+    @property
+    def largest(self) -> int:
+        """Bytes that another file with these values may have: what they take without compression.
+
+        A writer may store each token in four bytes, and say more of each column than ours does.
+        """
+        if self.content_sha256 is None:
+            return self.bytes
+        return 2**20 + 8 * max(self.bytes, self.arrow_bytes or 0)
+
 
 class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How an oracle does on held-out designs at some distance from those that it was trained on.
@@ -164,13 +177,26 @@ class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Support(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How close to each other the designs are that an oracle was trained on.
 
+    The distance is that of the space: for sequences the number of positions that differ, padding
+    included; for a box the Euclidean distance after each value is divided by its standard deviation
+    over the visible rows (`statistics.x_std`; by 1 where that is 0).
+
     Attributes:
         designs: how many distinct ones there are.
-        distances: percentiles 0, 1, … 100 of the distance from each to the nearest other one.
+        distances: percentiles 0, 1, … 100 of the distance from each to the nearest other one
+            (linear interpolation): at least 0, and never falling.
     """
 
     designs: Count
-    distances: Annotated[tuple[float, ...], msgspec.Meta(min_length=101, max_length=101)]
+    distances: Annotated[tuple[_Distance, ...], msgspec.Meta(min_length=101, max_length=101)]
+
+    def __post_init__(self) -> None:
+        for at, (before, after) in enumerate(pairwise(self.distances), 1):
+            if after < before:
+                raise ValueError(
+                    f"distances fall from {before:g} to {after:g} at percentile {at}; percentiles "
+                    "never do"
+                )
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -296,7 +322,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         files: the data files by path, `data/train.parquet` among them.
     """
 
-    format: int
+    format: Annotated[int, msgspec.Meta(ge=1)]
     name: Name
     version: Version
     title: Text
@@ -346,10 +372,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return own
 
 
-class _Format(msgspec.Struct):
-    format: int
-
-
 def read(raw: bytes, where: str) -> Manifest:
     """Parse `task.json`.
 
@@ -363,32 +385,90 @@ def read(raw: bytes, where: str) -> Manifest:
             `mbo validate` lists all of them.
     """
     try:
-        written = msgspec.json.decode(raw, type=_Format).format
-        if written > FORMAT:
-            advice = "upgrade with  pip install -U mbo-hub"
-            raise UnsupportedFormat(
-                where,
-                [f"task.json has format {written}, this mbo_hub reads up to {FORMAT}; {advice}"],
-            )
-        manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidDataset(where, [f"task.json: {error}"]) from None
-    dim = manifest.space.dim
-    given = {len(manifest.statistics.x_mean), len(manifest.statistics.x_std)}
-    if given != {dim}:
-        raise InvalidDataset(where, [f"task.json: x_mean and x_std have {given} values, not {dim}"])
-    if not manifest.statistics.y_min < manifest.statistics.y_max:
-        raise InvalidDataset(
-            where, ["task.json: y_min is not below y_max, so nothing can be scored"]
-        )
-    if manifest.y_oracle is not None and manifest.y_oracle not in manifest.oracles:
-        raise InvalidDataset(
+        document = files.json(raw)
+    except InvalidFile as error:
+        raise InvalidDataset(where, [f"task.json {error}"]) from None
+    written = document.get("format") if isinstance(document, dict) else None
+    if type(written) is int and written > FORMAT:
+        advice = "upgrade with  pip install -U mbo-hub"
+        raise UnsupportedFormat(
             where,
-            [f"task.json: y_oracle names {manifest.y_oracle!r}, which is not one of its oracles"],
+            [f"task.json has format {written}, this mbo_hub reads up to {FORMAT}; {advice}"],
         )
-    if layout.TRAIN not in manifest.files:
-        raise InvalidDataset(where, [f"task.json: files has no {layout.TRAIN}"])
+    try:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except msgspec.MsgspecError as error:
+        problem = f"task.json: {_with_names(document, str(error))}"
+        raise InvalidDataset(where, [problem]) from None
+    problems = _contradictions(manifest)
+    if problems:
+        raise InvalidDataset(where, [f"task.json: {problem}" for problem in problems])
     return manifest
+
+
+def _with_names(document: Any, message: str) -> str:
+    """Put names into the place that msgspec tells: it writes `[...]` for any name of an object."""
+    while "`$" in message and "[...]" in message:
+        start = message.index("`$") + 1
+        path = message[start : message.index("[...]")]
+        steps = [step for step in re.split(r"[.\[\]]+", path)[1:] if step]
+        found = next((n for n in _names_at(document, steps) if _says(document, steps, n, message)),
+                     None)  # fmt: skip
+        if found is None:
+            return message
+        message = message.replace("[...]", f".{found}", 1)
+        document = _only(document, steps, found)
+    return message
+
+
+def _names_at(document: Any, steps: list[str]) -> list[str]:
+    for step in steps:
+        document = document[int(step)] if isinstance(document, list) else document.get(step)
+    return list(document) if isinstance(document, dict) else []
+
+
+def _only(document: Any, steps: list[str], name: str) -> Any:
+    """A document whose object at a place has one name left."""
+    if not steps:
+        return {name: document[name]}
+    if isinstance(document, list):
+        at = int(steps[0])
+        return [*document[:at], _only(document[at], steps[1:], name), *document[at + 1 :]]
+    return document | {steps[0]: _only(document[steps[0]], steps[1:], name)}
+
+
+def _says(document: Any, steps: list[str], name: str, message: str) -> bool:
+    """Whether a document is refused in the same words with one name alone."""
+    try:
+        msgspec.convert(_only(document, steps, name), Manifest)
+    except msgspec.ValidationError as error:
+        return str(error).rpartition("`$")[0] == message.rpartition("`$")[0]
+    return False
+
+
+def _contradictions(manifest: Manifest) -> list[str]:
+    """What of a declaration cannot be at the same time as the rest of it."""
+    statistics, rule, dim = manifest.statistics, manifest.split, manifest.space.dim
+    problems = [
+        f"statistics.{name} has {len(values):,} values, the designs have {dim:,}"
+        for name, values in (("x_mean", statistics.x_mean), ("x_std", statistics.x_std))
+        if len(values) != dim
+    ]
+    if not statistics.y_min < statistics.y_max:
+        problems.append("y_min is not below y_max, so nothing can be scored")
+    if rule is not None and rule.y_low > rule.y_high:
+        problems.append(f"split.y_low is {rule.y_low:g}, above split.y_high, {rule.y_high:g}")
+    if rule is not None and rule.percentiles[0] > rule.percentiles[1]:
+        problems.append("split.percentiles: the lower one comes first")
+    if manifest.y_oracle is not None and manifest.y_oracle not in manifest.oracles:
+        problems.append(f"y_oracle names {manifest.y_oracle!r}, which is not one of its oracles")
+    names = [column.name for column in manifest.columns]
+    problems += [f"two columns are called {n!r}" for n in sorted(set(names)) if names.count(n) > 1]
+    if layout.TRAIN not in manifest.files:
+        problems.append(f"files has no {layout.TRAIN}")
+    elif not manifest.files[layout.TRAIN].rows:
+        problems.append(f"{layout.TRAIN} has 0 rows, so a method has nothing to learn from")
+    return problems
 
 
 def json_schema() -> dict[str, Any]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mbo_hub.arrays import Float32, Num
+from mbo_hub.dataset import files, footer
 from mbo_hub.errors import InvalidDataset
 
 if TYPE_CHECKING:
@@ -31,8 +32,14 @@ __all__ = [
     "has_content",
     "names",
     "read",
+    "rows",
+    "table",
     "write",
 ]
+
+# A table may take this many bytes in memory, and else this many for each byte of its file: what
+# becomes larger holds the same values over and over, and is no data.
+PLENTY, RATIO = 2**30, 200
 
 
 def write(table: pa.Table, sink: Any) -> None:
@@ -59,21 +66,22 @@ def write(table: pa.Table, sink: Any) -> None:
 
 def encode(
     x: Num[np.ndarray, "n d"],
-    y: Float32[np.ndarray, " n"],
+    numbers: Mapping[str, Float32[np.ndarray, " n"]],
     texts: Mapping[str, list[str]] | None = None,
 ) -> bytes:
-    """Write designs and objective as the parquet file of a split.
+    """Write designs as a parquet file.
 
     Args:
         x: designs, int8 tokens or float32.
-        y: their values.
+        numbers: columns of what is known of them, by name, such as y.
         texts: columns that write the designs for people, n strings each, by name.
     """
     values = pa.array(np.ascontiguousarray(x).reshape(-1))
     lists = pa.FixedSizeListArray.from_arrays(values, x.shape[1])
     columns = {name: pa.array(text, pa.string()) for name, text in (texts or {}).items()}
     sink = pa.BufferOutputStream()
-    write(pa.table(columns | {"x": lists, "y": pa.array(y)}), sink)
+    known = {name: pa.array(values) for name, values in numbers.items()}
+    write(pa.table(columns | {"x": lists} | known), sink)
     raw: bytes = sink.getvalue().to_pybytes()
     return raw
 
@@ -91,62 +99,176 @@ def _is_floating(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(_inner(kind)))
 
 
-def content_sha256(raw: bytes) -> str:
+def content_sha256(raw: bytes, declared_rows: int | None = None) -> str:
     """Hash the values of a parquet file, whatever program wrote it.
 
     For each column in order: its name and a zero byte, then its numbers in little-endian bytes, row
     after row, or its texts in UTF-8, each with a zero byte behind it.
 
+    Args:
+        raw: content of the file.
+        declared_rows: how many it should hold.
+
     Raises:
-        InvalidDataset: not a parquet file, or with columns of other kinds or empty cells.
+        InvalidDataset: not a parquet file, with other rows, with columns of other kinds or empty
+            cells, or it would become huge.
     """
     digest = sha256()
-    table = _table(raw, None, "the file")
-    for name in table.column_names:
-        column = table[name]
+    found = table(raw, None, "the file", declared_rows)
+    for name in found.column_names:
+        column = found[name]
         digest.update(name.encode() + b"\0")
         if _nulls(column):
             raise InvalidDataset("the file", [f"column {name} has empty cells"])
         if pa.types.is_string(_plain(column.type)):
             digest.update(b"".join(t.encode() + b"\0" for t in column.to_pylist()))
             continue
-        inner = _inner(column.type)
-        if not (pa.types.is_integer(inner) or pa.types.is_floating(inner)):
-            raise InvalidDataset("the file", [f"column {name} is {column.type}"])
-        dtype = np.dtype(inner.to_pandas_dtype())
+        dtype = np.dtype(_inner(column.type).to_pandas_dtype())
         digest.update(_values(column, dtype).astype(dtype.newbyteorder("<"), copy=False).tobytes())
     return digest.hexdigest()
 
 
 def arrow_bytes(raw: bytes) -> int:
     """Size in memory of the table in a parquet file."""
-    return int(_table(raw, None, "the file").nbytes)
+    return int(table(raw, None, "the file").nbytes)
 
 
-def has_content(raw: bytes, wanted: str | None) -> bool:
-    """Tell whether a parquet file holds the values of this `content_sha256`."""
+def has_content(raw: bytes, wanted: str | None, rows: int | None = None) -> bool:
+    """Tell whether a parquet file holds the values of this `content_sha256`.
+
+    Args:
+        raw: content of the file.
+        wanted: the hash; None: it does not.
+        rows: how many it should hold; with another number it is not decoded.
+    """
     try:
-        return wanted is not None and content_sha256(raw) == wanted
+        return wanted is not None and content_sha256(raw, rows) == wanted
     except InvalidDataset:
         return False
 
 
-def _table(raw: bytes, columns: list[str] | None, where: str) -> pa.Table:
-    """Read some columns of a parquet file, or all, as one chunk."""
+def rows(raw: bytes, where: str) -> int:
+    """How many rows a parquet file says to hold; nothing is decoded.
+
+    Raises:
+        InvalidDataset: not a parquet file.
+    """
     with _readable(where):
-        return _file(raw).read(columns=columns, use_threads=False).combine_chunks()
+        return _contents(raw, where).rows
 
 
-def _file(raw: bytes) -> pq.ParquetFile:
-    return pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False)
+def table(
+    raw: bytes,
+    columns: list[str] | Mapping[str, pa.DataType] | None,
+    where: str,
+    declared_rows: int | None = None,
+) -> pa.Table:
+    """Read some columns of a parquet file, or all, as one chunk.
+
+    What the file says to hold is looked at first: a small file may become a huge table.
+
+    Args:
+        raw: content of the file.
+        columns: of texts, numbers, or lists of a fixed number of numbers, and of which type where
+            that is known; None: all.
+        where: what to call the file in messages.
+        declared_rows: how many it should hold.
+
+    Raises:
+        InvalidDataset: not a parquet file, with other rows, without these columns, with such of
+            other kinds, or it would become huge.
+    """
+    with _readable(where):
+        held = _contents(raw, where)
+        schema = _file(raw).schema_arrow
+    if declared_rows not in (None, held.rows):
+        raise InvalidDataset(where, [f"has {held.rows:,} rows, task.json says {declared_rows:,}"])
+    kinds = {name: schema.field(name).type for name in _unique(schema.names, where)}
+    wanted = list(kinds) if columns is None else columns
+    problems = [f"no column {name}" for name in wanted if name not in kinds]
+    problems += [
+        f"column {name} is {kinds[name]}, neither numbers nor text"
+        for name in wanted
+        if name in kinds
+        and not isinstance(columns, Mapping)
+        and not (_is_text(kinds[name]) or _is_numeric(kinds[name]))
+    ]
+    if isinstance(columns, Mapping):
+        problems += [
+            f"column {name} is {kinds[name]}, not {kind}"
+            for name, kind in columns.items()
+            if name in kinds and not _same(kinds[name], kind)
+        ]
+    if problems:
+        raise InvalidDataset(where, problems)
+    texts = [name for name in wanted if _is_text(kinds[name])]
+    size = sum(
+        max(held.columns[name].bytes, held.columns[name].values * _width(kinds[name]))
+        for name in wanted
+        if name in held.columns
+    )
+    _see_that_it_fits(size, raw, where)
+    with _readable(where):
+        # A text that stands in many rows is read once, and counted before it is repeated.
+        shared = _file(raw, texts)
+        for name in texts:
+            chunks = shared.read(columns=[name], use_threads=False)[name].chunks
+            size += sum(_length(chunk) for chunk in chunks)
+            _see_that_it_fits(size, raw, where)
+        found = _file(raw).read(columns=wanted, use_threads=False).combine_chunks()
+        found.validate(full=True)
+    return found
+
+
+def _see_that_it_fits(size: int, raw: bytes, where: str) -> None:
+    if size > max(PLENTY, RATIO * len(raw)):
+        raise InvalidDataset(
+            where,
+            [f"its {len(raw):,} bytes would become {size:,} in memory; it was not read further"],
+        )
+
+
+def _length(column: pa.DictionaryArray) -> int:
+    """Bytes of all texts of a column."""
+    used = column.indices.drop_null().to_numpy(zero_copy_only=False)
+    each = np.array([len(t.encode()) for t in column.dictionary.to_pylist()] or [0], np.int64)
+    return int(np.bincount(used, minlength=len(each)) @ each) if len(used) else 0
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    inner = _inner(kind)
+    return bool(pa.types.is_integer(inner) or pa.types.is_floating(inner))
+
+
+def _width(kind: pa.DataType) -> int:
+    """Bytes of a value in memory; of a text, of the number that stands for it."""
+    return 4 if _is_text(kind) else int(_inner(kind).bit_width) // 8
+
+
+def _contents(raw: bytes, where: str) -> footer.Contents:
+    what = files.mistaken(raw)
+    if what is not None:
+        raise InvalidDataset(where, [what])
+    return footer.contents(raw)
+
+
+def _file(raw: bytes, texts: list[str] | None = None) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False, read_dictionary=texts)
 
 
 @contextmanager
 def _readable(where: str) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidDataset(where, [f"not a readable parquet file: {error}"]) from None
+    except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+        if isinstance(error, InvalidDataset):
+            raise
+        first = str(error).partition("\n")[0][:200]
+        raise InvalidDataset(where, [f"not a readable parquet file: {first}"]) from None
 
 
 def names(raw: bytes, where: str) -> list[str]:
@@ -156,37 +278,75 @@ def names(raw: bytes, where: str) -> list[str]:
         InvalidDataset: not a parquet file, or two columns have one name.
     """
     with _readable(where):
-        found: list[str] = _file(raw).schema_arrow.names
-    twice = [name for name in set(found) if found.count(name) > 1]
+        _contents(raw, where)
+        return _unique(_file(raw).schema_arrow.names, where)
+
+
+def _unique(found: list[str], where: str) -> list[str]:
+    twice = [name for name in found if found.count(name) > 1]
     if twice:
         raise InvalidDataset(where, [f"{found.count(twice[0])} columns are called {twice[0]!r}"])
     return found
 
 
-def cells(raw: bytes, columns: list[str], where: str) -> list[Num[np.ndarray, "n ..."] | list[Any]]:
+def cells(
+    raw: bytes, columns: list[str], where: str, most: int
+) -> list[Num[np.ndarray, "n ..."] | list[Any]]:
     """Read columns of a parquet file that anything may have written.
 
     Args:
         raw: content of the file.
         columns: their names, as `names` lists them.
         where: what to call the file in messages.
+        most: how many bytes they may become in memory.
 
     Returns:
         For each column an array, (n,) of numbers or (n, d) of lists of d numbers; where cells are
         empty, of different lengths or of another type, a list of Python's own values.
 
     Raises:
-        InvalidDataset: not a parquet file, or with text that is not UTF-8.
+        InvalidDataset: not a parquet file, with text that is not UTF-8, or larger than `most`.
     """
-    table = _table(raw, columns, where)
+    table = _some(raw, columns, where, most)
     with _readable(where):
         table.validate(full=True)
-    return [_cells(table[name]) for name in columns]
+        return [_cells(table[name]) for name in columns]
+
+
+def _some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
+    """Read columns part by part, so that a small file cannot become a huge table.
+
+    What the footer says is looked at first; then what is there. Equal texts stay one text.
+    """
+    too_large = InvalidDataset(where, [f"more than {most // 2**20} MiB in memory; take it apart"])
+    with _readable(where):
+        schema, declared = _file(raw).schema_arrow, footer.declared_values(raw)
+        texts = [name for name in columns if _is_text(schema.field(name).type)]
+        file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False, read_dictionary=texts)
+        parts = file.iter_batches(batch_size=2**14, columns=columns, use_threads=False)
+    if sum(declared.get(name, 0) for name in columns) > most:
+        raise too_large
+    batches, size = [], 0
+    while True:
+        with _readable(where):
+            part = next(parts, None)
+        if part is None:
+            break
+        batches.append(part)
+        size += part.nbytes
+        if size > most:
+            raise too_large
+    with _readable(where):
+        table = pa.Table.from_batches(batches, batches[0].schema if batches else file.schema_arrow)
+        return table.unify_dictionaries().combine_chunks()
 
 
 def _cells(column: pa.ChunkedArray) -> Num[np.ndarray, "n ..."] | list[Any]:
     array, _ = _one(column)
     kind = array.type
+    if pa.types.is_dictionary(kind):
+        shared = array.dictionary.to_pylist()
+        return [None if at is None else shared[at] for at in array.indices.to_pylist()]
     if len(array) and not array.null_count and _is_list(kind):
         try:
             array = array.cast(pa.list_(kind.value_type, len(array[0])))
@@ -210,7 +370,7 @@ def _inner(kind: pa.DataType) -> pa.DataType:
 
 
 def read(
-    raw: bytes, space: Space, where: str, label: str = "y"
+    raw: bytes, space: Space, where: str, label: str = "y", declared_rows: int | None = None
 ) -> tuple[Num[np.ndarray, "n d"], Float32[np.ndarray, " n"]]:
     """Read designs and objective of one split.
 
@@ -219,28 +379,22 @@ def read(
         space: gives the width and dtype of x.
         where: what to call the file in messages.
         label: the column that holds y.
+        declared_rows: how many it should hold.
 
     Returns:
         x, (n, d) in the space's dtype, and y, (n,) float32.
 
     Raises:
-        InvalidDataset: not a parquet file, or without these columns of the right type.
+        InvalidDataset: not a parquet file, with other rows, without these columns of the right
+            type, or with empty cells.
     """
-    table = _table(raw, ["x", label], where)
-    wanted = pa.list_(pa.from_numpy_dtype(space.dtype), space.dim)
-    problems = [
-        f"no column {name}" for name in ("x", label) if name not in table.column_names
-    ] or [
-        f"column {name} is {table.schema.field(name).type}, not {kind}"
-        for name, kind in (("x", wanted), (label, pa.float32()))
-        if not _same(table.schema.field(name).type, kind)
-    ]  # fmt: skip
-    if not problems:
-        problems = [f"column {n} has empty cells" for n in ("x", label) if _nulls(table[n])]
+    kinds = {"x": pa.list_(pa.from_numpy_dtype(space.dtype), space.dim), label: pa.float32()}
+    found = table(raw, kinds, where, declared_rows)
+    problems = [f"column {name} has empty cells" for name in kinds if _nulls(found[name])]
     if problems:
         raise InvalidDataset(where, problems)
-    x = _values(table["x"], space.dtype).reshape(-1, space.dim)
-    return x, _values(table[label], np.float32)
+    x = _values(found["x"], space.dtype).reshape(-1, space.dim)
+    return x, _values(found[label], np.float32)
 
 
 def _same(found: pa.DataType, wanted: pa.DataType) -> bool:

@@ -5,6 +5,8 @@ Pandera's polars back end checks a frame lazily: every violation is found before
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +15,15 @@ from mbo_hub.arrays import Num
 from mbo_hub.dataset import layout
 from mbo_hub.dataset.layout import Column
 from mbo_hub.dataset.manifest import Manifest
+from mbo_hub.errors import InvalidDataset
 from mbo_hub.spaces import Box, Sequence
 
 if TYPE_CHECKING:
     import pandera.polars as pa
     import polars as pl
+    import pyarrow as arrow
 
-__all__ = ["frame_schema", "matrix", "problems", "split_schema"]
+__all__ = ["frame", "frame_schema", "matrix", "problems", "split_schema"]
 
 FINITE = (-float(np.finfo(np.float32).max), float(np.finfo(np.float32).max))
 MOST = 20  # violations of one check that are listed
@@ -96,11 +100,43 @@ def problems(frame: pl.DataFrame, schema: pa.DataFrameSchema, where: str) -> lis
     """
     from pandera.errors import SchemaErrors
 
-    try:
-        schema.validate(frame, lazy=True)
-    except SchemaErrors as errors:
-        return _sentences(errors.failure_cases, where)
+    with _no_panic(where):
+        try:
+            schema.validate(frame, lazy=True)
+        except SchemaErrors as errors:
+            return _sentences(errors.failure_cases, where)
     return []
+
+
+def frame(table: arrow.Table, where: str) -> pl.DataFrame:
+    """Take a table of `mbo_hub.dataset.parquet` as a frame.
+
+    Args:
+        table: of one split.
+        where: what to call it.
+
+    Raises:
+        InvalidDataset: polars cannot take it.
+    """
+    import polars as pl
+
+    with _no_panic(where):
+        found = pl.from_arrow(table)
+        if not isinstance(found, pl.DataFrame):
+            raise TypeError("a table gives a frame")
+        return found
+
+
+@contextmanager
+def _no_panic(where: str) -> Iterator[None]:
+    """Tell of a panic in polars, which is no Exception, that the data are not what it reads."""
+    import polars as pl
+
+    try:
+        yield
+    except (pl.exceptions.PanicException, pl.exceptions.PolarsError) as error:
+        first = str(error).partition("\n")[0]
+        raise InvalidDataset(where, [f"polars cannot read it: {first}"]) from None
 
 
 def _sentences(cases: pl.DataFrame, where: str) -> list[str]:

@@ -38,6 +38,7 @@ from mbo_hub.making.croissant import croissant
 from mbo_hub.oracles import golden
 from mbo_hub.oracles.golden import Golden
 from mbo_hub.oracles.onnx import Forest, NetworkGraph, OnnxOracle, OnnxSpec, TableGraph
+from mbo_hub.publishing import pictures
 from mbo_hub.spaces import Box, Sequence
 from mbo_hub.tasks.spec import OracleValues, TaskSpec
 
@@ -331,6 +332,14 @@ def _entries(spec: TaskSpec, root: Path) -> dict[str, OracleEntry]:
     }
 
 
+def _example(spec: TaskSpec, root: Path) -> Num[np.ndarray, "1 d"]:
+    """The first visible design; it is the first golden one, too, which is always here."""
+    if has_data(spec, root):
+        return read_rows(spec, TRAIN, root)[0][:1]
+    raw = (oracle_folder(spec.name, root) / golden.FILE).read_bytes()
+    return spec.space.validate(msgspec.json.decode(raw, type=Golden).x[:1])
+
+
 def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, bytes]:
     """Derive every generated file that is not data: task.json, cards, plots, pins, README table.
 
@@ -350,18 +359,19 @@ def documents(specs: Mapping[str, TaskSpec], root: Path = ROOT) -> dict[Path, by
         declared = manifest.to_json()
         folder = dataset_folder(spec.name, root)
         files[folder / DECLARATION] = declared
-        files[folder / CARD] = cards.dataset_card(spec, manifest).encode()
+        example = _example(spec, root)
+        files[folder / CARD] = cards.dataset_card(spec, manifest, example).encode()
         files[folder / "croissant.json"] = croissant(spec, manifest).encode()
         if has_data(spec, root):
             _, y, visible = _all_rows(spec, root)
-            files[folder / "y.png"] = cards.histogram(manifest, y, y[:visible])
+            files[folder / "y.png"] = pictures.histogram(manifest, y, y[:visible])
         for name, png in cards.trust_plots(manifest).items():
             files[oracle_folder(spec.name, root) / f"{name}.png"] = png
         shelf = oracle_folder(spec.name, root)
         sizes = {
             file: (shelf / file).stat().st_size for file in manifest.pinned(f"{spec.name}-oracle")
         }
-        files[shelf / CARD] = cards.oracle_card(spec, manifest, sizes).encode()
+        files[shelf / CARD] = cards.oracle_card(spec, manifest, sizes, example).encode()
         pins[spec.name] = {"version": spec.version, "sha256": sha256(declared).hexdigest()}
     package = root / "mbo_hub"
     files[package / "archive" / "pins.json"] = (

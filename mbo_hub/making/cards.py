@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +15,33 @@ import msgspec
 import numpy as np
 
 from mbo_hub.archive.folders import ORG
-from mbo_hub.arrays import Float32
+from mbo_hub.arrays import Num
 from mbo_hub.dataset.layout import Column, split_of
 from mbo_hub.dataset.manifest import Band, HeldOut, Manifest, OracleEntry
 from mbo_hub.oracles import golden
 from mbo_hub.oracles.kinds import kind_of
 from mbo_hub.publishing import metadata
-from mbo_hub.spaces import Sequence
+from mbo_hub.publishing.pictures import DRAWING
+from mbo_hub.spaces import Box, Sequence
 from mbo_hub.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["dataset_card", "histogram", "oracle_card", "plotted_data", "trust_plots", "with_table"]
+__all__ = [
+    "citations",
+    "dataset_card",
+    "oracle_card",
+    "plotted_data",
+    "terms",
+    "trust_plots",
+    "with_table",
+]
 
 # Where links lead from a page that is read elsewhere, too: README.md is the first page on PyPI.
 REPOSITORY = "https://github.com/mbo-hub/mbo-hub/blob/main"
+CITATION = Path(__file__).parents[2] / "CITATION.cff"  # of a checkout, as in `build`
+LONG = 12  # lines of a table that are shown without a click
 TABLE = re.compile(r"(<!-- tasks: generated -->\n).*?(<!-- /tasks -->)", re.DOTALL)
 
 
@@ -45,6 +58,7 @@ def _environment() -> Environment:
     )
     environment.filters["thousands"] = lambda n: f"{n:,}"
     environment.filters["figure"] = lambda v: f"{v:,.0f}" if float(v).is_integer() else f"{v:.4g}"
+    environment.filters["overlap"] = _overlap
     environment.filters["exact"] = lambda value: f"{np.float32(value)!s}"
     return environment
 
@@ -60,12 +74,45 @@ def _size_category(rows: int) -> str:
     return next((word for limit, word in limits if rows < limit), "1M<n<10M")
 
 
-def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
-    """Write the README.md of a dataset repository: YAML metadata and text."""
+def terms(spec: TaskSpec) -> dict[str, str]:
+    """The terms of a task's data in the Hub's words, which are those of its oracles, too.
+
+    An oracle is made of the data: a table holds all of them, a forest remembers most, and a network
+    could not be without them.
+    """
+    if spec.source.license != "other":
+        return {"license": spec.source.license.lower()}
+    page = f"https://huggingface.co/datasets/{ORG}/{spec.name}#terms-and-source"
+    return {"license": "other", "license_name": spec.license_name, "license_link": page}
+
+
+def citations(spec: TaskSpec) -> list[str]:
+    """What to cite, as BibTeX: the source of the data, what the task follows, and mbo-hub."""
+    said = metadata.read(f"---\n{CITATION.read_text('utf-8')}\n---\n")  # YAML, as a card's head
+    (author,) = (each["name"] for each in said["authors"])
+    about = " ".join(said["abstract"].split()).split(":")[0]
+    own = (
+        "@software{mbohub,\n"
+        f"  title  = {{{said['title']}: {about}}},\n"
+        f"  author = {{{{{author}}}}},\n"
+        f"  year   = {{{spec.published[:4]}}},\n"
+        f"  url    = {{{said['repository-code']}}}\n}}"
+    )
+    return [entry for entry in (spec.source.citation, *spec.cite, own) if entry]
+
+
+def dataset_card(spec: TaskSpec, manifest: Manifest, example: Num[np.ndarray, "1 d"]) -> str:
+    """Write the README.md of a dataset repository: YAML metadata and text.
+
+    Args:
+        spec: of the task.
+        manifest: of the task.
+        example: a visible design, to be shown.
+    """
     sizes = {file: entry.arrow_bytes or 0 for file, entry in manifest.files.items()}
     splits = {file: split_of(file) for file in manifest.files}
     meta = {
-        "license": spec.source.license.lower(),
+        **terms(spec),
         "pretty_name": spec.title,
         "tags": [
             "mbo-hub",
@@ -75,8 +122,12 @@ def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
         ],
         "task_categories": ["tabular-regression"],
         "size_categories": [_size_category(manifest.statistics.rows)],
-        "annotations_creators": ["machine-generated"],
-        "source_datasets": ["original"],
+        "annotations_creators": list(
+            dict.fromkeys([spec.raw.annotators, *(["machine-generated"] if spec.y_oracle else [])])
+        ),
+        "source_datasets": [
+            f"extended|other-{spec.republished}" if spec.republished else "original"
+        ],
         "configs": [
             {
                 "config_name": "default",
@@ -94,7 +145,71 @@ def dataset_card(spec: TaskSpec, manifest: Manifest) -> str:
             "dataset_size": sum(sizes.values()),
         },
     }
-    return _render("dataset_card.md", spec, manifest, meta)
+    return _render(
+        "dataset_card.md",
+        spec,
+        manifest,
+        meta,
+        example,
+        dimensions=_folded(_dimensions(spec)),
+        citations=citations(spec),
+        history=list(spec.history.items())[::-1],
+        repository=REPOSITORY,
+    )
+
+
+def _dimensions(spec: TaskSpec) -> tuple[str, list[str]]:
+    """A table of what a design consists of: its title, and its lines, the head's two first."""
+    if isinstance(spec.space, Sequence):
+        return _tokens(spec, spec.space)
+    return _values(spec, spec.space)
+
+
+def _tokens(spec: TaskSpec, space: Sequence) -> tuple[str, list[str]]:
+    """What each token means; each position of a sequence has the same ones."""
+    letters = (f"`{t}`" + (" (padding)" if t == space.padding else "") for t in space.alphabet)
+    means = spec.tokens or {"written": tuple(letters)}
+    rows = [
+        f"| {token} | {' | '.join(words)} |"
+        for token, words in enumerate(zip(*means.values(), strict=True))
+    ]
+    head = [f"| token | {' | '.join(means)} |", "|---" * (1 + len(means)) + "|"]
+    title = f"The {space.dim} positions, 0 to {space.dim - 1}, each hold one of {len(rows)} tokens"
+    return title, head + rows
+
+
+def _values(spec: TaskSpec, space: Box) -> tuple[str, list[str]]:
+    """The values of a design with their bounds and units; those of a part share a line."""
+    low, high = (side.tolist() for side in space.bounds)
+    ends = (
+        np.cumsum([0, *(part.size for part in spec.parts)]) if spec.parts else range(space.dim + 1)
+    )
+    if ends[-1] != space.dim:
+        raise ValueError(f"{spec.name}: its parts have {ends[-1]} values, its designs {space.dim}")
+    rows = []
+    for at, (begin, end) in enumerate(pairwise(ends)):
+        first, last = space.columns[begin], space.columns[end - 1]
+        name = spec.parts[at].name if spec.parts else f"`{first}`"
+        places = f"{begin}" if end == begin + 1 else f"{begin} … {end - 1}"
+        unit = next((u for pattern, u in spec.units.items() if fnmatchcase(last, pattern)), "–")
+        bounds = (_bound(min(low[begin:end])), _bound(max(high[begin:end])))
+        rows.append(f"| {places} | {name} | {' | '.join(bounds)} | {unit} |")
+    head = ["| in `x` | name | at least | at most | unit |", "|---|---|---|---|---|"]
+    return f"The {space.dim:,} values, their bounds and units", head + rows
+
+
+def _bound(value: float) -> str:
+    """A bound with the fewest digits that read back as the same float32."""
+    return f"{np.float32(value)!s}" if np.isfinite(value) else "unbounded"
+
+
+def _folded(table: tuple[str, list[str]]) -> str:
+    """A table under its title; a long one opens with a click."""
+    title, lines = table
+    text = "\n".join(lines)
+    if len(lines) - 2 <= LONG:
+        return f"{title}:\n\n{text}"
+    return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def _feature(column: Column) -> dict[str, Any]:
@@ -104,16 +219,19 @@ def _feature(column: Column) -> dict[str, Any]:
     return {"name": column.name, "list": column.dtype, "length": column.length}
 
 
-def oracle_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) -> str:
+def oracle_card(
+    spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int], example: Num[np.ndarray, "1 d"]
+) -> str:
     """Write the README.md of an oracle repository.
 
     Args:
         spec: of the task.
         manifest: of the task.
+        example: a visible design, to be shown.
         sizes: bytes of each file of the repository.
     """
     meta: dict[str, Any] = {
-        "license": "apache-2.0",
+        **terms(spec),
         "library_name": "onnx",
         "pipeline_tag": "tabular-regression",
         "tags": ["mbo-hub", "offline-model-based-optimization", "onnx", *spec.tags],
@@ -126,7 +244,9 @@ def oracle_card(spec: TaskSpec, manifest: Manifest, sizes: Mapping[str, int]) ->
     ]
     if results:
         meta["model-index"] = [{"name": f"{spec.name}-oracle", "results": results}]
-    return _render("oracle_card.md", spec, manifest, meta, sizes=sizes, golden=golden.COUNT)
+    return _render(
+        "oracle_card.md", spec, manifest, meta, example, sizes=sizes, golden=golden.COUNT
+    )
 
 
 def _result(spec: TaskSpec, name: str, held_out: HeldOut) -> dict[str, Any]:
@@ -151,7 +271,12 @@ def _result(spec: TaskSpec, name: str, held_out: HeldOut) -> dict[str, Any]:
 
 
 def _render(
-    template: str, spec: TaskSpec, manifest: Manifest, meta: dict[str, Any], **extra: object
+    template: str,
+    spec: TaskSpec,
+    manifest: Manifest,
+    meta: dict[str, Any],
+    example: Num[np.ndarray, "1 d"],
+    **extra: object,
 ) -> str:
     kinds = spec.oracles.values()
     return _environment().get_template(template).render(
@@ -163,8 +288,9 @@ def _render(
         repo=f"{ORG}/{spec.name}",
         onnx={n: e for n, e in manifest.oracles.items() if e.kind == "onnx"},
         columns=manifest.columns,
-        example_x=_example(spec)[0].tolist() if isinstance(spec.space, Sequence) else None,
-        example=spec.space.decode(_example(spec))[0],
+        example_x=example[0].tolist() if isinstance(spec.space, Sequence) else None,
+        example=spec.space.decode(example)[0],
+        own_terms=spec.source.license != "Apache-2.0",
         at_once=_answers_at_once(manifest),
         origin=spec.raw.words(spec.name, f"{ORG}/{spec.name}"),
         on_use=[words for kind in kinds if (words := kind.words_on_use(spec.name))],
@@ -179,49 +305,6 @@ def _answers_at_once(manifest: Manifest) -> str | None:
     quick = [name for name, entry in manifest.oracles.items() if kind_of(entry).affordable >= 10]
     own = next(iter(manifest.oracles))
     return None if own in quick else quick[0]
-
-
-def _example(spec: TaskSpec) -> Any:
-    return spec.space.sample(1, rng=0)
-
-
-def histogram(
-    manifest: Manifest, y: Float32[np.ndarray, " n"], visible: Float32[np.ndarray, " m"]
-) -> bytes:
-    """Plot the distribution of y over the full data with the visible part marked, as PNG.
-
-    The picture carries a hash of what it shows (`plotted_data`), since its bytes depend on the
-    version of matplotlib.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    edges = np.linspace(float(y.min()), float(y.max()), 61).tolist()
-    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.hist(y, edges, color="#c9d3df", label=f"hidden ({len(y) - len(visible):,})")
-    axes.hist(visible, edges, color="#2f6690", label=f"visible ({len(visible):,})")
-    best = manifest.statistics.best_visible
-    axes.axvline(best, color="#c1121f", linewidth=1.2)
-    axes.annotate(
-        f"D(best) {best:.4g}", (best, 0.95), (4, 0), xycoords=("data", "axes fraction"),
-        textcoords="offset points", color="#c1121f", va="top",
-    )  # fmt: skip
-    unit = f" ({manifest.objective.unit})" if manifest.objective.unit else ""
-    axes.set_xlabel(f"y: {manifest.objective.name}{unit}")
-    axes.set_ylabel("designs")
-    axes.set_title(f"{manifest.title} v{manifest.version}")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    counts = [np.histogram(values, edges)[0].tolist() for values in (y, visible)]
-    shown = msgspec.json.encode([counts, manifest.statistics, manifest.title, manifest.version])
-    sink = io.BytesIO()
-    figure.savefig(
-        sink, format="png", dpi=120,
-        metadata={"Software": None, "Description": sha256(shown).hexdigest()},
-    )  # fmt: skip
-    return sink.getvalue()
 
 
 def trust_plots(manifest: Manifest) -> dict[str, bytes]:
@@ -250,7 +333,8 @@ def trust_plots(manifest: Manifest) -> dict[str, bytes]:
         low = min(0.0, *(r for r in rho if r == r))
         left.set_ylim(low, 1)
         left.set_xticks(places, [_band(band) for band in held.by_distance])
-        left.set_xlabel("distance to the nearest design trained on (percentiles)")
+        about = "distance to the nearest design trained on (percentiles)"
+        left.set_xlabel(f"{about}\n{_OVERLAP}" if _overlap(held.by_distance) else about)
         right = left.twinx()
         errors = [band.mean_absolute_error for band in held.by_distance]
         right.plot(places, errors, color="#c1121f", marker="o")
@@ -260,7 +344,7 @@ def trust_plots(manifest: Manifest) -> dict[str, bytes]:
         left.set_title(f"{manifest.title} v{manifest.version}, oracle '{name}', held-out designs")
         left.spines["top"].set_visible(False)
         right.spines["top"].set_visible(False)
-        shown = msgspec.json.encode([held, manifest.title, manifest.version, name])
+        shown = msgspec.json.encode([DRAWING, held, manifest.title, manifest.version, name])
         sink = io.BytesIO()
         figure.savefig(
             sink, format="png", dpi=120,
@@ -268,6 +352,14 @@ def trust_plots(manifest: Manifest) -> dict[str, bytes]:
         )  # fmt: skip
         plots[name] = sink.getvalue()
     return plots
+
+
+_OVERLAP = "bands overlap: each of several forests counts percentiles of its own designs"
+
+
+def _overlap(bands: tuple[Band, ...]) -> bool:
+    """Tell whether a band begins before the one before it ends."""
+    return any(later.percentiles[0] < band.percentiles[1] for band, later in pairwise(bands))
 
 
 def _band(band: Band) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 from mbo_hub.archive.folders import ORG
 from mbo_hub.dataset.layout import TRAIN, Column, split_of
 from mbo_hub.dataset.manifest import Manifest
+from mbo_hub.making.cards import citations, terms
 from mbo_hub.tasks.spec import TaskSpec
 
 __all__ = ["croissant"]
 
+HUB = "https://huggingface.co"
 _CR = """
     arrayShape citeAs column equivalentProperty extract field fileObject fileProperty fileSet format
     includes isArray isLiveDataset jsonPath key md5 parentField path recordSet references regex
@@ -36,8 +38,19 @@ CONTEXT: dict[str, Any] = {
 _TYPES = {"string": "sc:Text", "int8": "sc:Integer", "int32": "sc:Integer", "float32": "sc:Float"}
 
 
-def croissant(spec: TaskSpec, manifest: Manifest) -> str:
-    """Describe a dataset: its files with their hashes, and the columns of each split."""
+def croissant(spec: TaskSpec, manifest: Manifest, hub: str = HUB) -> str:
+    """Describe a dataset: its files with their hashes, and the columns of each split.
+
+    Files have the addresses that they have under the version's tag on the Hub, so that the document
+    loads from anywhere, by its own address above all, and however main moves on. Without a network,
+    mlcroissant takes them from elsewhere: ``Dataset(document, mapping={file: path, …})``.
+
+    Args:
+        spec: of the task.
+        manifest: of the task.
+        hub: where the dataset is published.
+    """
+    page = f"{hub}/datasets/{ORG}/{spec.name}"
     document = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -45,9 +58,11 @@ def croissant(spec: TaskSpec, manifest: Manifest) -> str:
         "name": spec.name,
         "alternateName": spec.title,
         "description": f"{spec.summary} Objective: {spec.objective.description}.",
-        "url": f"https://huggingface.co/datasets/{ORG}/{spec.name}",
-        "license": f"https://spdx.org/licenses/{spec.source.license}.html",
-        "citeAs": spec.source.citation,
+        "url": page,
+        "license": terms(spec).get(
+            "license_link", f"https://spdx.org/licenses/{spec.source.license}.html"
+        ),
+        "citeAs": "\n\n".join(citations(spec)),
         "datePublished": spec.published,
         "version": spec.version,
         "keywords": ["offline model-based optimization", *spec.tags],
@@ -57,7 +72,7 @@ def croissant(spec: TaskSpec, manifest: Manifest) -> str:
                 "@type": "cr:FileObject",
                 "@id": file,
                 "name": file,
-                "contentUrl": file,
+                "contentUrl": f"{page}/resolve/v{spec.version}/{file}",
                 "contentSize": f"{entry.bytes} B",
                 "encodingFormat": "application/x-parquet",
                 "sha256": entry.sha256,

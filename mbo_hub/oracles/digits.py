@@ -39,6 +39,7 @@ from mbo_hub.errors import OracleUnavailable
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
 from mbo_hub.oracles.protocol import Fingerprint
+from mbo_hub.oracles.threads import cores
 
 if TYPE_CHECKING:
     import torch
@@ -243,7 +244,7 @@ class _Network:
             return torch.from_numpy(drawn / np.sqrt(fan_in))
 
         def zeros(*shape: int) -> torch.Tensor:
-            return torch.zeros((len(seeds), *shape), dtype=torch.float64)
+            return torch.zeros((len(seeds), *shape), dtype=torch.float64, device="cpu")
 
         last = len(self.sizes) + 1
         self.stem = normal(0, 1, c, STEM * STEM, fan_in=STEM * STEM)
@@ -288,8 +289,8 @@ def train(design: Sequence[int], seeds: Sequence[int] = RECIPE.seeds) -> Outcome
     import torch
 
     started = time.perf_counter()
-    digits = _digits()
-    with _one_thread():
+    with _own_settings():
+        digits = _digits()
         network = _Network(design, seeds)
         weights = network.weights
         velocities = [torch.zeros_like(weight) for weight in weights]
@@ -315,14 +316,22 @@ def train(design: Sequence[int], seeds: Sequence[int] = RECIPE.seeds) -> Outcome
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute on one thread, whatever it does elsewhere in the process."""
+def _own_settings() -> Iterator[None]:
+    """Let torch compute as the recipe wants, on one thread, whatever it is told elsewhere.
+
+    Default types and devices are not touched, since they are those of all threads: here every
+    tensor says its own.
+    """
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.enable_grad():
+        with (
+            torch.inference_mode(mode=False),
+            torch.enable_grad(),
+            torch.autocast("cpu", enabled=False),
+        ):
             yield
     finally:
         torch.set_num_threads(threads)
@@ -470,7 +479,8 @@ class TrainingOracle(CheckedOracle):
         values: the accuracies that the task's maintainers found, (m,) float32, %.
         tolerance: how far one of them may be off here, in percentage points.
         made_with: version of torch that they were found with, e.g. "2.13.0".
-        processes: that share the designs; None takes all cores. Never changes a value.
+        processes: that share the designs; None takes all cores that this process may use. Never
+            changes a value.
         progress: as of every `CheckedOracle`.
     """
 
@@ -489,7 +499,7 @@ class TrainingOracle(CheckedOracle):
         rows = np.unique(np.linspace(0, len(values) - 1, checked).astype(int))
         super().__init__("nas", SPACE, designs[rows], values[rows], tolerance=tolerance,
                          made_with=made_with, progress=progress)  # fmt: skip
-        self.processes = processes or os.cpu_count() or 1
+        self.processes = processes
 
     def require(self) -> None:
         """See that torch and scikit-learn are there."""
@@ -512,7 +522,7 @@ class TrainingOracle(CheckedOracle):
     def _compute(
         self, legal: Num[np.ndarray, "n d"], progress: Callable[[float], object]
     ) -> Float32[np.ndarray, " n"]:
-        return objective(legal, processes=self.processes, progress=progress)
+        return objective(legal, processes=self.processes or cores(), progress=progress)
 
     def _explain(self, row: int) -> str:
         return (
@@ -551,7 +561,7 @@ class DigitTraining(OracleSpec):
 
     def make(self, bench: Bench) -> Made:
         """Train the golden designs."""
-        return Made(files={}, golden=objective(bench.golden, processes=os.cpu_count() or 1))
+        return Made(files={}, golden=objective(bench.golden, processes=cores()))
 
     def facts(self, space: spaces.Sequence | spaces.Box, model: bytes) -> dict[str, Any]:
         """The recipe, and what it was followed with."""

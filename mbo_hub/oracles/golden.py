@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float32, Num
-from mbo_hub.errors import InvalidDataset, OracleUnavailable
+from mbo_hub.dataset import files
+from mbo_hub.errors import InvalidDataset, InvalidFile, OracleUnavailable
 from mbo_hub.oracles.progress import telling
 from mbo_hub.oracles.protocol import Agreement, Answer, Oracle
 from mbo_hub.spaces import Box, Sequence
@@ -72,8 +73,10 @@ def read(raw: bytes, where: str) -> Golden:
         InvalidDataset: not of this format.
     """
     try:
-        golden = msgspec.json.decode(raw, type=Golden)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        golden = msgspec.convert(files.json(raw), Golden)
+    except InvalidFile as error:
+        raise InvalidDataset(where, [f"{FILE} {error}"]) from None
+    except msgspec.ValidationError as error:
         raise InvalidDataset(where, [f"{FILE}: {error}"]) from None
     widths = {len(row) for row in golden.x}
     if len(widths) != 1:

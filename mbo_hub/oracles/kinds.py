@@ -24,7 +24,7 @@ from mbo_hub.arrays import Bool, Float32, Num
 from mbo_hub.dataset.manifest import Manifest, OracleEntry, PinnedFile
 from mbo_hub.errors import InvalidDataset, InvalidDesign, OracleUnavailable
 from mbo_hub.oracles import golden
-from mbo_hub.oracles.protocol import Oracle
+from mbo_hub.oracles.protocol import Limits, Oracle
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = [
@@ -125,10 +125,13 @@ class Kind:
     Attributes:
         open: opens one.
         affordable: how many designs a check scores in about two seconds.
+        confined: opens one in a process with limits; None for a kind that runs nothing of a
+            stranger's.
     """
 
     open: Callable[[Deposit], Oracle]
     affordable: int = 200
+    confined: Callable[[Deposit, Limits], Oracle] | None = None
 
 
 def kind_of(entry: OracleEntry) -> Kind:
@@ -146,15 +149,24 @@ def kind_of(entry: OracleEntry) -> Kind:
     return kind
 
 
-def open_oracle(deposit: Deposit) -> Oracle:
+def open_oracle(deposit: Deposit, limits: Limits | None = None) -> Oracle:
     """Open an oracle that a dataset folder declares.
+
+    Args:
+        deposit: the oracle.
+        limits: what an oracle may take that a stranger programmed: it runs in a process of its
+            own. None runs it in this one, without limits.
 
     Raises:
         InvalidDataset: its file is not here, or its entry lacks something.
         IntegrityError: its file is not the declared one.
         OracleUnavailable: it cannot run here.
     """
-    oracle = kind_of(deposit.entry).open(deposit)
+    kind = kind_of(deposit.entry)
+    if limits is None or kind.confined is None:
+        oracle = kind.open(deposit)
+    else:
+        oracle = kind.confined(deposit, limits)
     if deposit.entry.file is not None:
         oracle._locate = partial(deposit.place.locate, deposit.entry.file)
     return oracle

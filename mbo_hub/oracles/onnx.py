@@ -6,11 +6,10 @@ Rows are shared out over threads instead, which changes nothing.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -20,8 +19,10 @@ import numpy as np
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.dataset.manifest import Finding, HeldOut, Support
 from mbo_hub.errors import OracleUnavailable
+from mbo_hub.oracles import wire
 from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
-from mbo_hub.oracles.protocol import Answer, Fingerprint, Oracle
+from mbo_hub.oracles.protocol import Answer, Fingerprint, Limits, Oracle
+from mbo_hub.oracles.threads import cores, share_out
 from mbo_hub.spaces import Box, Sequence
 
 if TYPE_CHECKING:
@@ -30,23 +31,29 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "Forest", "NetworkGraph", "OnnxOracle", "OnnxSpec", "TableGraph"]
 
 CHUNK = 512  # rows of one task of the thread pool; ten times as many make large graphs slower
+LONGEST = 300  # characters of onnxruntime's words, and of a graph's names, in a message
 
 
 class OnnxOracle(Oracle):
     """Scores designs with onnxruntime on the CPU.
 
-    The graph has one input `x`, (n, d) int64 tokens or float32 values, and one output, (n,) or
+    The graph has one input `x`, (n, d) int64 tokens or float32 values, and an output `y`, (n,) or
     (n, 1) of a floating type. A second output called `spread` says how much to doubt each value.
+
+    It can be copied and pickled at any time; a copy loads the file again when it is first used.
+    Ctrl-C stops a graph that runs.
 
     Args:
         space: of the task.
         model: content of the .onnx file, already checked against its sha256.
         name: what to call the file in messages.
         exact: whether the file defines the objective.
-        threads: rows are shared out over this many; None takes all cores. Never changes a value.
+        threads: rows are shared out over this many; None takes all cores that the process may
+            use. Never changes a value.
 
     Raises:
-        OracleUnavailable: onnxruntime cannot load the file, or its input or output is another.
+        OracleUnavailable: the file is no ONNX or names other files, onnxruntime cannot load it, or
+            its input or output is another.
     """
 
     def __init__(
@@ -61,36 +68,52 @@ class OnnxOracle(Oracle):
         self.space = space
         self.name = name
         self.exact = exact
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads
         self._model = model
-        self._session = self._open()
+        _ = self._session
 
-    def _open(self) -> Any:
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_session"}
+
+    @cached_property
+    def _session(self) -> Any:
+        """The file as onnxruntime has loaded it."""
         import onnxruntime as ort
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+        wire.check(self._model, self.name)
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what goes wrong is raised, in one line
-        # A tensor may name a file to take its values from; onnxruntime would look for it in the
-        # working directory. The key of such an entry is this text, written the way protobuf does.
-        if b"\n\x08location" in self._model:
-            raise OracleUnavailable(
-                f"{self.name}: keeps its weights in other files; export it with them inside"
+        options.add_session_config_entry("session.load_model_format", "ONNX")  # as was checked
+
+        def load(model: bytes) -> Any:
+            # Its fallback would try the same again, and print.
+            return ort.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
-        try:
-            session = ort.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
-        except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented,
-                state.InvalidArgument, state.RuntimeException) as error:  # fmt: skip
-            first = str(error).strip().splitlines()[0].rpartition("[ONNXRuntimeError] : ")[2]
-            raise OracleUnavailable(f"{self.name}: onnxruntime cannot load it: {first}") from None
+
+        def cancel() -> None:
+            if hasattr(options, "set_load_cancellation_flag"):  # not in the oldest versions
+                options.set_load_cancellation_flag(True)
+
+        with self._blaming("cannot load it"):
+            (session,) = share_out(load, [self._model], threads=1, stop=cancel)
+            self._check(session)
+        return session
+
+    def _check(self, session: Any) -> None:
+        """See that the graph takes designs and gives values.
+
+        Raises:
+            OracleUnavailable: it does not.
+        """
         inputs, outputs = session.get_inputs(), session.get_outputs()
         wanted = "tensor(int64)" if isinstance(self.space, Sequence) else "tensor(float)"
         found = [(i.name, i.type, i.shape[1:]) for i in inputs]
         if found != [("x", wanted, [self.space.dim])]:
             raise OracleUnavailable(
-                f"{self.name}: takes {found}, expected one input x, {wanted}, of shape "
+                f"{self.name}: takes {_short(found)}, expected one input x, {wanted}, of shape "
                 f"(n, {self.space.dim})"
             )
         if isinstance(inputs[0].shape[0], int):
@@ -98,16 +121,35 @@ class OnnxOracle(Oracle):
                 f"{self.name}: its batch is fixed at {inputs[0].shape[0]}; export it with a "
                 "dynamic first dimension"
             )
+        names = [o.name for o in outputs]
+        if names not in (["y"], ["y", "spread"]):
+            raise OracleUnavailable(
+                f"{self.name}: its outputs are called {_short(names)}, expected y, or y and "
+                "spread; rename them, since everybody asks for y by its name"
+            )
         kinds = [(o.name, o.type) for o in outputs]
-        floating = all(kind in ("tensor(float)", "tensor(double)") for _, kind in kinds)
-        if not floating or [name for name, _ in kinds[1:]] not in ([], ["spread"]):
-            raise OracleUnavailable(f"{self.name}: gives {kinds}, expected one floating output")
-        return session
+        if not all(kind in ("tensor(float)", "tensor(double)") for _, kind in kinds):
+            raise OracleUnavailable(f"{self.name}: gives {kinds}, expected floating outputs")
+
+    @contextmanager
+    def _blaming(self, what: str) -> Iterator[None]:
+        """Turn what onnxruntime raises about the file into an error that names it."""
+        try:
+            yield
+        except OracleUnavailable:
+            raise
+        except _errors() as error:
+            raise OracleUnavailable(f"{self.name}: onnxruntime {what}: {_told(error)}") from None
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The file's metadata_props."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
+        """The file's metadata_props.
+
+        Raises:
+            OracleUnavailable: they are not UTF-8.
+        """
+        with self._blaming("cannot read its metadata"):
+            return dict(self._session.get_modelmeta().custom_metadata_map)
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -124,19 +166,27 @@ class OnnxOracle(Oracle):
         """Score designs that `space.validate` has returned.
 
         A graph gives a plausible number for a token out of range: only that check refuses it.
+
+        Raises:
+            OracleUnavailable: the graph fails, or gives another number of values.
         """
+        import onnxruntime as ort
+
+        session, options = self._session, ort.RunOptions()
         x = legal.astype(np.int64) if isinstance(self.space, Sequence) else legal
         chunks = [x[i : i + CHUNK] for i in range(0, len(x), CHUNK)]
-        if len(chunks) <= 1 or self.threads == 1:
-            parts = [self._run(chunk) for chunk in chunks]
-        else:
-            with ThreadPoolExecutor(min(self.threads, len(chunks))) as pool:
-                parts = list(pool.map(self._run, chunks))
-        outputs = [np.concatenate(each) for each in zip(*parts, strict=True)]
-        return Answer(*(outputs or [np.empty(0, np.float32)] * self._outputs))
 
-    def _run(self, x: Num[np.ndarray, "n d"]) -> list[Float32[np.ndarray, " n"]]:
-        return [self._flat(values, len(x)) for values in self._session.run(None, {"x": x})]
+        def run(chunk: Num[np.ndarray, "m d"]) -> list[Float32[np.ndarray, " m"]]:
+            found = session.run(None, {"x": chunk}, options)
+            return [self._flat(values, len(chunk)) for values in found]
+
+        def stop() -> None:
+            options.terminate = True
+
+        with self._blaming("fails while it scores"):
+            parts = share_out(run, chunks, threads=self.threads or cores(), stop=stop)
+        outputs = [np.concatenate(each) for each in zip(*parts, strict=True)]
+        return Answer(*(outputs or [np.empty(0, np.float32)] * len(session.get_outputs())))
 
     def _flat(self, values: Num[np.ndarray, ...], n: int) -> Float32[np.ndarray, " n"]:
         if values.size != n:
@@ -145,9 +195,32 @@ class OnnxOracle(Oracle):
             flat: Float32[np.ndarray, " n"] = values.reshape(-1).astype(np.float32, copy=False)
         return flat
 
-    @property
-    def _outputs(self) -> int:
-        return len(self._session.get_outputs())
+
+@cache
+def _errors() -> tuple[type[Exception], ...]:
+    """What a call of onnxruntime raises: its own errors, and what pybind11 makes of C++ exceptions.
+
+    The latter makes a ValueError of a text that is not UTF-8.
+    """
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    own = [e for e in vars(state).values() if isinstance(e, type) and issubclass(e, Exception)]
+    return (*own, RuntimeError, ValueError, MemoryError, IndexError, OverflowError, TypeError)
+
+
+def _told(error: Exception) -> str:
+    """What onnxruntime says, in one line that any terminal can show."""
+    said = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        said = error.object.decode("utf-8", "replace")
+    lines = said.strip().splitlines() or [type(error).__name__]
+    text = lines[0].rpartition("[ONNXRuntimeError] : ")[2]
+    return _short("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,4 +312,13 @@ def _open(deposit: Deposit) -> OnnxOracle:
     return OnnxOracle(deposit.manifest.space, *deposit.model(), exact=deposit.entry.exact)
 
 
-KIND = Kind(open=_open)
+def _confined(deposit: Deposit, limits: Limits) -> Oracle:
+    from mbo_hub.oracles.confined import ConfinedOracle  # scoring needs nothing of it
+
+    space, exact = deposit.manifest.space, deposit.entry.exact
+    model, name = deposit.model()
+    opener = partial(OnnxOracle, space, model, name, exact=exact, threads=1)
+    return ConfinedOracle(opener, space, name, exact=exact, limits=limits)
+
+
+KIND = Kind(open=_open, confined=_confined)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["Agreement", "Answer", "Fingerprint", "Oracle"]
+__all__ = ["Agreement", "Answer", "Fingerprint", "Limits", "Oracle"]
 
 Agreement = Literal["exact", "compatible"]
 
@@ -43,6 +44,22 @@ class Answer(NamedTuple):
 
     y: Float32[np.ndarray, " n"]
     spread: Float32[np.ndarray, " n"] | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process may take.
+
+    Attributes:
+        seconds: of time, from its start to its end.
+        gigabytes: of memory, of 10⁹ bytes; not kept on Windows, which has no such limit.
+    """
+
+    seconds: float | int = 60
+    gigabytes: float | int = 4
+
+    def __str__(self) -> str:
+        return f"{self.seconds:g} s and {self.gigabytes:g} GB of memory"
 
 
 class Oracle(ABC):

@@ -11,15 +11,16 @@ import os
 import re
 from collections.abc import Sequence as List
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mbo_hub.archive import folders
 from mbo_hub.arrays import Float64, Num
-from mbo_hub.dataset import parquet
+from mbo_hub.dataset import files, parquet
 from mbo_hub.errors import InvalidDataset, InvalidDesign, InvalidFile
 from mbo_hub.publishing.new import NewTask, new_task
+from mbo_hub.reading import LIMIT
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["Table", "new_task_from", "read_table", "space_of"]
@@ -78,9 +79,9 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     """
     where = os.fspath(path)
     try:
-        raw = Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise InvalidFile(f"{where}: cannot be read: {error.strerror}") from None
+        raw = files.read(folders.expanded(path))
+    except InvalidFile as error:
+        raise InvalidFile(f"{where}: {error}") from None
     table = _parquet(raw, where) if raw.startswith(b"PAR1") else _csv(raw, where)
     if not table.columns or not len(next(iter(table.columns.values()))):
         raise InvalidFile(f"{where}: it holds no rows")
@@ -90,7 +91,7 @@ def read_table(path: str | os.PathLike[str]) -> Table:
 def _parquet(raw: bytes, where: str) -> Table:
     try:
         names = parquet.names(raw, where)
-        cells = parquet.cells(raw, names, where)
+        cells = parquet.cells(raw, names, where, LIMIT)
     except InvalidDataset as error:
         raise InvalidFile(f"{where}: {error.problems[0]}") from None
     return Table(where, dict(zip(names, cells, strict=True)))

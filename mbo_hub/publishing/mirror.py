@@ -17,7 +17,7 @@ from pathlib import Path
 from mbo_hub.archive import versions
 from mbo_hub.archive.export import pairs
 from mbo_hub.archive.hub import local_files
-from mbo_hub.archive.versions import MAIN, Change
+from mbo_hub.archive.versions import AS_IT_IS, ATTRIBUTES, MAIN, Change
 from mbo_hub.errors import ExportConflict, GitFailed
 
 __all__ = ["Mirrored", "commit_folder", "export_git"]
@@ -100,11 +100,11 @@ def commit_folder(source: Path, place: Path, tag: str, pinned: Collection[str]) 
         place.mkdir(parents=True, exist_ok=True)
         _git(place, "init", "--quiet", "--bare", "--template=")
         _git(place, "symbolic-ref", "HEAD", "refs/heads/main")
-    # Byte for byte: no filters, no attributes, no LFS.
+    # Byte for byte: no filters, no LFS.
     names = "".join(f"{path.resolve()}\n" for path in files.values())
     blobs = _git(place, "hash-object", "-w", "--no-filters", "--stdin-paths", feed=names).split()
-    entries = "".join(f"100644 {blob}\t{name}\0" for blob, name in zip(blobs, files, strict=True))
     wanted = dict(zip(files, blobs, strict=True))
+    wanted[ATTRIBUTES] = _git(place, "hash-object", "-w", "--stdin", feed=AS_IT_IS)
     tags = _git(place, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags").split()
     change = versions.change(tag, wanted, pinned, tags, lambda name: _files_at(place, name))
     if change.conflicts:

@@ -18,9 +18,10 @@ from typing import Any, Literal
 import numpy as np
 
 from mbo_hub import extras
+from mbo_hub.archive import folders
 from mbo_hub.arrays import Bool, Float32, Num
 from mbo_hub.atomic import write_folder
-from mbo_hub.dataset import figures, manifest, parquet
+from mbo_hub.dataset import figures, files, manifest, parquet
 from mbo_hub.dataset.layout import CARD, DECLARATION, TEST, TRAIN, split_of
 from mbo_hub.dataset.manifest import (
     FORMAT,
@@ -37,7 +38,6 @@ from mbo_hub.errors import (
     InvalidDataset,
     InvalidDesign,
     InvalidFile,
-    OracleUnavailable,
 )
 from mbo_hub.offline import Affine
 from mbo_hub.oracles import Oracle, golden
@@ -135,7 +135,7 @@ def new_task(
         >>> new_task("./gc", ["ACGT", "GGCC", "AATT"], [0.5, 1.0, 0.0], dna).path  # doctest: +SKIP
         PosixPath('gc')
     """
-    target = Path(folder).expanduser()
+    target = folders.expanded(folder)
     _refuse_taken(target)
     name = target.resolve().name.lower() if name is None else name
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
@@ -146,7 +146,7 @@ def new_task(
         raise InvalidDesign(f"{len(x):,} designs have {len(values):,} values of y")
     rule = _rule(visible, values)
     shown = figures.visible_rows(rule, values)
-    files, contents = _data(x, values, shown, space, text)
+    stored, contents = _data(x, values, shown, space, text)
     title = title or re.sub(r"[_-]+", " ", name).capitalize()
     draft = Manifest(
         format=FORMAT,
@@ -161,7 +161,7 @@ def new_task(
         split=rule,
         statistics=figures.measure(x[shown], values[shown], values[~shown]),
         text=text if isinstance(space, Sequence) else None,
-        files=files,
+        files=stored,
     )
     notes = [*_counts(draft), *_oddities(x, values, shown, space)]
     if oracle is not None:
@@ -267,13 +267,13 @@ def _data(
     """Write the parquet file of each split, and describe it."""
     if isinstance(space, Sequence) and text in ("x", "y", "y_oracle", ""):
         raise InvalidDesign(f"the column of texts cannot be called {text!r}")
-    files, contents = {}, {}
+    stored, contents = {}, {}
     for file, rows in ((TRAIN, shown), (TEST, ~shown)):
         if rows.any():
             texts = {text: space.decode(x[rows])} if isinstance(space, Sequence) else {}
-            contents[file] = parquet.encode(x[rows], y[rows], texts)
-            files[file] = figures.stored(contents[file], int(rows.sum()))
-    return files, contents
+            contents[file] = parquet.encode(x[rows], {"y": y[rows]}, texts)
+            stored[file] = figures.stored(contents[file], int(rows.sum()))
+    return stored, contents
 
 
 def _counts(draft: Manifest) -> list[str]:
@@ -335,18 +335,12 @@ def _oracle(
     exact: bool | None,
 ) -> tuple[OracleEntry, dict[str, bytes], list[str]]:
     """Try an ONNX file on all rows; write its entry, its files, and what was found."""
-    place = Path(path).expanduser()
+    place = folders.expanded(path)
     try:
-        model = place.read_bytes()
-    except OSError as error:
-        raise InvalidFile(f"{place}: cannot be read: {error.strerror}") from None
+        model = files.read(place)
+    except InvalidFile as error:
+        raise InvalidFile(f"{place}: {error}") from None
     graph = OnnxOracle(draft.space, model, str(place), exact=False)
-    first = graph._session.get_outputs()[0].name
-    if first != "y":
-        raise OracleUnavailable(
-            f"{place}: its output is called {first!r}, and everybody asks for 'y': rename it and "
-            "export the file again"
-        )
     given = graph(x)
     if not np.isfinite(given).all():
         row = int(np.flatnonzero(~np.isfinite(given))[0])

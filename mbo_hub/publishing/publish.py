@@ -10,9 +10,10 @@ from mbo_hub import extras
 from mbo_hub.archive import folders, hub
 from mbo_hub.archive.folders import Folder, Repository
 from mbo_hub.archive.hub import Publication
+from mbo_hub.dataset import files
 from mbo_hub.dataset.layout import CARD
 from mbo_hub.dataset.manifest import Manifest
-from mbo_hub.errors import InvalidDataset
+from mbo_hub.errors import InvalidDataset, InvalidFile
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, open_oracle
 from mbo_hub.oracles.progress import each
@@ -127,9 +128,11 @@ def _prepare(name: str | os.PathLike[str]) -> _Prepared:
             )
     for repo, place in oracles.items():
         try:
-            card = place.read(CARD, None).decode()
+            card = files.text(place.read(CARD, None))
         except InvalidDataset as error:
             problems += error.problems
+        except InvalidFile as error:
+            problems.append(f"{repo}: {CARD} {error}")
         else:
             problems += [f"{repo}: {p}" for p in metadata.problems(card, "model", [])]
     if problems:

@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-import io
 import os
-from functools import partial
-from pathlib import Path
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from mbo_hub import extras
+from mbo_hub.archive import folders
 from mbo_hub.archive.folders import Folder
 from mbo_hub.arrays import Float32, Int64, Num
-from mbo_hub.dataset import figures, manifest, parquet, schema
-from mbo_hub.dataset.layout import CARD, DECLARATION, TRAIN, split_of
+from mbo_hub.dataset import figures, files, manifest, parquet, schema
+from mbo_hub.dataset.layout import CARD, DECLARATION, SPLITS, TRAIN, split_of
 from mbo_hub.dataset.manifest import ANOTHER_RUNTIME, Manifest, OracleEntry, json_schema
-from mbo_hub.errors import InvalidDataset, MboHubError, UnsupportedFormat
+from mbo_hub.errors import InvalidDataset, InvalidFile, MboHubError, UnsupportedFormat
+from mbo_hub.offline import Affine
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, kind_of, open_oracle
+from mbo_hub.oracles.protocol import Limits
 from mbo_hub.publishing import metadata
 from mbo_hub.publishing.new import depends_on_batch, unfinished
+from mbo_hub.scoring import trust
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["validate"]
 
+LIMITS = Limits()  # what trying a stranger's graph may take, if nothing else is said
+# Differences between two numbers that are taken to measure distances again: seconds.
+MEASURED = 3e10
+WRONG = 2**28  # bytes of a file other than the declared one that are still looked at
 
-def validate(path: str | os.PathLike[str]) -> list[str]:
+
+def validate(path: str | os.PathLike[str], *, limits: Limits = LIMITS) -> list[str]:
     """Check a dataset folder against its own task.json.
 
     Checks task.json against its JSON Schema, each data file's sha256, size and rows, every row
     against the pandera schema, the statistics against the data, the rule of visibility, that
     README.md tells `datasets` where the splits are, and that each oracle loads, scores, repeats
-    itself, and, where it is exact, gives the stored values.
+    itself, and, where it is exact, gives the stored values; and, where the designs that one was
+    trained on are those of the data, that they lie as far apart as it says. A graph runs in a
+    process of its own.
 
     Args:
         path: the folder.
+        limits: what such a process may take; it is said when one is reached.
 
     Returns:
         One sentence for each thing that is wrong; empty when the folder is valid.
@@ -48,20 +57,22 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
         MissingExtra: the extra `publish` is not installed.
     """
     extras.require("publish", "checking a dataset folder")
-    folder = Folder(Path(path).expanduser())
+    folder = Folder(folders.expanded(path), advice="get it again, or correct task.json")
     name = str(folder)
-    try:
-        raw = folder.read(DECLARATION, None)
-    except MboHubError:
+    if not files.is_there(folder.path / DECLARATION):
         what = "has no task.json" if folder.path.is_dir() else "is not a folder"
         return [f"{name} {what}; it is not a dataset folder"]
+    try:
+        raw = folder.read(DECLARATION, None)
+    except InvalidDataset as error:
+        return error.problems
     try:
         declared = manifest.read(raw, name)
     except UnsupportedFormat as error:
         return error.problems
     except InvalidDataset as error:
-        return schema_problems(raw) or error.problems
-    found = schema_problems(raw)
+        return [*(schema_problems(raw) or error.problems), *unknown_fields(raw)]
+    found = schema_problems(raw) + unknown_fields(raw)
     frames, of_data = {}, []
     for file in declared.files:
         frame, problems = _read(folder, declared, file)
@@ -71,36 +82,46 @@ def validate(path: str | os.PathLike[str]) -> list[str]:
     found += of_data + _card(folder, declared)
     if not of_data:  # figures and oracles of broken data would only repeat what is said above
         found += _statistics(declared, frames)
-        found += _oracles(folder, declared, frames)
-        found += _labels(folder, declared, frames)
+        found += _oracles(folder, declared, frames, limits)
+        found += _labels(folder, declared, frames, limits)
+        found += _supports(declared, frames)
     return found
 
 
 def _read(folder: Folder, declared: Manifest, file: str) -> tuple[pl.DataFrame | None, list[str]]:
     """Read one data file and check its bytes and its rows."""
-    import polars as pl
-
     entry = declared.files[file]
+    if file not in SPLITS.values():
+        return None, [f"{file}: is neither {' nor '.join(SPLITS.values())}, so nobody reads it"]
+    if not files.is_there(folder.path / file):
+        return None, [f"{file}: named in task.json but not there"]
     found: list[str] = []
     try:
-        raw = folder.read(file, None)
-        folder.read(file, entry.sha256, partial(parquet.has_content, wanted=entry.content_sha256))
-    except InvalidDataset:
-        return None, [f"{file}: named in task.json but not there"]
-    except MboHubError:
-        found.append(f"{file}: its sha256 is not the one in task.json")
-    same = parquet.has_content(raw, entry.content_sha256)
-    if len(raw) != entry.bytes and not same:
+        raw = folder.read(file, None, at_most=max(entry.largest, WRONG))
+    except InvalidDataset as error:
+        return None, error.problems
+    is_declared = sha256(raw).hexdigest() == entry.sha256
+    if not is_declared and not parquet.has_content(raw, entry.content_sha256, entry.rows):
+        what = files.what_happened(raw, entry.sha256)
+        found.append(
+            f"{file}: its sha256 is not the one in task.json{f'; it {what}' if what else ''}"
+        )
+        if what is not None:
+            return None, found
+    if len(raw) != entry.bytes and (is_declared or found):
         found.append(f"{file}: {len(raw):,} bytes, task.json says {entry.bytes:,}")
     try:
-        frame = pl.read_parquet(io.BytesIO(raw))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        first = str(error).splitlines()[0]
-        return None, [*found, f"{file}: not a readable parquet file: {first}"]
-    if len(frame) != entry.rows:
-        found.append(f"{file}: {len(frame):,} rows, task.json says {entry.rows:,}")
-    rules = schema.split_schema(declared, split_of(file))
-    return frame, found + schema.problems(frame, rules, file)
+        rows = parquet.rows(raw, file)
+        if rows != entry.rows:
+            said = f"{file}: {rows:,} rows, task.json says {entry.rows:,}; they were not looked at"
+            return None, [*found, said]
+        there = parquet.names(raw, file)
+        wanted = [column.name for column in declared.columns if column.name in there]
+        frame = schema.frame(parquet.table(raw, wanted, file), file)
+        rules = schema.split_schema(declared, split_of(file))
+        return frame, found + schema.problems(frame, rules, file)
+    except InvalidDataset as error:
+        return None, [*found, *(f"{file}: {problem}" for problem in error.problems)]
 
 
 def schema_problems(raw: bytes) -> list[str]:
@@ -115,23 +136,112 @@ def schema_problems(raw: bytes) -> list[str]:
     from jsonschema import Draft202012Validator
 
     try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return [f"{DECLARATION}: {error}"]
+        document = files.json(raw)
+    except InvalidFile as error:
+        return [f"{DECLARATION} {error}"]
     found = Draft202012Validator(json_schema()).iter_errors(document)
-    return [
-        f"{DECLARATION}: {error.message} - at `{error.json_path}`"
-        for error in sorted(found, key=lambda error: [str(part) for part in error.absolute_path])
-    ]
+    wrong = sorted(leaf for error in found for leaf in _leaves(error))
+    return [f"{DECLARATION}: {_said(message)} - at `{place}`" for place, message in wrong]
+
+
+def _said(message: str) -> str:
+    """A message of jsonschema without the whole value that it is about."""
+    return message if len(message) <= 200 else f"{message[:120]} … {message[-75:]}"
+
+
+def _leaves(error: Any) -> list[tuple[str, str]]:
+    """Where something is wrong, and what: inside of a value that fits none of several schemas, too.
+
+    jsonschema only says that it does not. Optional fields are two schemas, of which the other is
+    null; spaces say by their `kind` which one they mean to be.
+    """
+    branches: dict[int, list[Any]] = {}
+    for inner in error.context or ():
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    meant = [inner for inner in branches.values() if not any(map(_is_other_branch, inner))]
+    if len(meant) == 1:
+        return [leaf for inner in meant[0] for leaf in _leaves(inner)]
+    kinds = [e for inner in branches.values() for e in inner if list(e.path) == ["kind"]]
+    if kinds and not meant:
+        known = ", ".join(str(kind) for e in kinds for kind in e.validator_value)
+        return [(kinds[0].json_path, f"{_short(repr(kinds[0].instance))} is none of {known}")]
+    return [(error.json_path, error.message)]
+
+
+def _is_other_branch(error: Any) -> bool:
+    """Whether a schema was not the one that a value was written for: null, or another kind."""
+    if error.validator == "type":
+        return not error.path and error.validator_value == "null"
+    return list(error.path) == ["kind"] and error.validator in ("enum", "const")
+
+
+def unknown_fields(raw: bytes) -> list[str]:
+    """Name each field of a `task.json` that the format does not have.
+
+    `load` leaves them alone, as a newer format may add some; a misspelt one has no effect.
+
+    Args:
+        raw: content of the file.
+
+    Returns:
+        One sentence each; empty where there is none, or no JSON.
+    """
+    from difflib import get_close_matches
+
+    try:
+        document = files.json(raw)
+    except InvalidFile:
+        return []
+    found = []
+    schema = json_schema()
+    left = [("", document, schema)]
+    while left:
+        place, value, rule = left.pop()
+        rule = _rule_of(value, rule, schema)
+        known = rule.get("properties", {})
+        others = rule.get("additionalProperties")
+        if isinstance(value, list) and isinstance(rule.get("items"), dict):
+            left += [(f"{place}[{at}]", inner, rule["items"]) for at, inner in enumerate(value)]
+        for name, inner in value.items() if isinstance(value, dict) else ():
+            here = f"{place}.{name}" if place else name
+            if name in known:
+                left.append((here, inner, known[name]))
+            elif known:
+                near = get_close_matches(name, known, n=1)
+                meant = f"; did you mean `{near[0]}`?" if near else ""
+                found.append(f"{DECLARATION}: `{here}` is not a field of the format{meant}")
+            elif isinstance(others, dict):
+                left.append((here, inner, others))
+    return sorted(found)
+
+
+def _rule_of(value: Any, rule: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The part of a JSON Schema that describes a value."""
+    while "$ref" in rule:
+        rule = schema["$defs"][rule["$ref"].rpartition("/")[2]]
+    for branch in rule.get("anyOf", ()):
+        inner = _rule_of(value, branch, schema)
+        kinds = inner.get("properties", {}).get("kind", {}).get("enum")
+        is_object = "properties" in inner and isinstance(value, dict)
+        if is_object and (kinds is None or value.get("kind") in kinds):
+            return inner
+    return rule
 
 
 def _card(folder: Folder, declared: Manifest) -> list[str]:
     """Check the card's metadata, by which the Hub and `datasets` know the repository."""
     try:
-        text = folder.read(CARD, None).decode()
-    except MboHubError:
+        text = files.text(folder.read(CARD, None))
+    except InvalidFile as error:
+        return [f"{CARD} {error}"]
+    except InvalidDataset as error:
+        if files.is_there(folder.path / CARD):
+            return error.problems
         return ["README.md: not there; `datasets` reads the splits from its metadata"]
-    return metadata.problems(text, "dataset", list(declared.files)) + unfinished(text)
+    data = (p.relative_to(folder.path) for p in folder.path.rglob("*.parquet") if p.is_file())
+    present = [p.as_posix() for p in data if not any(part.startswith(".") for part in p.parts)]
+    found = metadata.problems(text, "dataset", list(declared.files), present)
+    return found + unfinished(text)
 
 
 def _arrays(
@@ -153,12 +263,26 @@ def _statistics(declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str
         rule = figures.rule_of(declared.split.percentiles, full, declared.split.sampled)
         pairs.append(("split", declared.split, rule))
     return [
-        f"task.json: {part}.{figure} is {_short(said)}, the data give {_short(found)}"
+        problem
         for part, declared_part, measured in pairs
         for figure in measured.__struct_fields__
-        for said, found in [(getattr(declared_part, figure), getattr(measured, figure))]
-        if said != found and not np.allclose(said, found, rtol=1e-6, atol=1e-9)
+        for problem in _differences(
+            f"{part}.{figure}", getattr(declared_part, figure), getattr(measured, figure)
+        )
     ]
+
+
+def _differences(figure: str, said: Any, found: Any) -> list[str]:
+    """Compare a figure with the data; of many values, name the first that is wrong."""
+    if not isinstance(found, tuple):
+        same = said == found or np.allclose(said, found, rtol=1e-6, atol=1e-9)
+        return [] if same else [f"task.json: {figure} is {said}, the data give {found}"]
+    wrong = np.flatnonzero(~np.isclose(said, found, rtol=1e-6, atol=1e-9))
+    if not len(wrong):
+        return []
+    at, more = int(wrong[0]), len(wrong) - 1
+    others = f", and {more:,} more of its {len(found):,} values are wrong" if more else ""
+    return [f"task.json: {figure}[{at}] is {said[at]}, the data give {found[at]}{others}"]
 
 
 def _short(value: object) -> str:
@@ -167,7 +291,11 @@ def _short(value: object) -> str:
 
 
 def _open(
-    folder: Folder, declared: Manifest, entry: OracleEntry, frames: dict[str, pl.DataFrame]
+    folder: Folder,
+    declared: Manifest,
+    entry: OracleEntry,
+    frames: dict[str, pl.DataFrame],
+    limits: Limits,
 ) -> tuple[Deposit, Oracle]:
     """Open an oracle of the folder; a table looks designs up in all rows."""
 
@@ -176,24 +304,28 @@ def _open(
         return np.concatenate(x), np.concatenate(y)
 
     deposit = Deposit(folder, declared, entry, rows)
-    return deposit, open_oracle(deposit)
+    return deposit, open_oracle(deposit, limits)
 
 
-def _oracles(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
+def _oracles(
+    folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame], limits: Limits
+) -> list[str]:
     """Open each oracle and try it on visible designs, and on golden ones."""
     x, y = _arrays(frames[TRAIN], declared)
     found = []
     for name, entry in declared.oracles.items():
         try:
-            deposit, oracle = _open(folder, declared, entry, frames)
+            deposit, oracle = _open(folder, declared, entry, frames, limits)
             some = _some(len(x), kind_of(entry).affordable)
             problem = _oracle_problem(oracle, entry, x[some], y[some]) or _golden_problem(
                 oracle, deposit
             )
+            problems = [problem] if problem else []
+        except InvalidDataset as error:
+            problems = error.problems
         except MboHubError as error:
-            problem = str(error)
-        if problem:
-            found.append(f"oracle {name}: {problem}")
+            problems = [str(error)]
+        found += [f"oracle {name}: {problem}" for problem in problems]
     return found
 
 
@@ -202,7 +334,9 @@ def _some(n: int, few: int) -> Int64[np.ndarray, " m"]:
     return np.linspace(0, n - 1, min(n, few)).round().astype(np.int64)
 
 
-def _labels(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
+def _labels(
+    folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame], limits: Limits
+) -> list[str]:
     """Compare the column y_oracle with what its oracle gives."""
     if declared.y_oracle is None:
         return []
@@ -211,7 +345,7 @@ def _labels(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame])
     some = _some(len(x), 200)
     entry = declared.oracles[declared.y_oracle]
     try:
-        _, oracle = _open(folder, declared, entry, frames)
+        _, oracle = _open(folder, declared, entry, frames, limits)
         scored = oracle(x[some])
     except MboHubError:
         return []  # said already
@@ -221,6 +355,38 @@ def _labels(folder: Folder, declared: Manifest, frames: dict[str, pl.DataFrame])
         return []
     row = some[np.flatnonzero(apart)[0]]
     return [f"{TRAIN}: row {row}: y_oracle is not what {declared.y_oracle} gives"]
+
+
+def _supports(declared: Manifest, frames: dict[str, pl.DataFrame]) -> list[str]:
+    """Measure again how far apart the designs are that an oracle was trained on.
+
+    Which these are, task.json does not say. They are taken to be all of the data, or the visible
+    ones, where their number is that; any others are not known here.
+    """
+    designs = {file: _arrays(frame, declared)[0] for file, frame in frames.items()}
+    every = np.concatenate(list(designs.values()))
+    scale = Affine.fit(designs[TRAIN]).std
+    found = []
+    for name, entry in declared.oracles.items():
+        if entry.support is None:
+            continue
+        for known in (every, designs[TRAIN]):
+            distinct = np.unique(known, axis=0)
+            n = len(distinct)
+            if n != entry.support.designs or n < 2 or n**2 * declared.space.dim > MEASURED:
+                continue
+            right = np.array(trust.measure(declared.space, distinct, scale).distances)
+            said = np.array(entry.support.distances)
+            off = np.flatnonzero(~np.isclose(said, right, rtol=1e-6, atol=1e-6))
+            if len(off):
+                at = off[0]
+                place = f"task.json: oracles.{name}.support.distances"
+                found.append(
+                    f"{place}: percentile {at} is {said[at]:g}, the data give {right[at]:g} "
+                    f"({declared.space.metric}, from each design to the nearest other one)"
+                )
+            break
+    return found
 
 
 def _oracle_problem(

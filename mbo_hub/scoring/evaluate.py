@@ -22,7 +22,7 @@ from mbo_hub.scoring.molecules import Molecules
 from mbo_hub.scoring.report import Report, Summary
 from mbo_hub.spaces import Sequence, Space
 
-__all__ = ["BUDGET", "Scorable", "evaluate", "figures"]
+__all__ = ["BUDGET", "Scorable", "evaluate", "figures", "first_designs_sha256"]
 
 BUDGET = 128  # designs; the field's usual evaluation budget (Trabucco et al., 2022)
 
@@ -94,7 +94,7 @@ def evaluate(
     if project:
         usable, fixed = _project(space, given, legal)
         projected, legal = int(np.count_nonzero(fixed)), legal | fixed
-    scored = usable[legal].astype(space.dtype, copy=False)  # checked just now, and not again below
+    scored = space.image(usable[legal])  # checked just now, and not again below
     answer = judge.answer(scored)
     finite = np.isfinite(answer.y)  # a robot that MuJoCo cannot build is no design either
     y = np.full(len(given), np.nan)
@@ -119,7 +119,7 @@ def evaluate(
         },
         budget=count,
         given=len(array),
-        designs_sha256=_designs_sha256(given),
+        designs_sha256=_designs_sha256(usable, space),
         projected=projected,
         y=values,
         **figures(values, manifest.statistics),
@@ -132,6 +132,7 @@ def evaluate(
         metric=space.metric,
         spread=None if answer.spread is None else _by_row(legal, answer.spread[finite]),
         molecules=_molecules(manifest, legal, valid, offline),
+        notation=manifest.notation,
         **_support(task, manifest.oracles[name], legal, valid),
     )
     return made._beside(offline.y)
@@ -232,8 +233,21 @@ def _summary(y: Float64[np.ndarray, " n"]) -> Summary:
     )
 
 
-def _designs_sha256(designs: Num[np.ndarray, "n d"]) -> str:
-    """Hash designs so that equal numbers give equal hashes, whatever their dtype."""
-    exact = np.ascontiguousarray(designs, "<f8")
+def _designs_sha256(seen: Num[np.ndarray, "n d"], space: Space) -> str:
+    """Hash designs as the task sees them: equal for equal designs, whatever they were written in.
+
+    A box sees float32 numbers, a sequence sees int8 tokens, where -1 stands for what is no token.
+    """
+    image = space.image(seen)
+    if image.dtype.kind == "f":
+        image = np.where(np.isnan(image), np.float32(np.nan), image) + np.float32(
+            0
+        )  # one 0, one NaN
+    return sha256(np.ascontiguousarray(image, image.dtype.newbyteorder("<")).tobytes()).hexdigest()
+
+
+def first_designs_sha256(task: Scorable, designs: Any, budget: int) -> str:
+    """Hash designs as receipts of format 1 did: as they were given, in float64."""
+    exact = np.ascontiguousarray(task.offline.space.as_array(designs)[:budget], "<f8")
     exact = np.where(np.isnan(exact), np.nan, exact) + 0.0  # one NaN, one zero
     return sha256(exact.tobytes()).hexdigest()

@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
+from mbo_hub import extras
 from mbo_hub.arrays import Float32
 from mbo_hub.atomic import write_file
+from mbo_hub.dataset import files
 from mbo_hub.dataset.manifest import Name
 from mbo_hub.errors import InvalidFile
 from mbo_hub.oracles.protocol import Agreement, Fingerprint
@@ -24,7 +26,7 @@ from mbo_hub.scoring.molecules import Molecules
 
 __all__ = ["FORMAT", "Report", "Summary"]
 
-FORMAT = 1  # of the saved form
+FORMAT = 2  # of the saved form; format 1 hashed designs as they were given, in float64
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,7 +56,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
         libraries: version of each library that took part.
         budget: how many designs count.
         given: how many were given; only the first `budget` are scored.
-        designs_sha256: of the scored designs as given, as little-endian float64.
+        designs_sha256: of the scored designs as the task sees them, little-endian: float32 numbers
+            of a box, int8 tokens of a sequence (-1: no token); after projecting, where that was
+            asked for. In format 1: of the designs as given, as float64.
         projected: how many designs were replaced by the nearest legal one; None: not asked for.
         y: raw objective of each scored design, None for one that is illegal or cannot be scored.
         raw: summary of y in the objective's unit.
@@ -79,6 +83,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
         spread: of each scored design, the standard deviation of a forest's trees, raw.
         molecules: what RDKit says of designs that are written as SMILES; None for other designs,
             and where RDKit is not installed.
+        notation: how the task's designs are written, where that is known: 'smiles'.
     """
 
     format: int
@@ -113,6 +118,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
     outside: float | None = None
     spread: tuple[float | None, ...] | None = None
     molecules: Molecules | None = None
+    notation: Literal["smiles"] | None = None
 
     def __str__(self) -> str:
         return _render(self)
@@ -197,9 +203,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
         """
         name = os.fspath(path)
         try:
-            document = msgspec.json.decode(Path(path).read_bytes())
+            raw = files.read(Path(path))
+        except InvalidFile as error:
+            raise InvalidFile(f"{name}: {error}") from None
+        try:
+            document = files.json(raw)
+        except InvalidFile as error:
+            raise InvalidFile(f"{name}: not a receipt of mbo_hub: it {error}") from None
+        try:
             if not isinstance(document, dict) or not isinstance(document.get("format"), int):
                 raise InvalidFile(f"{name}: not a receipt of mbo_hub: it has no format")
+            if document["format"] < 1:
+                raise InvalidFile(f"{name}: not a receipt of mbo_hub: no receipt has format "
+                                  f"{document['format']}")  # fmt: skip
             if document["format"] > FORMAT:
                 raise InvalidFile(
                     f"{name}: receipt format {document['format']}, this mbo_hub reads up to "
@@ -207,9 +223,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
                 )
             digest = document.pop("digest")
             report = msgspec.convert(document, cls)
-        except OSError as error:
-            raise InvalidFile(f"{name}: cannot be read: {error.strerror}") from None
-        except (msgspec.MsgspecError, KeyError, RecursionError) as error:
+        except (msgspec.MsgspecError, KeyError) as error:
             raise InvalidFile(f"{name}: not a receipt of mbo_hub: {error}") from None
         if digest != _digest(document):
             raise InvalidFile(
@@ -280,6 +294,8 @@ def _notes(report: Report) -> str:
             distances += f"\nspread of the oracle's trees {middle} (median)"
     if report.molecules is not None:
         distances += f"\n{_of_molecules(report.molecules)}"
+    elif report.notation == "smiles":
+        distances += f"\nmolecules: not judged ({extras.command('chem')})"
     if report.agreement is not None:
         origin += f", golden values {report.agreement}"
     return "\n".join([fractions, distances, origin])

@@ -7,12 +7,13 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float64
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidFile
-from mbo_hub.scoring.evaluate import Scorable, evaluate, figures
+from mbo_hub.scoring.evaluate import Scorable, evaluate, figures, first_designs_sha256
 from mbo_hub.scoring.molecules import Molecules
 from mbo_hub.scoring.report import Report, Summary
 
@@ -68,6 +69,9 @@ def verify(task: Scorable, receipt: Report | str | os.PathLike[str], designs: An
         budget=said.budget,
         project=said.projected is not None,
     )
+    if said.format < 2:
+        as_given = first_designs_sha256(task, designs, said.budget)
+        again = msgspec.structs.replace(again, format=said.format, designs_sha256=as_given)
     return compare(said, again, task.manifest)
 
 
@@ -88,6 +92,7 @@ def compare(receipt: Report, again: Report, manifest: Manifest) -> Verification:
     both_exact = receipt.agreement == again.agreement == "exact"
     entry = manifest.oracles[again.oracle]
     allowed = np.zeros(len(computed)) if both_exact else entry.allowance(computed)
+    notes: list[str] = []
     differences = _row_differences("score", receipt.y, again.y, allowed)
     differences += _row_differences("support", receipt.support, again.support, _NOTHING)
     # A spread is as precise as the values that it is measured from.
@@ -99,14 +104,21 @@ def compare(receipt: Report, again: Report, manifest: Manifest) -> Verification:
     derived = figures(receipt.y, manifest.statistics)
     # The first three only make notes, the others are compared by themselves.
     free = {"libraries", "fingerprint", "agreement", "y", "support", "spread", "molecules"}
+    free.add("notation")  # the task's; older receipts do not have it
     for field in (f for f in Report.__struct_fields__ if f not in free):
         said, found = getattr(receipt, field), derived.get(field, getattr(again, field))
         differences += _difference(field, said, found)
+    if receipt.format < 2 and receipt.designs_sha256 != again.designs_sha256:
+        notes.append(
+            "the receipt is of format 1, which hashed designs as given, in float64: a copy "
+            "that was rounded in a file has another hash; score the designs again for a new receipt"
+        )
     for part in ("kind", "sha256"):
         said, found = (getattr(r.fingerprint, part) for r in (receipt, again))
         differences += _difference(f"oracle's {part}", said, found)
-    more, notes = _molecule_differences(receipt.molecules, again.molecules)
+    more, about_molecules = _molecule_differences(receipt.molecules, again.molecules)
     differences += more
+    notes += about_molecules
     if receipt.fingerprint.runtime != again.fingerprint.runtime:
         notes.append(f"scored with {receipt.fingerprint.runtime}, here {again.fingerprint.runtime}")
     if receipt.agreement != again.agreement:

@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mbo_hub.tasks.spec import Generated
+from mbo_hub.tasks.spec import Generated, Picture
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["frame_of", "generated"]
+__all__ = ["DEFAULT_ROBOT", "SIMULATED", "best_robot", "frame_of", "generated"]
+
+SIMULATED = (
+    "The robot is simulated, without noise, wear or a view of its surroundings: what walks here "
+    "was not tried on a robot, and may damage one."
+)
+DEFAULT_ROBOT = Picture("robot.png", "The default robot")
+
+
+def best_robot(does: str) -> Picture:
+    """The moving picture of the best row of a task's data (`scripts/draw_robots.py`)."""
+    return Picture("robot.gif", f"How the best design of the data {does}",
+                   f"The best design of the data, hidden rows included, as it {does}.")  # fmt: skip
 
 
 def generated(robot: str, sha256: str) -> Generated:

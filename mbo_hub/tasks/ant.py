@@ -13,8 +13,9 @@ from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.mujoco.ant import ROBOT, SPACE
 from mbo_hub.oracles.mujoco.oracle import Simulator
 from mbo_hub.oracles.onnx import Forest
-from mbo_hub.tasks._robots import frame_of, generated
-from mbo_hub.tasks.spec import Groups, Picture, TaskSpec
+from mbo_hub.tasks._cited import DESIGN_BENCH
+from mbo_hub.tasks._robots import DEFAULT_ROBOT, SIMULATED, best_robot, frame_of, generated
+from mbo_hub.tasks.spec import Groups, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,9 +34,10 @@ TASK = TaskSpec(
         "The shape of an ant robot: 15 numbers for each of its four legs. Where the leg joins the "
         "torso and how it is turned there, the middle and half the width of the range of its hip, "
         "thigh and ankle joints, and the lengths of its three capsules. Angles are in degrees, "
-        "lengths in metres. The names and bounds stand in `task.json`."
+        "lengths in metres."
     ),
     space=SPACE,
+    units={"*_[xyz]": "m", "*_[abc]": "°", "*_center": "°", "*_range": "°", "*_size": "m"},
     objective=Objective(
         name="return",
         description=(
@@ -53,6 +55,7 @@ TASK = TaskSpec(
             "Design-Bench (Trabucco et al., ICML 2022)"
         ),
     ),
+    cite=(DESIGN_BENCH,),
     build=build,
     extra={"restart": "number of the search that it comes from; -1 is the default design"},
     visible=(0.0, 40.0),
@@ -91,7 +94,8 @@ TASK = TaskSpec(
         "floor) the only two that beat D(best) were among them. None of the 25,009 designs of the "
         "data does. The bounds do not say this; `task.evaluate` counts such designs as invalid.",
     ),
-    pictures=(Picture("robot.png", "The default robot"),),
+    risks=(SIMULATED,),
+    pictures=(DEFAULT_ROBOT, best_robot("walks under the task's controller")),
     optimum="Not known; searches on the exact oracle found the largest values of the hidden rows.",
     published="2026-11-22",
     tags=("robotics", "mujoco", "morphology"),

@@ -17,6 +17,7 @@ from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.onnx import Forest
 from mbo_hub.scoring import molecules
 from mbo_hub.spaces import Sequence
+from mbo_hub.tasks._cited import DESIGN_BENCH
 from mbo_hub.tasks.spec import Groups, TaskSpec, Wheel
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ TASK = TaskSpec(
             "  doi     = {10.1021/acs.jcim.2c01073}\n}"
         ),
     ),
+    republished="chembl",
+    cite=(DESIGN_BENCH,),
     build=build,
     text="smiles",
     notation="smiles",
@@ -144,6 +147,13 @@ TASK = TaskSpec(
         "molecules that nobody can make: count only what RDKit can read, and say so.",
         "Not comparable with the original benchmark, whose 1,093 rows had 199 distinct molecules, "
         "198 of them with conflicting values of another property.",
+    ),
+    risks=(
+        "A predicted affinity is no evidence of a medicine: nothing here says whether a molecule "
+        "can be made, is safe, or does anything in a body. No molecule should be made or taken "
+        "because of it.",
+        "The licence passes on: what contains or adapts these data keeps CC BY-SA 3.0, the oracle "
+        "too, since it remembers every row.",
     ),
     optimum="Not known.",
     published="2026-11-25",

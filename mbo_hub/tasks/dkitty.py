@@ -13,8 +13,9 @@ from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.mujoco.dkitty import ROBOT, SPACE
 from mbo_hub.oracles.mujoco.oracle import Simulator
 from mbo_hub.oracles.onnx import Forest
-from mbo_hub.tasks._robots import frame_of, generated
-from mbo_hub.tasks.spec import Groups, Picture, TaskSpec
+from mbo_hub.tasks._cited import DESIGN_BENCH, ROBEL
+from mbo_hub.tasks._robots import DEFAULT_ROBOT, SIMULATED, best_robot, frame_of, generated
+from mbo_hub.tasks.spec import Groups, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,9 +35,10 @@ TASK = TaskSpec(
         "left, back left, back right). Where the leg joins the torso and how it is turned there, "
         "the middle and half the width of the range of its three joints, and the lengths of thigh "
         "and shank. Angles are in radians, lengths in metres. Four of the 56 numbers, the `z` of "
-        "each leg, can only be 0. The names and bounds stand in `task.json`."
+        "each leg, can only be 0."
     ),
     space=SPACE,
+    units={"*_[xyz]": "m", "*_[abc]": "rad", "*_center": "rad", "*_range": "rad", "*_size": "m"},
     objective=Objective(
         name="return",
         description=(
@@ -55,6 +57,7 @@ TASK = TaskSpec(
             "(Trabucco et al., ICML 2022)"
         ),
     ),
+    cite=(DESIGN_BENCH, ROBEL),
     build=build,
     extra={"restart": "number of the search that it comes from; -1 is the default design"},
     visible=(0.0, 40.0),
@@ -92,7 +95,8 @@ TASK = TaskSpec(
         "The surrogate hardly carries over from some searches to others, as its two figures show: "
         "held out by search it is far worse than held out by row.",
     ),
-    pictures=(Picture("robot.png", "The default robot"),),
+    risks=(SIMULATED,),
+    pictures=(DEFAULT_ROBOT, best_robot("walks under ROBEL's policy")),
     optimum="Not known; searches on the exact oracle found the largest values of the hidden rows.",
     published="2026-11-22",
     tags=("robotics", "mujoco", "morphology"),

@@ -12,8 +12,9 @@ from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.mujoco.hopper import ROBOT, SPACE
 from mbo_hub.oracles.mujoco.oracle import Simulator
 from mbo_hub.oracles.onnx import Forest
-from mbo_hub.tasks._robots import frame_of, generated
-from mbo_hub.tasks.spec import Groups, Picture, TaskSpec
+from mbo_hub.tasks._cited import DESIGN_BENCH
+from mbo_hub.tasks._robots import SIMULATED, best_robot, frame_of, generated
+from mbo_hub.tasks.spec import Groups, Part, Picture, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,6 +36,15 @@ TASK = TaskSpec(
         "do nothing. Numbers are unbounded; the stored ones are float16 values."
     ),
     space=SPACE,
+    parts=(
+        Part("W0, 11 inputs × 64", 11 * 64),
+        Part("b0", 64),
+        Part("W1, 64 × 64", 64 * 64),
+        Part("b1", 64),
+        Part("W2, 64 × 3 motors", 64 * 3),
+        Part("b2", 3),
+        Part("log_std", 3),
+    ),
     objective=Objective(
         name="return",
         description=(
@@ -51,6 +61,7 @@ TASK = TaskSpec(
             "Gymnasium's Hopper (MIT), the task Design-Bench (Trabucco et al., ICML 2022)"
         ),
     ),
+    cite=(DESIGN_BENCH,),
     build=build,
     extra={"run": "number of the PPO run, its seed", "steps": "environment steps trained so far"},
     visible=(0.0, 100.0),
@@ -85,7 +96,8 @@ TASK = TaskSpec(
         "than one held out by run.",
         "Values do not compare with those of Design-Bench: its controllers cannot be had any more.",
     ),
-    pictures=(Picture("robot.png", "The hopper"),),
+    risks=(SIMULATED,),
+    pictures=(Picture("robot.png", "The hopper"), best_robot("hops")),
     optimum="Not known; nothing says that the best row is the best possible.",
     published="2026-11-22",
     tags=("robotics", "mujoco", "control"),

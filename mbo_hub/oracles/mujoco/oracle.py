@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +19,7 @@ from mbo_hub.oracles.kinds import Bench, Deposit, Kind, Made, OracleSpec
 from mbo_hub.oracles.mujoco import ant, dkitty, hopper
 from mbo_hub.oracles.mujoco.robot import Robot
 from mbo_hub.oracles.protocol import Fingerprint
+from mbo_hub.oracles.threads import cores
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["KIND", "ROBOTS", "MujocoOracle", "Simulator", "need_mujoco"]
@@ -44,7 +44,8 @@ def need_mujoco(who: str) -> None:
     """
     try:
         import_module("mujoco.batch")
-    except (ImportError, OSError) as error:  # OSError: its shared library is not there
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        # OSError: its shared library is not there; the rest: it is that of another version.
         command = INSTALL if find_spec("mujoco") is None else REPLACE
         found = str(error).partition(". ")[0]
         raise OracleUnavailable(
@@ -66,7 +67,8 @@ class MujocoOracle(CheckedOracle):
         values: the objective values that the task's maintainers found, (m,) float32.
         tolerance: how far one of them may be off here, in raw units.
         made_with: version of MuJoCo that they were found with, e.g. "4.0.0".
-        threads: that share the designs; None takes all cores. Never changes a value.
+        threads: that share the designs; None takes all cores that this process may use. Never
+            changes a value.
         progress: as of every `CheckedOracle`.
     """
 
@@ -84,7 +86,7 @@ class MujocoOracle(CheckedOracle):
         super().__init__(robot.name, robot.space, designs, values, tolerance=tolerance,
                          made_with=made_with, progress=progress)  # fmt: skip
         self.robot = robot
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads
 
     def require(self) -> None:
         """See that MuJoCo 4 is there.
@@ -123,7 +125,7 @@ def _simulate(
     threads: int | None = None,
     progress: Callable[[float], object] = lambda designs: None,
 ) -> Float32[np.ndarray, " n"]:
-    values = robot.objective(designs, threads=threads or os.cpu_count() or 1, progress=progress)
+    values = robot.objective(designs, threads=threads or cores(), progress=progress)
     beyond = ~(np.abs(values) <= np.finfo(np.float32).max)  # a motion that blew up
     return np.where(beyond, np.nan, values).astype(np.float32)
 

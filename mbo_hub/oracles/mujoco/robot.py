@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -34,6 +35,8 @@ class Objective(Protocol):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Robot:
     """One robot; each module of this folder that simulates one has it as `ROBOT`.
+
+    It is pickled and copied by its name, since its parts are functions.
 
     Attributes:
         name: its word in task.json.
@@ -68,6 +71,11 @@ class Robot:
     files: tuple[str, ...]
     constants: Mapping[str, Any]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self is not _named(self.name):
+            raise TypeError(f"this robot is not the {self.name} of mbo_hub; it cannot be copied")
+        return _named, (self.name,)
+
     @property
     def sha256(self) -> str:
         """Hash what the objective depends on besides code: files and constants, in hex."""
@@ -88,6 +96,11 @@ class Robot:
             InvalidDesign: it is not in the space.
         """
         return np.asarray(self.space.validate(np.asarray(design)[None]), np.float64)[0]
+
+
+def _named(name: str) -> Robot:
+    robot: Robot = import_module(f"{__package__}.{name}").ROBOT
+    return robot
 
 
 def constants_of(names: Mapping[str, Any]) -> dict[str, Any]:

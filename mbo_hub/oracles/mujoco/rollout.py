@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -16,6 +15,7 @@ import numpy as np
 
 from mbo_hub.arrays import Bool, Float64, Int64
 from mbo_hub.errors import IntegrityError
+from mbo_hub.oracles.threads import share_out
 
 log = logging.getLogger(__name__)
 
@@ -212,21 +212,7 @@ def returns(
         total.ravel()[rows] = np.where(episodes.diverged, np.nan, earned)
 
     size = min(CHUNK, max(1, -(-total.size // threads)))
-
-    def run_or_stop(begin: int) -> None:
-        try:
-            run(begin)
-        except (
-            BaseException
-        ):  # the others learn of it now, not when their turn to be waited for comes
-            stopping.set()
-            raise
-
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            list(pool.map(run_or_stop, range(0, total.size, size)))
-        finally:
-            stopping.set()
+    share_out(run, range(0, total.size, size), threads=threads, stop=stopping.set)
     return total
 
 

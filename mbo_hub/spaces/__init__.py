@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from collections.abc import Sequence as List
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -19,7 +18,8 @@ import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Bool, Float, Float32, Float64, Int8, Num
-from mbo_hub.errors import InvalidDesign
+from mbo_hub.errors import InvalidDesign, quoted
+from mbo_hub.spaces import formulas, incoming
 
 __all__ = ["Box", "Sequence", "Space"]
 
@@ -39,6 +39,11 @@ class Space(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
     @abstractmethod
     def dim(self) -> int:
         """Number of columns of a design array."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each value is called in a table."""
+        return tuple(f"x{i}" for i in range(self.dim))
 
     @property
     @abstractmethod
@@ -106,33 +111,45 @@ class Space(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
         """Read designs as a numeric array of the right width, without judging its values.
 
         Args:
-            designs: anything numpy can read as an (n, d) array of numbers.
+            designs: (n, d) numbers of any library: a list, an array, a tensor, a column of lists,
+                or a table with one column for each value, in any order where these have the
+                space's own names.
 
         Raises:
-            InvalidDesign: not numbers, ragged, or not of shape (n, d).
+            InvalidDesign: not numbers, ragged, a value missing, or not of shape (n, d).
         """
+        table = incoming.by_name(designs, self.columns)
         try:
-            array = np.asarray(designs)
-        except ValueError:
-            widths = [len(row) if hasattr(row, "__len__") else 0 for row in designs]
-            row = next((i for i, width in enumerate(widths) if width != self.dim), 0)
-            raise InvalidDesign(f"has {widths[row]} values; this task's designs have {self.dim}",
-                                row) from None  # fmt: skip
-        if array.dtype.kind not in "iuf":
-            hint = (
-                "; turn text into designs with space.encode(...)"
-                if array.dtype.kind in "UOS"
-                else ""
-            )
-            raise InvalidDesign(f"designs are numbers, not {array.dtype}{hint}")
+            array = incoming.numbers(table, width=self.dim, kinds="iufb")
+        except InvalidDesign as error:
+            if error.row is None and error.detail.endswith("not text"):
+                raise InvalidDesign(f"{error.detail}{self._for_text()}") from None
+            raise
         if array.ndim != 2 or array.shape[1] != self.dim:
-            one = (
-                f"; write [design] for a single one of shape (1, {self.dim})"
-                if array.ndim == 1
-                else ""
+            raise InvalidDesign(
+                f"designs have shape (n, {self.dim}) here, got {array.shape}"
+                f"{self._for_shape(array)}"
             )
-            raise InvalidDesign(f"designs have shape (n, {self.dim}) here, got {array.shape}{one}")
+        if array.dtype.kind == "b":
+            raise InvalidDesign("designs are numbers, not bool")
         return array
+
+    def _for_text(self) -> str:
+        """What to do with designs that are text."""
+        return "; turn text into designs with space.encode(...)"
+
+    def _for_shape(self, array: Any) -> str:
+        """What to do with an array of another shape than (n, d)."""
+        if array.shape == (self.dim,):
+            return f"; write [design] for a single one of shape (1, {self.dim})"
+        if array.ndim == 2 and array.shape[0] == self.dim:
+            return "; if designs are its columns, write designs.T"
+        return ""
+
+    def image(self, designs: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "n d"]:
+        """Designs as the task sees them, in the space's own dtype, legal or not."""
+        with np.errstate(all="ignore"):  # beyond float32: infinite, which is no legal value
+            return designs.astype(self.dtype, copy=False)
 
     def legal(self, designs: Any) -> Bool[np.ndarray, " n"]:
         """Tell which designs are legal.
@@ -164,7 +181,8 @@ class Space(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
             row = int(bad[0])
             at = int(np.flatnonzero(~legal[row])[0])
             raise InvalidDesign(self._explain(array[row], at), row, more=len(bad) - 1)
-        return array.astype(self.dtype, copy=False)
+        with np.errstate(all="ignore"):  # what is too small for float32 becomes 0
+            return array.astype(self.dtype, copy=False)
 
     def project(self, designs: Any) -> Num[np.ndarray, "n d"]:
         """Replace each design by the nearest legal one.
@@ -181,7 +199,8 @@ class Space(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
         Raises:
             InvalidDesign: a row has no nearest legal design (NaN, nothing but padding or zeros).
         """
-        return self.validate(self._nearest(self.as_array(designs)))
+        with np.errstate(all="ignore"):
+            return self.validate(self._nearest(self.as_array(designs)))
 
 
 class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
@@ -237,10 +256,36 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
         """The padding token, or -1, which no token equals."""
         return -1 if self.padding is None else self.alphabet.index(self.padding)
 
+    def _are_tokens(self, designs: Num[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
+        with np.errstate(all="ignore"):  # NaN compares as False
+            tokens = (designs >= 0) & (designs < len(self.alphabet))
+            if designs.dtype.kind == "f":
+                tokens &= designs == np.floor(designs)
+        return tokens
+
+    def image(self, designs: Num[np.ndarray, "n d"]) -> Num[np.ndarray, "n d"]:
+        """Designs as the task sees them: int8 tokens, and -1 for what is no token."""
+        return np.where(self._are_tokens(designs), designs, -1).astype(np.int8)
+
+    def _for_shape(self, array: Any) -> str:
+        k, d = len(self.alphabet), self.length
+        shapes = {
+            (d, k): "",
+            (d, k - 1): "",
+            (d * k,): f"{d}, {k}",
+            (d * (k - 1),): f"{d}, {k - 1}",
+        }
+        inner = array.shape[1:]
+        if array.ndim < 2 or inner not in shapes:
+            return super()._for_shape(array)
+        whole = inner in ((d, k), (d * k,))
+        only_one = whole and bool(((array == 0) | (array == 1)).all())
+        name, what = ("from_one_hot", "one-hot") if only_one else ("from_logits", "logits")
+        reshaped = f".reshape(-1, {shapes[inner]})" if shapes[inner] else ""
+        return f"; these look like {what}: write space.{name}(designs{reshaped})"
+
     def _legal_values(self, designs: Num[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
-        legal = (designs >= 0) & (designs < len(self.alphabet))  # False for NaN
-        if designs.dtype.kind == "f":
-            legal &= designs == np.floor(designs)
+        legal = self._are_tokens(designs)
         if self.padding is not None:
             pad = designs == self._pad
             legal[:, 1:] &= ~pad[:, :-1] | pad[:, 1:]  # only padding follows padding
@@ -266,13 +311,13 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
             nearest[np.logical_or.accumulate(nearest == self._pad, axis=1)] = self._pad
         return nearest
 
-    def encode(self, texts: List[Any]) -> Int8[np.ndarray, "n d"]:
+    def encode(self, texts: Any) -> Int8[np.ndarray, "n d"]:
         """Turn written designs into tokens.
 
         Tokens of several letters are read longest first, as SMILES are.
 
         Args:
-            texts: n strings.
+            texts: n strings: a list, a generator, or a column of any library.
 
         Returns:
             Tokens, (n, d) int8.
@@ -281,8 +326,7 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
             InvalidDesign: names the first string that has a letter outside the alphabet (case
                 matters) or the wrong number of tokens.
         """
-        if isinstance(texts, str):
-            raise InvalidDesign("encode takes a list of strings, not one string; write [text]")
+        texts = incoming.items(texts)
         tokens = np.empty((len(texts), self.length), np.int8)
         if self.padding is None and all(len(token) == 1 for token in self.alphabet):
             index = {ord(token): i for i, token in enumerate(self.alphabet)}
@@ -305,7 +349,15 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
         self, text: object, row: int, pattern: re.Pattern[str], number: Mapping[str, int]
     ) -> list[int]:
         if not isinstance(text, str):
-            raise InvalidDesign(f"is {text!r}, not a string", row)
+            raise InvalidDesign(f"is {quoted(text)}, not a string", row)
+        longest = max(map(len, self.alphabet))
+        if len(text) > self.length * longest > self.length:  # whatever its letters are
+            limit = f"at most {self.length} tokens of at most {longest} letters"
+            raise InvalidDesign(
+                f"({quoted(text)}) has {len(text)} letters; designs are {limit}", row
+            )
+        if len(text) > self.length and longest == 1:
+            raise self._wrong_length(text, len(text), row)
         found: list[int] = []
         at = 0
         while at < len(text):
@@ -317,21 +369,29 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
         if len(found) == self.length:
             return found
         if self.padding is None or not 1 <= len(found) <= self.length:
-            wanted = f"{self.length}" if self.padding is None else f"1 to {self.length}"
-            unit = "letter" if all(len(token) == 1 for token in self.alphabet) else "token"
-            plural = "" if len(found) == 1 else "s"
-            raise InvalidDesign(
-                f"({text!r}) has {len(found)} {unit}{plural}; this task's designs have {wanted}",
-                row,
-            )
+            raise self._wrong_length(text, len(found), row)
         return found + [self._pad] * (self.length - len(found))
+
+    def _wrong_length(self, text: str, found: int, row: int) -> InvalidDesign:
+        wanted = f"{self.length}" if self.padding is None else f"1 to {self.length}"
+        unit = "letter" if all(len(token) == 1 for token in self.alphabet) else "token"
+        plural = "" if found == 1 else "s"
+        return InvalidDesign(
+            f"({quoted(text)}) has {found} {unit}{plural}; this task's designs have {wanted}", row
+        )
 
     def _explain_letter(self, text: str, at: int) -> str:
         letter = text[at]
+        if self.padding is not None and text.startswith(self.padding, at):
+            return (
+                f"has the padding {self.padding!r} at position {at}; leave it out: what is shorter "
+                "is filled up by itself"
+            )
         detail = (
             f"has letter {letter!r} at position {at}; this task uses {self._written_alphabet()}"
         )
         other_case = [t for t in (letter.upper(), letter.lower()) if t in self.alphabet]
+        other_case = [t for t in other_case if t not in (letter, self.padding)]
         if other_case:
             detail += f" (case matters: write {other_case[0]!r})"
         return detail
@@ -375,15 +435,18 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
         ]
         return encoded
 
-    def from_one_hot(self, one_hot: Float[np.ndarray, "n d k"]) -> Int8[np.ndarray, "n d"]:
+    def from_one_hot(self, one_hot: Any) -> Int8[np.ndarray, "n d"]:
         """Return the tokens of one-hot designs; the largest entry wins, the first of equals.
+
+        Args:
+            one_hot: (n, d, k) numbers of any library.
 
         With a padded alphabet the result may need `project`.
 
         Raises:
             InvalidDesign: wrong shape, or NaN.
         """
-        array = np.asarray(one_hot)
+        array = incoming.numbers(one_hot, kinds="iufb")
         shape = (self.length, len(self.alphabet))
         if array.ndim != 3 or array.shape[1:] != shape:
             raise InvalidDesign(f"expected shape (n, {shape[0]}, {shape[1]}), got {array.shape}")
@@ -411,9 +474,20 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
         soft = confidence * self.one_hot(designs) + (1 - confidence) / len(self.alphabet)
         return np.log(soft, dtype=np.float32)
 
-    def from_logits(self, logits: Float[np.ndarray, "n d k"]) -> Int8[np.ndarray, "n d"]:
-        """Return the most probable token at each position; see `from_one_hot`."""
-        return self.from_one_hot(logits)
+    def from_logits(self, logits: Any) -> Int8[np.ndarray, "n d"]:
+        """Return the most probable token at each position; see `from_one_hot`.
+
+        Args:
+            logits: (n, d, k), or (n, d, k - 1) without the first token, whose logit is then 0
+                (Design-Bench's form).
+
+        Raises:
+            InvalidDesign: wrong shape, or NaN.
+        """
+        array = incoming.numbers(logits)
+        if array.ndim == 3 and array.shape[1:] == (self.length, len(self.alphabet) - 1):
+            array = np.concatenate([np.zeros_like(array[:, :, :1]), array], axis=2)
+        return self.from_one_hot(array)
 
     def mean_distance(
         self, designs: Num[np.ndarray, "n d"], scale: Float[np.ndarray, " d"]
@@ -532,8 +606,8 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What each value is called."""
-        return self.names or tuple(f"x{i}" for i in range(self.size))
+        """What each value is called in a table: its name, or x0, x1, …."""
+        return self.names or super().columns
 
     @property
     def bounds(self) -> tuple[Float32[np.ndarray, " d"], Float32[np.ndarray, " d"]]:
@@ -543,8 +617,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
     def _legal_values(self, designs: Num[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
         low, high = self.bounds
         # Judged as the float32 value that will be scored, so that a float64 bound is legal too.
-        with np.errstate(over="ignore"):  # beyond float32: becomes infinite, and is refused
-            values = designs.astype(np.float32, copy=False)
+        values = self.image(designs)
         legal = np.isfinite(values) & (values >= low) & (values <= high)
         if self.nonzero:
             legal[~values.any(axis=1)] = False
@@ -553,7 +626,7 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
     def _explain(self, row: Num[np.ndarray, " d"], at: int) -> str:
         low, high = (side[at].item() for side in self.bounds)
         value, name = row[at].item(), self.columns[at]
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             if self.nonzero and not row.astype(np.float32).any():
                 return "has nothing but zeros; at least one value differs from 0"
             if not np.isfinite(np.float32(value)):
@@ -569,11 +642,12 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         finite = np.finfo(np.float32)
         return np.clip(designs, np.maximum(low, finite.min), np.minimum(high, finite.max))
 
-    def encode(self, rows: List[Any]) -> Float32[np.ndarray, "n d"]:
-        """Turn rows of numbers, or mappings from name to number, into designs.
+    def encode(self, rows: Any) -> Float32[np.ndarray, "n d"]:
+        """Turn rows of numbers, mappings from name to number, or formulas into designs.
 
         Args:
-            rows: n rows of d numbers, or n mappings with one number for each name.
+            rows: n rows of d numbers, or n mappings with one number for each name; where the names
+                are chemical elements, also n plain formulas, such as ``Ba(Fe0.9Co0.1)2As2``.
 
         Returns:
             Designs, (n, d) float32.
@@ -581,13 +655,18 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
         Raises:
             InvalidDesign: a value is missing, unknown, or out of bounds.
         """
+        if getattr(rows, "ndim", 0) == 2 or incoming.column_names(rows):
+            return self.validate(rows)
         table: list[Any] = []
-        for number, row in enumerate(rows):
+        for number, row in enumerate(incoming.items(rows)):
+            if isinstance(row, str):
+                table.append(self._of_formula(row, number))
+                continue
             if not isinstance(row, Mapping):
                 table.append(row)
                 continue
             missing = [name for name in self.columns if name not in row]
-            unknown = [str(name) for name in row if name not in self.columns]
+            unknown = [quoted(str(name)) for name in row if name not in self.columns]
             if missing or unknown:
                 what = (
                     f"has no value for {missing[0]}"
@@ -597,6 +676,30 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
                 raise InvalidDesign(what, number)
             table.append([row[name] for name in self.columns])
         return self.validate(table if table else np.empty((0, self.size), np.float32))
+
+    @property
+    def takes_formulas(self) -> bool:
+        """Whether the values are amounts of chemical elements, so that a formula is a design."""
+        return bool(self.names) and set(self.names) <= set(formulas.ELEMENTS)
+
+    def _for_text(self) -> str:
+        return super()._for_text() if self.takes_formulas else "; convert it, for example float(…)"
+
+    def _of_formula(self, text: str, row: int) -> list[float]:
+        """The amount of each element of the space in a formula."""
+        if not self.takes_formulas:
+            raise InvalidDesign(f"is the text {quoted(text)}, not {self.size} numbers", row)
+        try:
+            found = formulas.amounts(text)
+        except InvalidDesign as error:
+            raise InvalidDesign(error.detail, row) from None
+        for element in found:
+            if element not in self.names:
+                raise InvalidDesign(
+                    f"({quoted(text)}) names {element}; this task has {self.names[0]} to "
+                    f"{self.names[-1]}", row,
+                )  # fmt: skip
+        return [found.get(name, 0.0) for name in self.names]
 
     def decode(self, designs: Any) -> list[dict[str, float]]:
         """Write designs as mappings from name to value.
