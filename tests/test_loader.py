@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -45,13 +46,23 @@ def test_an_oracle_tells_its_file(name: str, loaded: Callable[[str], mbo_hub.Tas
             assert sha256(path.read_bytes()).hexdigest() == entry.sha256
 
 
-def test_the_file_of_an_oracle_is_named_for_every_working_directory(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["./tfbind8", ".", "../{}/tfbind8", "{}"])
+def test_a_task_does_not_depend_on_the_working_directory(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(folder.parent)
-    path = mbo_hub.load("./tfbind8").oracles["onnx"].path
+    """Hidden designs and oracles are read later, and maybe somewhere else."""
+    model = folder.parent / "tfbind8-oracle" / "model.onnx"
+    with (folder.parent / "tfbind8-oracle" / "README.md").open("a") as card:
+        card.write("Not the embedded one.")
+    monkeypatch.chdir(folder if name == "." else folder.parent)
+    said = name.format(folder if name == "{}" else folder.parent.name)
+    task = mbo_hub.load(Path(said))
     monkeypatch.chdir("/")
-    assert path == folder.parent / "tfbind8-oracle" / "model.onnx"
+    assert len(task.hidden[1]) == 32_894
+    oracle = task.oracles["onnx"]
+    path, copied = oracle.path, pickle.loads(pickle.dumps(oracle))  # noqa: S301
+    assert path is not None
+    assert path.resolve() == copied.path.resolve() == model
 
 
 def test_a_folder_is_a_task(folder: Path) -> None:

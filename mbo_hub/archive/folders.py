@@ -79,8 +79,10 @@ class Declaration:
 class Folder:
     """A folder of the archive; reading from it checks what is read.
 
+    It stays the same folder when the working directory changes.
+
     Attributes:
-        path: where it is.
+        path: where it is, as somebody wrote it.
         pin: the sha256 that its task.json must have; None where nothing pins it.
         advice: what to do about a file that is missing or changed.
     """
@@ -88,6 +90,10 @@ class Folder:
     path: Path
     pin: str | None = field(default=None, kw_only=True)
     advice: str = field(default="", kw_only=True)
+    _place: Path = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_place", self.path.absolute())
 
     def __str__(self) -> str:
         return str(self.path)
@@ -161,20 +167,20 @@ class Folder:
 
     def _raw(self, file: str, at_most: int | None) -> bytes:
         try:
-            return files.read(self.path / file, at_most)
+            return files.read(self._place / file, at_most)
         except InvalidFile as error:
             raise InvalidDataset(str(self), [f"{file} {error}; {self._way_out}"]) from None
 
     def locate(self, file: str) -> Path:
         """Tell where a file is, without reading it; a repository's is downloaded if need be."""
-        return (self.path / file).absolute()
+        return self._place / file
 
     def _set_aside(self, file: str) -> None:
         """Make sure that a file with the wrong content is not found again; a user's own stays."""
 
     def beside(self, repo: str, revision: str | None) -> Folder | None:
         """Find the folder of an oracle's repository, where it lies beside this one."""
-        beside = self.path.parent / repo.rpartition("/")[2]
+        beside = self._place.parent / repo.rpartition("/")[2]
         return Folder(beside, advice=self.advice) if beside.is_dir() else None
 
 
