@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from mbo_hub._version import __version__ as __version__
 
 if TYPE_CHECKING:  # the one list: type checkers read it here, and `_homes` at run time
+    from mbo_hub.archive.catalog import ListedTask as ListedTask
+    from mbo_hub.archive.catalog import tasks as tasks
     from mbo_hub.errors import DownloadFailed as DownloadFailed
     from mbo_hub.errors import ExportConflict as ExportConflict
     from mbo_hub.errors import GitFailed as GitFailed

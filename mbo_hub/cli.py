@@ -18,9 +18,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_hub._version import __version__
-from mbo_hub.errors import ExportConflict, InvalidFile, MboHubError, OracleUnavailable, UnknownTask
+from mbo_hub.errors import (
+    ExportConflict,
+    InvalidDataset,
+    InvalidFile,
+    MboHubError,
+    OracleUnavailable,
+    UnknownTask,
+)
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
     from mbo_hub.task import Task
 
@@ -40,10 +50,38 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+# A file that a verb reads: the library says what is wrong with it; a shell completes its name.
+INPUT = click.Path(allow_dash=True, readable=False)
+
+
+def _complete_task(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer a shell the names of the archive's tasks, and folders."""
+    from click.shell_completion import CompletionItem
+
+    from mbo_hub.archive import folders
+
+    if folders.is_folder_name(incomplete):
+        return [CompletionItem(incomplete, type="dir")]
+    owner = f"{folders.ORG}/" if "/" in incomplete else ""
+    names = [f"{owner}{name}" for name in folders.pins()]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+class _Verb(click.Command):
+    """A command whose line in `mbo --help` is its whole first sentence, however wide the screen."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return (
+            " ".join((self.help or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+        )
 
 
 class _Group(click.Group):
     """Turns the errors of the library, and of the file system, into one line and exit code 1."""
+
+    command_class = _Verb
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run the command; letters that a pipe's encoding lacks are escaped."""
@@ -69,7 +107,7 @@ class _Group(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example:  mbo list",
 )
-@click.version_option(__version__, prog_name="mbo")
+@click.version_option(__version__, "-V", "--version", prog_name="mbo")
 def main() -> None:
     """Benchmark tasks for offline model-based optimization: load, score, verify.
 
@@ -80,48 +118,35 @@ def main() -> None:
 @main.command("list", epilog="Example:  mbo list")
 @as_json
 def list_tasks(as_json: bool) -> None:
-    """List the archive's tasks, and whether their data are here or can be built."""
-    from mbo_hub.archive import folders
-    from mbo_hub.archive.cache import state_of_data
+    """List the archive's tasks and say where their data are."""
+    from mbo_hub.archive import catalog
 
-    tasks = [
-        {
-            "name": task["name"],
-            "version": task["version"],
-            "title": task["title"],
-            "visible": task["statistics"]["visible"],
-            "rows": task["statistics"]["rows"],
-            "dim": len(task["statistics"]["x_mean"]),
-            "best_visible": task["statistics"]["best_visible"],
-            "data": state_of_data(task["name"]),
-            "oracles": {
-                name: {"kind": oracle["kind"], "exact": oracle.get("exact", False)}
-                for name, oracle in task["oracles"].items()
-            },
-        }
-        for task in folders.summaries()
-    ]
+    tasks = catalog.tasks()
     if as_json:
-        echo(json.dumps(tasks, indent=2))
+        _print_json([asdict(task) for task in tasks])
         return
     rows = [
         (
-            task["name"],
-            f"v{task['version']}",
-            task["title"],
-            f"{task['visible']:,} / {task['rows']:,}",
-            str(task["dim"]),
-            f"{task['best_visible']:.4g}",
-            task["data"],
+            task.name,
+            f"v{task.version}",
+            task.title,
+            f"{task.visible:,} / {task.rows:,}",
+            str(task.dim),
+            f"{task.best_visible:.4g}",
+            task.data,
             ", ".join(
-                f"{name} ({oracle['kind']}, {'exact' if oracle['exact'] else 'not exact'})"
-                for name, oracle in task["oracles"].items()
+                f"{name} ({oracle.kind}, {'exact' if oracle.exact else 'not exact'})"
+                for name, oracle in task.oracles.items()
             ),
         )
         for task in tasks
     ]
     _print_table(("TASK", "VERSION", "TITLE", "VISIBLE / ALL", "DIM", "D(BEST)", "DATA",
                   "ORACLES"), rows)  # fmt: skip
+
+
+def _print_json(facts: Any) -> None:
+    echo(json.dumps(facts, indent=2, default=str))
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -132,10 +157,13 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 @main.command(epilog="Example:  mbo info tfbind8")
-@click.argument("task")
+@click.argument("task", shell_complete=_complete_task)
 @as_json
 def info(task: str, as_json: bool) -> None:
-    """Describe TASK: designs, objective, data, oracles, terms. --json prints its task.json."""
+    """Describe TASK: designs, objective, data, oracles, terms.
+
+    --json prints its task.json as it is.
+    """
     from mbo_hub.archive import folders
 
     folder = folders.find_card(task)
@@ -156,8 +184,10 @@ def info(task: str, as_json: bool) -> None:
         ),
     ]
     name = declared.name
-    if folder == folders.embedded(name) and folders.with_data(name) is None:
+    here = folders.with_data(name) if folder == folders.embedded(name) else folder
+    if here is None:
         lines.append(("", f"not part of the package; get them with  mbo build {name}"))
+    lines.append(("folder", _whereabouts(here or folder)))
     lines.append(("D(best)", f"{s.best_visible:.8g}, score {s.score(s.best_visible):.4f}"))
     for called, oracle in declared.oracles.items():
         held = oracle.held_out
@@ -166,10 +196,26 @@ def info(task: str, as_json: bool) -> None:
             trust += f", held-out Spearman {held.spearman:.3f}"
             trust += f", in the top decile {held.spearman_top_decile:.3f}"
         lines.append(("oracle", f"{called} ({oracle.kind}, {trust})"))
+        if oracle.file is not None:
+            try:
+                place = folders.find_oracle(folder, oracle.repo, oracle.revision)
+            except InvalidDataset as error:
+                lines += [("", problem) for problem in error.problems]
+            else:
+                lines.append(("", _whereabouts(place, oracle.file)))
     if declared.source is not None:
         lines.append(("terms", f"{declared.source.license}; {declared.source.attribution}"))
     for label, text in lines:
         echo(f"{label:10} {text}")
+
+
+def _whereabouts(folder: Folder, file: str = "") -> str:
+    """Say where a folder or a file of it is, without getting it."""
+    from mbo_hub.archive.folders import Repository
+
+    if not isinstance(folder, Repository):
+        return str(folder.locate(file))
+    return f"{file or 'files'} of {folder} on the Hub; `mbo fetch` gets all"
 
 
 def _describe(space: Any) -> str:
@@ -185,16 +231,20 @@ def _describe(space: Any) -> str:
 
 @main.command(epilog="Example:  mbo export ./mbo tfbind8")
 @click.argument("directory", type=click.Path(file_okay=False))
-@click.argument("tasks", nargs=-1)
+@click.argument("tasks", nargs=-1, shell_complete=_complete_task)
 @click.option("--git", "as_git", is_flag=True, help="Write bare git repositories with tags.")
 @click.option(
     "--org", help="With --git: owner of folders that are not the archive's.  [default: mbo]"
 )
-def export(directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None) -> None:
-    """Write TASKS (default: all whose data are here) into DIRECTORY, laid out as on the Hub.
+@as_json
+def export(
+    directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None, as_json: bool
+) -> None:
+    """Write TASKS into DIRECTORY, laid out as on the Hub.
 
-    `datasets.load_dataset("mbo/<task>")` finds a folder called mbo in the working directory. With
-    --git, a server on a cluster without a network can serve DIRECTORY to the Hub's clients.
+    Without TASKS, all whose data are here. `datasets.load_dataset("mbo/<task>")` finds a folder
+    called mbo in the working directory. With --git, a server on a cluster without a network can
+    serve DIRECTORY to the Hub's clients.
     """
     from mbo_hub.archive import folders
 
@@ -210,14 +260,26 @@ def export(directory: str, tasks: tuple[str, ...], as_git: bool, org: str | None
     if as_git:
         from mbo_hub.publishing.mirror import export_git
 
-        for done in export_git(names, target, org):
-            note = "" if done.change.is_first else f"  ({_told(done.change)})"
-            echo(f"{done.place} {done.change.tag}{note}")
+        mirrored = export_git(names, target, org)
+        facts = [{"path": done.place, **asdict(done.change)} for done in mirrored]
+        lines = [
+            f"{done.place} {done.change.tag}"
+            f"{'' if done.change.is_first else f'  ({_told(done.change)})'}"
+            for done in mirrored
+        ]
     else:
         from mbo_hub.archive.export import export as copy
 
-        for made in copy(names, target):
-            echo(f"{made.path}{'' if made.is_new else '  (there already, the same)'}")
+        copied = copy(names, target)
+        facts = [asdict(made) for made in copied]
+        lines = [
+            f"{made.path}{'' if made.is_new else '  (there already, the same)'}" for made in copied
+        ]
+    if as_json:
+        _print_json(facts)
+    else:
+        for line in lines:
+            echo(line)
     for name in () if tasks else sorted(folders.pins().keys() - set(names)):
         echo(f"{name} is left out: its data are not here; build them:  mbo build {name}",
                    err=True)  # fmt: skip
@@ -227,8 +289,8 @@ column_option = click.option("--column", help="Column of a CSV or parquet file t
 
 
 @main.command(epilog="Example:  printf 'GCTAATTA\\nACGTACGT\\n' | mbo score tfbind8 -")
-@click.argument("task")
-@click.argument("file")
+@click.argument("task", shell_complete=_complete_task)
+@click.argument("file", type=INPUT)
 @click.option("--budget", type=click.IntRange(min=1), default=128, show_default=True,
               help="How many designs count, from the first.")  # fmt: skip
 @click.option("--oracle", help="Another oracle than the task's own; `mbo info` names them.")
@@ -274,7 +336,10 @@ def score(
         )
     if receipt is not None:
         report.save(receipt)
-    echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        echo(str(report))
 
 
 @main.command(epilog="Example:  mbo methods")
@@ -298,7 +363,7 @@ def methods(as_json: bool) -> None:
         for method in METHODS.values()
     ]
     if as_json:
-        echo(json.dumps(listed, indent=2))
+        _print_json(listed)
         return
     for method in METHODS.values():
         echo(f"{method.name}: {method.title} (presets {', '.join(method.presets)})")
@@ -360,16 +425,25 @@ def run(
     for note in proposal.notes:
         echo(note, err=True)
     report = loaded.evaluate(proposal.designs, budget=budget)
-    echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        echo(str(report))
 
 
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")
 @click.argument("receipt", type=click.Path(path_type=Path))
-@click.argument("file")
-@click.option("--task", help="Where to load the task from, if not the archive.")
+@click.argument("file", type=INPUT)
+@click.option(
+    "--task", shell_complete=_complete_task, help="Where to load the task from, if not the archive."
+)
 @column_option
-def verify(receipt: Path, file: str, task: str | None, column: str | None) -> None:
-    """Compute RECEIPT again from the designs of FILE; exit code 1 when it does not hold."""
+@as_json
+def verify(receipt: Path, file: str, task: str | None, column: str | None, as_json: bool) -> None:
+    """Compute RECEIPT again from the designs of FILE.
+
+    Says what differs; exit code 1 when the receipt does not hold.
+    """
     from mbo_hub.archive.folders import is_folder_name
     from mbo_hub.reading import read_designs
     from mbo_hub.scoring.report import Report
@@ -383,14 +457,17 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None) -> No
         raise UnknownTask(f"{error}{where}") from None
     designs = read_designs(file, loaded.manifest, column=column, strict=False)
     verification = loaded.verify(said, designs)
-    echo(str(verification))
+    if as_json:
+        _print_json({"holds": verification.ok, **asdict(verification)})
+    else:
+        echo(str(verification))
     if not verification.ok:
         sys.exit(1)
 
 
 @main.command(epilog="Example:  mbo new ./my-task --from designs.csv --space dna")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--from", "file", required=True, metavar="FILE",
+@click.option("--from", "file", required=True, metavar="FILE", type=INPUT,
               help="CSV whose first line names the columns, or parquet.")  # fmt: skip
 @click.option("--space", required=True, metavar="SPACE",
               help="dna, rna, protein, sequence or box; dna:8 also says the length.")  # fmt: skip
@@ -417,8 +494,11 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None) -> No
               help="Rows that the oracle was trained on.")  # fmt: skip
 @click.option("--exact/--not-exact", default=None,
               help="Whether the oracle defines y.  [default: if it gives each y]")  # fmt: skip
-def new(directory: Path, file: str, space: str, visible: str, **options: Any) -> None:
-    """Write a dataset folder DIRECTORY from a table of designs and their values.
+@as_json
+def new(
+    directory: Path, file: str, space: str, visible: str, as_json: bool, **options: Any
+) -> None:
+    """Write a dataset folder from a table of designs and values.
 
     Writes task.json, parquet files, a picture, and a card whose TODOs are yours to fill in; `mbo
     validate` lists them. What follows from the table without doubt is deduced and printed.
@@ -431,9 +511,12 @@ def new(directory: Path, file: str, space: str, visible: str, **options: Any) ->
     except ValueError:
         raise InvalidFile(f"--visible {visible}: write a percentile, 50, or two, 10-60") from None
     done = new_task_from(file, directory, space, visible=percentiles, **options)
-    echo(str(done.path))
-    for note in done.notes:
-        echo(f"  {note}")
+    if as_json:
+        _print_json({"path": done.path, "notes": done.notes})
+    else:
+        echo(str(done.path))
+        for note in done.notes:
+            echo(f"  {note}")
     echo(f"Now fill in the TODOs of {done.path / 'README.md'}; `mbo validate` lists them.",
                err=True)  # fmt: skip
 
@@ -442,13 +525,20 @@ def new(directory: Path, file: str, space: str, visible: str, **options: Any) ->
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--seconds", type=float, help="Time that trying a graph may take; default 60.")
 @click.option("--gigabytes", type=float, help="Memory that trying a graph may take; default 4.")
-def validate(directory: Path, **limits: float | None) -> None:
-    """Tell everything that is wrong with the dataset folder DIRECTORY; exit code 1 if anything."""
+@as_json
+def validate(directory: Path, as_json: bool, **limits: float | None) -> None:
+    """Tell everything that is wrong with a dataset folder.
+
+    Exit code 1 if anything is.
+    """
     from mbo_hub.oracles.protocol import Limits
     from mbo_hub.publishing.validation import validate as find_problems
 
     given = {name: limit for name, limit in limits.items() if limit is not None}
     problems = find_problems(directory, limits=Limits(**given))
+    if as_json:
+        _print_json({"path": directory, "valid": not problems, "problems": problems})
+        sys.exit(1 if problems else 0)
     for problem in problems:
         echo(problem)
     if problems:
@@ -459,20 +549,36 @@ def validate(directory: Path, **limits: float | None) -> None:
 
 
 @main.command(epilog="Example:  mbo publish tfbind8 --org mbo --dry-run")
-@click.argument("tasks", nargs=-1, required=True, metavar="TASK...")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...", shell_complete=_complete_task)
 @click.option("--org", required=True, help="Owner of the repositories: an organisation or a user.")
 @click.option("--private", is_flag=True, help="Make new repositories private.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
-def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool) -> None:
-    """Publish TASKs on the Hub: ORG/<task> and ORG/<task>-oracle, tagged with the version.
+@as_json
+def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool, as_json: bool) -> None:
+    """Publish TASKs on the Hub, tagged with their versions.
 
-    Everything is checked first. Doing it again changes nothing, but for cards and pictures that
-    were improved: they go to the main branch, and the tag stays as it is. The token is the one of
-    `hf auth login` or HF_TOKEN.
+    They become ORG/<task> and ORG/<task>-oracle. Everything is checked first. Doing it again
+    changes nothing, but for cards and pictures that were improved: they go to the main branch, and
+    the tag stays as it is. The token is the one of `hf auth login` or HF_TOKEN.
     """
     from mbo_hub.publishing.publish import publish as put
 
-    for done in put(tasks, org, private=private, dry_run=dry_run):
+    published = put(tasks, org, private=private, dry_run=dry_run)
+    if as_json:
+        _print_json(
+            [
+                {
+                    "url": done.url,
+                    "repo": done.repo,
+                    "kind": done.kind,
+                    "dry_run": dry_run,
+                    **asdict(done.change),
+                }
+                for done in published
+            ]
+        )
+        return
+    for done in published:
         echo(f"{done.url}  {_told(done.change, dry_run=dry_run)}")
         for file in done.change.files:
             echo(f"  {file}")
@@ -493,25 +599,62 @@ def _told(change: Change, *, dry_run: bool = False) -> str:
 
 
 @main.command(epilog="Example:  mbo build superconductor")
-@click.argument("task")
+@click.argument("task", shell_complete=_complete_task)
 @click.option(
     "--raw-dir",
     type=click.Path(path_type=Path),
     help="Folder that has the raw file or its archive; then nothing is downloaded.",
 )
 @click.option("--url", help="Another address of the same archive; its content is checked.")
-def build(task: str, raw_dir: Path | None, url: str | None) -> None:
-    """Build the data of TASK from their public source, where the package may not carry them.
+@as_json
+def build(task: str, raw_dir: Path | None, url: str | None, as_json: bool) -> None:
+    """Build the data of TASK from their public source.
 
-    Downloads the raw file, checks, validates, and writes into your cache ($MBO_HUB_CACHE), where
-    `mbo_hub.load` finds it. Prints the folder; does nothing where that is done already.
+    For data that the package may not carry. Downloads the raw file, checks, validates, and writes
+    into your cache ($MBO_HUB_CACHE), where `mbo_hub.load` finds it. Prints the folder; does nothing
+    where that is done already.
     """
     if raw_dir is not None and url is not None:
         raise click.UsageError("--raw-dir takes the raw file from a folder, --url downloads it")
     from mbo_hub.making.assembly import build_in_cache
     from mbo_hub.tasks import TASKS
 
-    echo(str(build_in_cache(TASKS, task, raw_dir, url)))
+    folder = build_in_cache(TASKS, task, raw_dir, url)
+    if as_json:
+        _print_json({"path": folder})
+    else:
+        echo(str(folder))
+
+
+@main.command(epilog="Example:  mbo fetch tfbind8 ant")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...", shell_complete=_complete_task)
+@click.option("--revision", help="Version, branch or commit of these tasks.")
+@as_json
+def fetch(tasks: tuple[str, ...], revision: str | None, as_json: bool) -> None:
+    """Get all files of TASKs, for work without a network.
+
+    Downloads what is not embedded, built or cached, checks everything, and says how large it is.
+    Afterwards the tasks load with HF_HUB_OFFLINE=1, and on every machine that shares the cache.
+    """
+    from mbo_hub.archive import cache as caches
+    from mbo_hub.archive.hub import cache_folder
+
+    fetched = caches.fetch(tasks, revision)
+    if as_json:
+        _print_json([asdict(one) for one in fetched])
+        return
+    rows = [
+        (one.task, f"{len(one.files)}", _size(one.bytes),
+         "downloaded" if one.downloaded else "here", one.source)
+        for one in fetched
+    ]  # fmt: skip
+    _print_table(("TASK", "FILES", "SIZE", "STATE", "FROM"), rows)
+    if any(one.downloaded for one in fetched):
+        echo(f"Downloads are in {cache_folder()}", err=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 @main.command(epilog="Example:  mbo cache --verify")
@@ -521,16 +664,19 @@ def build(task: str, raw_dir: Path | None, url: str | None) -> None:
 )
 @as_json
 def cache(check: bool, remove: str | None, as_json: bool) -> None:
-    """List the copies that load without a network: embedded, built and downloaded ones."""
+    """List what loads without a network: embedded, built, downloaded."""
     from mbo_hub.archive import cache as caches
 
     if remove is not None:
         freed = caches.remove(remove)
-        echo(f"removed {remove}, {freed / 1e6:.1f} MB")
+        if as_json:
+            _print_json({"removed": remove, "bytes": freed})
+        else:
+            echo(f"removed {remove}, {freed / 1e6:.1f} MB")
         return
     copies = caches.copies(check=check)
     if as_json:
-        echo(json.dumps([asdict(copy) for copy in copies], indent=2, default=str))
+        _print_json([asdict(copy) for copy in copies])
     else:
         rows = [
             (
@@ -549,18 +695,18 @@ def cache(check: bool, remove: str | None, as_json: bool) -> None:
 
 
 @main.command(epilog="Example:  mbo render dkitty --out robot.png")
-@click.argument("task")
-@click.argument("file", required=False)
+@click.argument("task", shell_complete=_complete_task)
+@click.argument("file", required=False, type=INPUT)
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="robot.png, .mp4 or .gif."
 )
 @click.option("--row", type=click.IntRange(min=0), default=0, help="Which design of FILE; from 0.")
 @column_option
 def render(task: str, file: str | None, out: Path, row: int, column: str | None) -> None:
-    """Show what a robot of TASK looks like (.png) or how it moves (.mp4, .gif).
+    """Draw a robot of TASK, or film how it moves.
 
-    Without FILE it is the best visible design. Needs no display, but
-    `pip install 'mbo-hub[render]'`.
+    The name of the file says which: .png, or .mp4 and .gif. Without FILE it is the best visible
+    design. Needs `pip install 'mbo-hub[render]'`, but no display.
     """
     from mbo_hub.oracles.mujoco import render as pictures
     from mbo_hub.oracles.mujoco.oracle import MujocoOracle

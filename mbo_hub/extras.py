@@ -21,6 +21,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "methods": {"torch": "torch", "botorch": "botorch", "cma": "cma"},
     "chem": {"RDKit": "rdkit"},
     "render": {"Pillow": "PIL", "imageio-ffmpeg": "imageio_ffmpeg"},
+    "plot": {"matplotlib": "matplotlib"},
 }
 
 

@@ -14,7 +14,7 @@ from mbo_hub.arrays import Float32, Num
 from mbo_hub.dataset import parquet
 from mbo_hub.dataset.layout import TEST, TRAIN
 from mbo_hub.dataset.manifest import Manifest
-from mbo_hub.errors import InvalidDataset, UnknownRevision
+from mbo_hub.errors import InvalidDataset
 from mbo_hub.offline import Affine, Normalization, Offline
 from mbo_hub.oracles import kinds
 from mbo_hub.oracles.kinds import XY, Deposit
@@ -61,12 +61,8 @@ def load(
         >>> task.x.shape, task.y.max().item()
         ((32898, 8), 0.4392961...)
     """
-    folder = folders.find(name, revision)
-    declaration = folder.declaration()
+    folder, declaration = folders.find_declared(name, revision)
     declared = declaration.manifest
-    wanted = folders.version_of(revision)
-    if wanted is not None and wanted != declared.version:
-        raise UnknownRevision(f"{folder} holds version {declared.version}, not {wanted}")
     label = _label(folder, declared, labels)
     x, y = read_split(folder, declared, TRAIN, label)
     for array in (x, y):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -149,7 +149,7 @@ class Task:
         self,
         designs: Any,
         *,
-        budget: int = BUDGET,
+        budget: SupportsIndex = BUDGET,
         project: bool = False,
         oracle: str | None = None,
     ) -> Report:
@@ -158,7 +158,7 @@ class Task:
         Args:
             designs: (n, d) numbers. Only the first `budget` count. XY may be illegal: they score
                 NaN and are counted as invalid.
-            budget: how many designs count; the field uses 128.
+            budget: how many designs count, any whole number, NumPy's too; the field uses 128.
             project: replace illegal designs by the nearest legal ones first, and say how many.
             oracle: name of another oracle than the task's own.
 

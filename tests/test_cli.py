@@ -9,9 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import RAW, ROOT
 
 import mbo_hub
@@ -52,6 +55,8 @@ def test_list_and_info(tmp_path: Path) -> None:
         "held-out Spearman",
         "Apache-2.0",
         "sequence of 8 tokens",
+        f"folder     {ROOT / 'dataset_cards' / 'tfbind8'}\n",
+        f"           {ROOT / 'oracles_onnx' / 'tfbind8' / 'model.onnx'}\n",
     ):
         assert words in info
     shown = mbo("info", "tfbind8", "--json", cwd=tmp_path).stdout
@@ -374,3 +379,136 @@ def test_every_help_ends_with_an_example_that_works(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+# ------------------------------------------------------------------------ what all verbs share
+
+VERBS = sorted(cli.main.commands)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_line_of_help_is_cut(width: int) -> None:
+    shown = CliRunner().invoke(cli.main, ["--help"], terminal_width=width).output
+    told = " ".join(shown.partition("Commands:")[2].split())
+    assert "…" not in told
+    assert "..." not in told
+    for name, command in cli.main.commands.items():
+        sentence = " ".join(str(command.help).split("\n\n")[0].split())
+        assert sentence.endswith("."), "the first paragraph is one sentence"
+        assert f"{name} {sentence.removesuffix('.')}" in told
+        if width == 80:
+            assert re.search(rf"^  {name} +\S.{{0,{66}}}$", shown, re.M), f"{name} takes two lines"
+
+
+@pytest.mark.parametrize("asked", ["-V", "--version"])
+def test_python_runs_it_as_a_module(asked: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mbo_hub", asked]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = f"mbo, version {mbo_hub.__version__}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+    assert mbo(asked, cwd=tmp_path).stdout == said
+
+
+def test_every_verb_that_prints_facts_prints_json() -> None:
+    with_json = {
+        name
+        for name, command in cli.main.commands.items()
+        if any("--json" in parameter.opts for parameter in command.params)
+    }
+    assert with_json == set(VERBS) - {"render"}  # which prints the name of its file
+
+
+def test_json_says_what_the_words_say(
+    tmp_path: Path, designs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def facts(*arguments: str, code: int = 0) -> Any:
+        done = CliRunner().invoke(cli.main, [*arguments, "--json"])
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout)
+
+    facts("score", "tfbind8", "designs.txt", "--receipt", "r.json")
+    assert facts("verify", "r.json", "designs.txt") == {
+        "holds": True,
+        "differences": [],
+        "notes": [],
+    }
+    designs.write_text("GCTAATTA\nACGTACGA\n")
+    changed = facts("verify", "r.json", "designs.txt", code=1)
+    assert not changed["holds"]
+    assert any("score of 1 designs" in said for said in changed["differences"])
+
+    wrote = [{"path": f"mbo/{name}", "is_new": True} for name in ("tfbind8", "tfbind8-oracle")]
+    assert facts("export", "./mbo", "tfbind8") == wrote
+    assert [made["is_new"] for made in facts("export", "./mbo", "tfbind8")] == [False, False]
+    mirrored = facts("export", "--git", "mirror", "tfbind8")
+    assert [(m["path"], m["tag"], m["is_first"]) for m in mirrored] == [
+        ("mirror/datasets/mbo/tfbind8", "v1.0.0", True),
+        ("mirror/models/mbo/tfbind8-oracle", "v1.0.0", True),
+    ]
+    valid = {"path": "mbo/tfbind8", "valid": True, "problems": []}
+    assert facts("validate", "mbo/tfbind8") == valid
+    (tmp_path / "mbo" / "tfbind8" / "task.json").write_text("{}")
+    broken = facts("validate", "mbo/tfbind8", code=1)
+    assert not broken["valid"]
+    assert any("'format' is a required property" in said for said in broken["problems"])
+    (tmp_path / "measured.csv").write_text("sequence,y\nACGT,1\nGCTA,2\n")
+    made = facts("new", "./mine", "--from", "measured.csv", "--space", "dna")
+    assert made["path"] == "mine"
+    assert made["notes"]
+
+
+# --------------------------------------------------------------------------- completion in shells
+
+
+def completed(words: str, home: Path) -> list[str]:
+    env = {**os.environ, "_MBO_COMPLETE": "bash_complete", "COMP_WORDS": words,
+           "COMP_CWORD": str(len(words.split(" ")) - 1)}  # fmt: skip
+    done = subprocess.run([MBO], cwd=home, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("mbo sc", ["plain,score"]),
+        ("mbo info tfbind1", ["plain,tfbind10"]),
+        ("mbo score mbo/ch", ["plain,mbo/chembl"]),
+        ("mbo export ./mbo d", ["plain,dkitty"]),
+        ("mbo verify r.json x.csv --task na", ["plain,nas"]),
+        ("mbo score ./ta", ["dir,./ta"]),
+        ("mbo score tfbind8 des", ["file,des"]),
+    ],
+)
+def test_shells_complete_verbs_tasks_and_files(
+    words: str, wanted: list[str], tmp_path: Path
+) -> None:
+    assert completed(words, tmp_path) == wanted
+
+
+def test_each_argument_that_is_a_task_is_completed() -> None:
+    for name, command in cli.main.commands.items():
+        for parameter in command.params:
+            if parameter.name in ("task", "tasks"):
+                offered = parameter.shell_complete(click.Context(command), "tfbind1")
+                assert [item.value for item in offered] == ["tfbind10"], name
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["-V"]])
+def test_it_starts_at_once(arguments: list[str], tmp_path: Path) -> None:
+    """Seconds of CPU, the best of three: a busy machine counts some of another's."""
+    code = (
+        "import sys, time; from mbo_hub import cli\n"
+        "try: cli.main(sys.argv[1:], prog_name='mbo')\n"
+        "finally: print(time.process_time(), 'numpy' in sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    taken = []
+    for _ in range(3):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        seconds, has_numpy = done.stderr.split()
+        assert has_numpy == "False"
+        taken.append(float(seconds))
+    assert min(taken) < 0.3

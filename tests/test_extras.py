@@ -33,6 +33,7 @@ VERBS = {
     "export --git": ["export", "git", "tfbind8", "--git"],
     "cache": ["cache", "--verify"],
     "new": ["new", "mine", "--from", "table.csv", "--space", "dna"],
+    "fetch": ["fetch", "tfbind8", "ant"],
     "validate": ["validate", "mbo/tfbind8"],
     "publish": ["publish", "tfbind8", "--org", "somebody", "--dry-run"],
     "build": ["build", "superconductor"],

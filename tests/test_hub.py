@@ -660,3 +660,52 @@ def test_a_file_larger_than_declared_is_not_downloaded(tmp_path: Path) -> None:
         wanted = f"it has {size + (3 << 20):,} bytes, more than the {size:,} that it may have"
         assert f"{wanted}; it was not downloaded" in said
         assert not [r for r in hub.requests if r.method == "GET" and "train.parquet" in r.path]
+
+
+OPENED = """
+import json, sys
+opened = []
+sys.addaudithook(lambda event, of: opened.append(str(of[0])) if event == "open" else None)
+from mbo_hub.archive.cache import copies
+names = [copy.name for copy in copies(check=False)]
+print(json.dumps([names, opened]))
+"""
+
+
+def test_what_was_fetched_needs_no_network(stocked: HubServer, client: Client) -> None:
+    """A stranger's task by branch and by tag, and one of the archive's own; and what that costs."""
+    fetched = [
+        *json.loads(client.mbo("fetch", "stranger/vowels", "tfbind8", "--json").stdout),
+        *json.loads(
+            client.mbo("fetch", "stranger/vowels", "--revision", "v1.0.0", "--json").stdout
+        ),
+    ]
+    folder = client.folder / "mine"
+    theirs = {"task.json", "data/train.parquet", "oracle.onnx"}
+    for one in (fetched[0], fetched[-1]):
+        assert one["downloaded"]
+        assert set(one["files"]) >= theirs
+        assert one["bytes"] == sum((folder / file).stat().st_size for file in one["files"])
+        assert one["source"].startswith("stranger/vowels@")
+    assert [(one["task"], one["downloaded"]) for one in fetched[1:-1]] == [("tfbind8", False)] * 2
+    before = len(stocked.requests)
+    code = """
+import mbo_hub
+for arguments in (["stranger/vowels"], ["stranger/vowels", "v1.0.0"], ["tfbind8"]):
+    task = mbo_hub.load(*arguments)
+    task.evaluate(task.x[:3]), task.hidden
+"""
+    client.python(code, HF_HUB_OFFLINE="1")
+    assert stocked.requests[before:] == []
+    names, opened = json.loads(client.python(OPENED).stdout)
+    assert "stranger/vowels" in names
+    data = [path for path in opened if re.search(r"blobs/|\.(parquet|onnx)$", path)]
+    assert data == [], "listing the cache reads the data"
+    shown = client.mbo("fetch", "stranger/vowels")
+    assert re.search(
+        r"^stranger/vowels +\d +[\d.]+ kB +downloaded +stranger/vowels@", shown.stdout, re.M
+    )
+    assert str(client.home) in shown.stderr
+    unknown = client.mbo("fetch", "stranger/nothing", check=False)
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr.startswith("UnknownTask: stranger/nothing")

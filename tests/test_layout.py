@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -28,7 +30,7 @@ ROOMS = (
     ("methods",),
     ("results",),
     ("compat",),
-    ("cli", "__init__"),
+    ("cli", "__init__", "__main__"),
 )
 FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
 WORKSHOPS = {"publishing", "making", "methods", "results"}  # no user's program may need them
@@ -46,7 +48,7 @@ HEAVY = {
     "gpytorch": {"methods.bo_qei"},
     "cma": {"methods.cma_es"},
     "scipy": {"making.forests"},
-    "matplotlib": {"making.cards", "publishing.pictures"},
+    "matplotlib": {"making.cards", "publishing.pictures", "scoring.plot"},
     "jinja2": {"making.cards"},
     "huggingface_hub": {"archive.hub", "publishing.metadata"},
     "datasets": {"publishing.metadata"},
@@ -203,3 +205,35 @@ def test_loading_starts_no_threads() -> None:
         for c in (code, before)
     ]
     assert counts[0] == counts[1]
+
+
+def test_a_users_type_checker_sees_arrays_without_jaxtyping(tmp_path: Path) -> None:
+    """In an environment with mbo_hub and NumPy's types alone, a few of which will do here."""
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.pyi").write_text(
+        "from typing import Any\n"
+        "class ndarray:\n    def sum(self) -> float: ...\n"
+        "def __getattr__(name: str) -> Any: ...\n"
+    )
+    asked = {
+        "task.x": "numpy.ndarray",
+        "task.y": "numpy.ndarray",
+        "task.hidden": "tuple[numpy.ndarray, numpy.ndarray]",
+        "task.oracle(task.x)": "numpy.ndarray",
+        "task.offline.normalization.x.apply(task.x)": "numpy.ndarray",
+        "task.space": "mbo_hub.spaces.Sequence | mbo_hub.spaces.Box",
+        "task.space.sample(3, rng=0)": "numpy.ndarray",
+        "task.evaluate(task.x).raw.best": "float | None",
+        "mbo_hub.tasks()[0].name": "str",
+    }
+    lines = [f"reveal_type({code})" for code in asked]
+    program = tmp_path / "program.py"
+    program.write_text("\n".join(["import mbo_hub", "task = mbo_hub.load('ant')", *lines]) + "\n")
+    (tmp_path / "mypy.ini").write_text("[mypy]\n[mypy-mbo_hub.*]\nfollow_imports = silent\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--no-site-packages", "--cache-dir", "cache", program.name],
+        cwd=tmp_path, env={**os.environ, "MYPYPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    revealed = re.findall(r'Revealed type is "(.*)"', done.stdout)
+    assert dict(zip(asked, revealed, strict=True)) == asked, done.stdout + done.stderr

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +23,35 @@ from mbo_hub import (
     UnknownTask,
     UnsupportedFormat,
 )
+from mbo_hub.tasks import TASKS
 
 
 @pytest.mark.parametrize("name", ["tfbind8", "mbo/tfbind8"])
 @pytest.mark.parametrize("revision", [None, "v1.0.0", "1.0.0"])
 def test_a_task_by_name(name: str, revision: str | None) -> None:
     assert mbo_hub.load(name, revision).version == "1.0.0"
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.embedded])
+def test_an_oracle_tells_its_file(name: str, loaded: Callable[[str], mbo_hub.Task]) -> None:
+    task = loaded(name)
+    for called, entry in task.manifest.oracles.items():
+        path = task.oracles[called].path
+        if entry.file is None:
+            assert path is None
+        else:
+            assert path is not None
+            assert path.is_absolute()
+            assert sha256(path.read_bytes()).hexdigest() == entry.sha256
+
+
+def test_the_file_of_an_oracle_is_named_for_every_working_directory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    path = mbo_hub.load("./tfbind8").oracles["onnx"].path
+    monkeypatch.chdir("/")
+    assert path == folder.parent / "tfbind8-oracle" / "model.onnx"
 
 
 def test_a_folder_is_a_task(folder: Path) -> None:
@@ -262,3 +287,42 @@ def test_nothing_touches_the_network(space: str) -> None:
         "except mbo_hub.UnknownTask: pass\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "import mbo_hub.tasks",
+        "import mbo_hub.tasks.ant",
+        "from mbo_hub.tasks import TASKS",
+        "from mbo_hub import tasks",
+        "from mbo_hub import *",
+        "import mbo_hub; mbo_hub.tasks()",
+        "import mbo_hub; mbo_hub.tasks(); import mbo_hub.tasks.ant",
+        "import mbo_hub; mbo_hub.tasks(); from mbo_hub.tasks import ant",
+    ],
+)
+def test_tasks_is_a_list_and_a_package_in_any_order(before: str) -> None:
+    code = (
+        f"{before}; import mbo_hub; first = mbo_hub.tasks(); "
+        "import mbo_hub.tasks.ant; from mbo_hub.tasks import TASKS; from mbo_hub import tasks; "
+        "assert first == tasks() == mbo_hub.tasks(); "
+        "assert [t.name for t in first] == list(TASKS); "
+        "assert mbo_hub.tasks.ant.TASK is TASKS['ant']"
+    )
+    subprocess.run([sys.executable, "-c", code.removeprefix("; ")], check=True)
+
+
+def test_listed_tasks_say_what_loading_them_shows(tfbind8: mbo_hub.Task) -> None:
+    listed = {task.name: task for task in mbo_hub.tasks()}
+    assert set(listed) == set(TASKS)
+    task = listed["tfbind8"]
+    assert isinstance(task, mbo_hub.ListedTask)
+    assert (task.visible, task.dim) == tfbind8.x.shape
+    assert (task.version, task.title) == (tfbind8.version, tfbind8.manifest.title)
+    assert task.best_visible == tfbind8.manifest.statistics.best_visible
+    assert list(task.oracles) == list(tfbind8.oracles)
+    assert str(task) == "tfbind8"
+    with pytest.raises(AttributeError):
+        task.name = "other"  # type: ignore[misc]

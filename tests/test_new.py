@@ -375,7 +375,7 @@ def test_the_card_shows_the_picture_that_is_there(tmp_path: Path, pictured: None
         patch.setattr(new, "find_spec", lambda name: None)
         done = new_task(tmp_path / "plain", *given)
     assert done.notes[-1] == (
-        "no picture y.png: it needs matplotlib, which  pip install 'mbo-hub[build]'  brings"
+        "no picture y.png: it needs matplotlib, which  pip install 'mbo-hub[plot]'  brings"
     )
     assert not (done.path / "y.png").exists()
     assert "y.png" not in (done.path / "README.md").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -61,6 +62,22 @@ def mbo(*arguments: str) -> str:
 
 def writes(hub: HubServer) -> list[str]:
     return [r.path for r in hub.requests if r.method != "GET" and "preupload" not in r.path]
+
+
+def test_publishing_says_what_it_does(
+    hub: HubServer, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    assert changes(mine)[0].is_first
+    steps = [f"checking {mine}", "asking the Hub about vowels", f"publishing {REPO}"]
+    places = [shown.getvalue().find(f"{step} (0 of 1 done") for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
 
 
 def test_an_improved_card_goes_to_main_and_the_tag_stays(hub: HubServer, mine: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,18 @@ def test_gif_runs_at_the_speed_of_the_episode(tmp_path: Path) -> None:
     assert colored(last).any()
     assert (first != last).any(axis=2).mean() > 0.02
     assert [file.name for file in tmp_path.iterdir()] == ["fall.gif"]
+
+
+def test_a_movie_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setattr("mbo_hub.oracles.progress.PATIENCE_S", 0.0)
+    render.movie(hopper.ROBOT, hopper.DEFAULT, tmp_path / "fall.gif", size=(32, 24))
+    with pillow.open(tmp_path / "fall.gif") as gif:
+        assert f"hopper: drawing {gif.n_frames} pictures: " in sys.stderr.getvalue()  # type: ignore[attr-defined]
 
 
 def test_mp4_runs_at_the_speed_of_the_episode(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from mbo_hub import InvalidDesign, InvalidFile, OracleUnavailable, Report, Sequence, Task
 from mbo_hub.oracles.protocol import Answer, Oracle
-from mbo_hub.scoring.evaluate import figures
+from mbo_hub.scoring.evaluate import _whole, figures
 from mbo_hub.task import Oracles
 
 BEST = "GCTAATTA"
@@ -55,9 +57,20 @@ def test_only_the_budget_counts(tfbind8: Task) -> None:
     assert "128 of 300 designs scored (budget 128)" in str(report)
     assert len(tfbind8.evaluate(designs, budget=256).y) == 256
     assert len(tfbind8.evaluate(designs[:5]).y) == 5
-    for budget in (0, -1, True):
-        with pytest.raises(ValueError, match="budget is a whole number of at least 1"):
-            tfbind8.evaluate(designs, budget=budget)
+
+
+@pytest.mark.parametrize("whole", [int, np.int8, np.int64, np.uint16, np.array])
+def test_a_budget_is_any_whole_number(tfbind8: Task, whole: Callable[[int], Any]) -> None:
+    report = tfbind8.evaluate(tfbind8.x[:4], budget=whole(2))
+    assert (len(report.y), report.budget, type(report.budget)) == (2, 2, int)
+
+
+@pytest.mark.parametrize(
+    "budget", [0, -1, True, np.True_, np.int64(0), 2.0, np.float64(2), "2", None, np.array([1, 2])]
+)
+def test_other_budgets_are_refused(budget: Any) -> None:
+    with pytest.raises(ValueError, match="budget is a whole number of at least 1, got"):
+        _whole(budget)
 
 
 def test_no_designs_are_an_error(tfbind8: Task) -> None:

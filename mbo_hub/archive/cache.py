@@ -1,21 +1,27 @@
-"""What loads without a network: the copies that are embedded, built or downloaded here."""
+"""What loads without a network: the copies that are embedded, built or downloaded here.
+
+`fetch` sees to it that all files of a task are among them.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from mbo_hub.archive import folders, hub
-from mbo_hub.archive.folders import Folder
+from mbo_hub.archive.folders import Folder, Repository
 from mbo_hub.archive.hub import CachedRepository
 from mbo_hub.dataset.layout import DECLARATION, TRAIN
 from mbo_hub.errors import IntegrityError, InvalidDataset, UnknownTask
 
-__all__ = ["Copy", "copies", "remove", "state_of_data"]
+__all__ = ["Copy", "DataState", "Fetched", "copies", "fetch", "remove", "state_of_data"]
+
+DataState = Literal["embedded", "built", "not built"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,26 @@ class Copy:
         return self.state.startswith("damaged")
 
 
-def state_of_data(name: str) -> Literal["embedded", "built", "not built"]:
+@dataclass(frozen=True)
+class Fetched:
+    """What a task needs from one folder or repository, all of it here and intact.
+
+    Attributes:
+        task: as it was asked for.
+        source: the folder, or ``owner/name@commit`` of the repository.
+        downloaded: it is a repository, whose files lie in huggingface_hub's cache now.
+        files: their paths inside.
+        bytes: their size.
+    """
+
+    task: str
+    source: str
+    downloaded: bool
+    files: tuple[str, ...]
+    bytes: int
+
+
+def state_of_data(name: str) -> DataState:
     """Tell in a word where the data of one of the archive's own tasks are."""
     here = folders.with_data(name)
     if here is None:
@@ -108,17 +133,9 @@ def _size(folder: Path) -> int:
 
 def _state(folder: Folder, *, has_data: bool = True) -> str:
     """Check a dataset folder and its oracles against the hashes that lead from the pin."""
-    from mbo_hub.dataset.parquet import has_content
-
     try:
-        declared = folder.manifest()
-        for file, entry in declared.files.items() if has_data else ():
-            same = partial(has_content, wanted=entry.content_sha256, rows=entry.rows)
-            folder.read(file, entry.sha256, same, entry.largest)
-        for oracle in declared.oracles.values():
-            place = folders.find_oracle(folder, oracle.repo, oracle.revision)
-            for file, wanted in oracle.pinned.items():
-                place.read(file, wanted)
+        for _ in _contents(folder, has_data=has_data):
+            pass
     except (IntegrityError, InvalidDataset) as error:
         return f"damaged: {error}"
     return "intact"
@@ -148,3 +165,53 @@ def remove(name: str) -> int:
             f"{name!r} is not in the cache  (`mbo cache` lists what is; embedded copies stay)"
         )
     return hub.remove_from_cache([commit for repo in found for commit in repo.commits])
+
+
+def _contents(folder: Folder, *, has_data: bool = True) -> Iterator[tuple[Folder, str, bytes]]:
+    """Read every file that loading and scoring a task needs, checked by the hashes from its pin."""
+    from mbo_hub.dataset.parquet import has_content
+
+    declaration = folder.declaration()
+    declared = declaration.manifest
+    yield folder, DECLARATION, declaration.raw
+    for file, entry in declared.files.items() if has_data else ():
+        same = partial(has_content, wanted=entry.content_sha256, rows=entry.rows)
+        yield folder, file, folder.read(file, entry.sha256, same, entry.largest)
+    for oracle in declared.oracles.values():
+        place = folders.find_oracle(folder, oracle.repo, oracle.revision)
+        for file, wanted in oracle.pinned.items():
+            yield place, file, place.read(file, wanted)
+
+
+def fetch(names: Iterable[str | os.PathLike[str]], revision: str | None = None) -> list[Fetched]:
+    """Get every file that loading tasks and scoring on them needs, so that no network is needed.
+
+    What is embedded, built or cached already is checked; the rest is downloaded. Where the cache of
+    huggingface_hub is shared or copied, the tasks load on a node without a network.
+
+    Args:
+        names: tasks, as `mbo_hub.load` takes them.
+        revision: of all of them, likewise.
+
+    Returns:
+        What each task has from where.
+
+    Raises:
+        MboHubError: as `mbo_hub.load`; what came before it stays.
+    """
+    return [one for name in names for one in _fetch(name, revision)]
+
+
+def _fetch(name: str | os.PathLike[str], revision: str | None) -> Iterator[Fetched]:
+    sizes: dict[Folder, dict[str, int]] = {}
+    folder, _ = folders.find_declared(name, revision)
+    for place, file, raw in _contents(folder):
+        sizes.setdefault(place, {})[file] = len(raw)
+    for place, files in sizes.items():
+        yield Fetched(
+            task=os.fspath(name),
+            source=str(place),
+            downloaded=isinstance(place, Repository),
+            files=tuple(files),
+            bytes=sum(files.values()),
+        )

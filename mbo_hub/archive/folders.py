@@ -45,6 +45,7 @@ __all__ = [
     "embedded_oracle",
     "find",
     "find_card",
+    "find_declared",
     "find_oracle",
     "oracle_folders",
     "pins",
@@ -164,6 +165,10 @@ class Folder:
         except InvalidFile as error:
             raise InvalidDataset(str(self), [f"{file} {error}; {self._way_out}"]) from None
 
+    def locate(self, file: str) -> Path:
+        """Tell where a file is, without reading it; a repository's is downloaded if need be."""
+        return (self.path / file).absolute()
+
     def _set_aside(self, file: str) -> None:
         """Make sure that a file with the wrong content is not found again; a user's own stays."""
 
@@ -227,6 +232,10 @@ class Repository(Folder):
             return files.read(path, at_most)
         except InvalidFile as error:
             raise InvalidDataset(str(self), [f"{file} {error}"]) from None
+
+    def locate(self, file: str) -> Path:
+        """Tell where a file is in huggingface_hub's cache; it is downloaded if need be."""
+        return self._download(file)
 
     def _set_aside(self, file: str) -> None:
         hub.forget(self._download(file))
@@ -407,6 +416,23 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> Folder:
     if org == "":
         raise UnknownTask(unknown(task))
     return Repository(str(name), "dataset", _tag(revision or "main"))
+
+
+def find_declared(
+    name: str | os.PathLike[str], revision: str | None = None
+) -> tuple[Folder, Declaration]:
+    """Find a dataset folder, as `find`, and read its task.json.
+
+    Raises:
+        UnknownRevision: the folder holds another version than the one asked for.
+        MboHubError: as `find` and `Folder.declaration`.
+    """
+    folder = find(name, revision)
+    declaration = folder.declaration()
+    wanted, held = version_of(revision), declaration.manifest.version
+    if wanted not in (None, held):
+        raise UnknownRevision(f"{folder} holds version {held}, not {wanted}")
+    return folder, declaration
 
 
 def find_card(name: str | os.PathLike[str]) -> Folder:

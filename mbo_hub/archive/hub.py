@@ -34,6 +34,7 @@ from mbo_hub.errors import (
 __all__ = [
     "CachedRepository",
     "Publication",
+    "cache_folder",
     "cached_repositories",
     "damaged",
     "download",
@@ -87,7 +88,7 @@ def _readable_cache() -> Iterator[None]:
     Raises:
         DownloadFailed: there is no place for one, or it may not be read.
     """
-    folder = _cache_folder()
+    folder = cache_folder()
     if folder.startswith("~"):
         raise DownloadFailed("this user has no home folder, so there is no cache; set HF_HOME")
     try:
@@ -254,7 +255,7 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
     if isinstance(error, OSError):
         return DownloadFailed(
             f"{what}: {error.strerror or str(error).splitlines()[0]}; nothing of it was kept. The "
-            f"cache is {_cache_folder()} (HF_HOME moves it)"
+            f"cache is {cache_folder()} (HF_HOME moves it)"
         )
     return None
 
@@ -265,7 +266,8 @@ def _reason(error: BaseException) -> str:
     return re.sub(r"//[^/@\s]*@", "//", said)
 
 
-def _cache_folder() -> str:
+def cache_folder() -> str:
+    """Where huggingface_hub keeps what it downloads: $HF_HUB_CACHE, else hub in $HF_HOME."""
     from huggingface_hub import constants
 
     return constants.HF_HUB_CACHE
@@ -519,7 +521,7 @@ def cached_repositories() -> list[CachedRepository]:
     """Describe what huggingface_hub's cache holds, all repositories."""
     from huggingface_hub import CacheNotFound, scan_cache_dir
 
-    if _cache_folder().startswith("~"):  # no home folder, so no cache
+    if cache_folder().startswith("~"):  # no home folder, so no cache
         return []
     try:
         with _readable_cache():

@@ -188,7 +188,7 @@ class CheckedOracle(Oracle):
 
     def _check(self) -> _Check:
         golden = self._golden_values
-        found = self._told(self._golden_designs, "golden designs, once in a process")
+        found = self._told(self._golden_designs, f"checking {len(golden)} golden designs")
         if np.array_equal(found, golden):
             return _Check("exact")
         off = np.abs(found.astype(np.float64) - golden)
@@ -205,9 +205,8 @@ class CheckedOracle(Oracle):
         self.require()
         if len(legal):
             _ = self.agreement
-        return Answer(self._told(legal, "designs"))
+        return Answer(self._told(legal, f"{self._doing} {len(legal)} designs"))
 
     def _told(self, designs: Num[np.ndarray, "n d"], what: str) -> Float32[np.ndarray, " n"]:
-        said = f"{self.name}: {self._doing} {len(designs)} {what}"
-        with telling(said, len(designs), self.progress) as progress:
+        with telling(f"{self.name}: {what}", len(designs), self.progress) as progress:
             return self._compute(designs, progress)

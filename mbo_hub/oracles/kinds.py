@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -163,8 +164,12 @@ def open_oracle(deposit: Deposit, limits: Limits | None = None) -> Oracle:
     """
     kind = kind_of(deposit.entry)
     if limits is None or kind.confined is None:
-        return kind.open(deposit)
-    return kind.confined(deposit, limits)
+        oracle = kind.open(deposit)
+    else:
+        oracle = kind.confined(deposit, limits)
+    if deposit.entry.file is not None:
+        oracle._locate = partial(deposit.place.locate, deposit.entry.file)
+    return oracle
 
 
 @runtime_checkable

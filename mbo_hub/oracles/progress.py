@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-__all__ = ["PATIENCE_S", "telling", "watched"]
+__all__ = ["PATIENCE_S", "each", "telling", "watched"]
 
 PATIENCE_S = 2.0  # before a progress bar appears
+TICKS = 1000  # of a bar; whole numbers, since fractions would add up to a bit more than all
+T = TypeVar("T")
 
 
 def watched() -> bool:
@@ -20,12 +23,12 @@ def watched() -> bool:
 def telling(
     what: str, total: int, progress: Callable[[float, int], object] | None
 ) -> Iterator[Callable[[float], object]]:
-    """Give a function that takes how many more designs are done.
+    """Give a function that takes how many more designs, or other things, are done.
 
     Args:
         what: is going on, for the bar.
-        total: designs in all.
-        progress: is called with the numbers of designs done and of all; None draws a bar with an
+        total: things in all.
+        progress: is called with the numbers of things done and of all; None draws a bar with an
             estimate of the time left, if stderr is a terminal or this is a notebook, and it takes
             more than two seconds.
     """
@@ -42,10 +45,44 @@ def telling(
     if progress is not None:
         yield adding(progress)
     elif watched():
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
-
-        layout = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
-        with tqdm(total=total, desc=what, leave=False, delay=PATIENCE_S, bar_format=layout) as bar:
-            yield adding(lambda now, _: bar.update(now - bar.n))
+        with _bar(
+            what,
+            TICKS,
+            "{desc}: {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left",
+            PATIENCE_S,
+        ) as bar:
+            yield adding(lambda now, of: bar.update(int(TICKS * now / of) - bar.n))
     else:
         yield lambda more: None
+
+
+@contextmanager
+def each(items: Iterable[T], words: Callable[[T], str]) -> Iterator[Iterator[T]]:
+    """Go through a few slow things, and show at once which one is being dealt with.
+
+    Args:
+        items: things, each of which takes its time.
+        words: says what is going on with one, for the bar.
+    """
+    things = list(items)
+    if not (things and watched()):
+        yield iter(things)
+        return
+    with _bar(
+        words(things[0]), len(things), "{desc} ({n_fmt} of {total_fmt} done, {elapsed})"
+    ) as bar:
+
+        def going() -> Iterator[T]:
+            for thing in things:
+                bar.set_description_str(words(thing))
+                yield thing
+                bar.update()
+
+        yield going()
+
+
+def _bar(what: str, total: int, layout: str, delay: float = 0.0) -> Any:
+    """A bar that is gone when its work is done."""
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    return tqdm(total=total, desc=what, leave=False, delay=delay, bar_format=layout)

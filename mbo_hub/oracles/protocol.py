@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -73,6 +75,21 @@ class Oracle(ABC):
 
     space: Sequence | Box
     exact: bool
+    _locate: Callable[[], Path] | None = None  # whoever opens the oracle from a folder says it
+
+    @property
+    def path(self) -> Path | None:
+        """The file that computes, such as an .onnx; None where that is no file of the task's.
+
+        Where the file comes from the Hub, it is in huggingface_hub's cache; read it, and copy it to
+        keep it.
+
+        Example:
+            >>> import mbo_hub
+            >>> mbo_hub.load("tfbind8").oracles["onnx"].path.name
+            'model.onnx'
+        """
+        return None if self._locate is None else self._locate()
 
     @property
     @abstractmethod

@@ -173,7 +173,7 @@ def new_task(
     manifest.read(declared, str(target))  # a word that breaks the format is told by its field
     contents[DECLARATION] = declared
     if find_spec("matplotlib") is None:
-        way = f"which  {extras.command('build')}  brings"
+        way = f"which  {extras.command('plot')}  brings"
         notes.append(f"no picture y.png: it needs matplotlib, {way}")
     else:
         contents["y.png"] = pictures.histogram(draft, values, values[shown])

@@ -16,6 +16,7 @@ from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidDataset, InvalidFile
 from mbo_hub.oracles.golden import CheckedOracle
 from mbo_hub.oracles.kinds import XY, Deposit, open_oracle
+from mbo_hub.oracles.progress import each
 from mbo_hub.publishing import metadata
 from mbo_hub.publishing.validation import validate
 
@@ -69,11 +70,14 @@ def publish(
     """
     extras.require("publish", "publishing a dataset")
     folders.require_owner(org)
-    prepared = [_prepare(name) for name in names]
-    planned = [step for task in prepared for step in _plan(task, org)]
+    with each(names, lambda name: f"checking {name}") as going:
+        prepared = [_prepare(name) for name in going]
+    with each(prepared, lambda task: f"asking the Hub about {task.declared.name}") as asking:
+        planned = [step for task in asking for step in _plan(task, org)]
     if not dry_run:
-        for step in planned:
-            hub.publish(step, private=private)
+        with each(planned, lambda step: f"publishing {step.repo}") as sending:
+            for step in sending:
+                hub.publish(step, private=private)
     return planned
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 import sys
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def evaluate(
     designs: Any,
     *,
     oracle: str | None = None,
-    budget: int = BUDGET,
+    budget: SupportsIndex = BUDGET,
     project: bool = False,
 ) -> Report:
     """Score the first `budget` designs and describe them; `Task.evaluate` is the usual way in.
@@ -80,15 +81,14 @@ def evaluate(
         OracleUnavailable: the oracle cannot run here.
         ValueError: the budget is not a whole number of at least 1.
     """
-    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
-        raise ValueError(f"budget is a whole number of at least 1, got {budget!r}")
+    count = _whole(budget)
     name = oracle or task.oracle_name
     judge, manifest, offline = task.oracles[name], task.manifest, task.offline
     space, scale = offline.space, offline.normalization.x.std
     array = space.as_array(designs)
     if not len(array):
         raise InvalidDesign("there are no designs to score (0 rows)")
-    given = array[:budget]
+    given = array[:count]
     legal = space.legal(given)
     usable, projected = given, None
     if project:
@@ -102,7 +102,7 @@ def evaluate(
     legal, valid = np.isfinite(y), scored[finite]
     nearest = space.nearest(valid, offline.x, scale)
     values = tuple(v if math.isfinite(v) else None for v in y.tolist())
-    return Report(
+    made = Report(
         format=report.FORMAT,
         task=manifest.name,
         title=manifest.title,
@@ -117,7 +117,7 @@ def evaluate(
             "numpy": np.__version__,
             "python": ".".join(map(str, sys.version_info[:3])),
         },
-        budget=budget,
+        budget=count,
         given=len(array),
         designs_sha256=_designs_sha256(usable, space),
         projected=projected,
@@ -135,6 +135,18 @@ def evaluate(
         notation=manifest.notation,
         **_support(task, manifest.oracles[name], legal, valid),
     )
+    return made._beside(offline.y)
+
+
+def _whole(budget: Any) -> int:
+    """Take a budget from any whole number, NumPy's among them; True is none."""
+    try:
+        whole = 0 if isinstance(budget, bool) else operator.index(budget)
+    except TypeError:
+        whole = 0
+    if whole < 1:
+        raise ValueError(f"budget is a whole number of at least 1, got {budget!r}")
+    return whole
 
 
 def _support(

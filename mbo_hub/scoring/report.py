@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 
 from mbo_hub import extras
+from mbo_hub.arrays import Float32
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import files
 from mbo_hub.dataset.manifest import Name
@@ -37,8 +39,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mean: float | None = None
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a set of designs does on a task.
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
+    """How a set of designs does on a task: `print` it, `plot` it, or `save` it as a receipt.
 
     Attributes:
         format: of the saved form.
@@ -121,6 +123,51 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __str__(self) -> str:
         return _render(self)
 
+    def __repr__(self) -> str:
+        best = "none valid"
+        if self.raw.best is not None:
+            best = f"best {self.raw.best:.4g} (normalized {self.normalized.best:.4g})"
+        return (
+            f"<Report {self.task} v{self.version}: {len(self.y)} designs by oracle "
+            f"{self.oracle!r}, {best}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the same as `print`, as a table."""
+        return _html(self)
+
+    def plot(self, ax: Any = None) -> tuple[Any, ...]:
+        """Draw how good the best of k designs is, and how the designs compare with the data.
+
+        The curve is the exact mean, over all subsets of k valid designs, of the best of them. The
+        histogram shows the visible data beside the designs, but for a report that was read from a
+        file, which holds none. Values are raw.
+
+        Args:
+            ax: a matplotlib Axes for the curve, or two, the second one for the histogram; None
+                makes a figure with both.
+
+        Returns:
+            The axes; ``axes[0].figure.savefig("report.png")`` writes them.
+
+        Raises:
+            MissingExtra: matplotlib is not installed.
+            ValueError: three axes or more, or none.
+        """
+        from mbo_hub.scoring.plot import draw
+
+        return draw(self, ax)
+
+    @property
+    def _visible_y(self) -> Float32[np.ndarray, " n"] | None:
+        """Objective of the visible data, where the report was made; no part of its value."""
+        return self.__dict__.get("visible_y")
+
+    def _beside(self, visible_y: Float32[np.ndarray, " n"]) -> Report:
+        """Remember the data for a picture; receipts, copies and comparisons leave them out."""
+        self.__dict__["visible_y"] = visible_y
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers, without what is at its default."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
@@ -192,19 +239,21 @@ def _digest(document: dict[str, Any]) -> str:
     return sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
 
 
-def _render(report: Report) -> str:
-    from statistics import median  # 3 ms, which loading a task need not wait for
+def _number(value: float | None, sign: str = "") -> str:
+    return "–" if value is None else f"{value:{sign}.4f}"
 
-    def number(value: float | None, sign: str = "") -> str:
-        return "–" if value is None else f"{value:{sign}.4f}"
 
-    scored = len(report.y)
+def _head(report: Report) -> str:
     quality = "exact" if report.exact else "not exact: these are predictions"
-    head = (
-        f"{report.title} v{report.version}: {scored} of {report.given} designs scored "
+    return (
+        f"{report.title} v{report.version}: {len(report.y)} of {report.given} designs scored "
         f"(budget {report.budget}) by oracle '{report.oracle}' "
         f"({report.fingerprint.kind}, {quality})"
     )
+
+
+def _table(report: Report) -> list[tuple[str, str, str]]:
+    """The figures, raw and normalized, below a line of headings."""
     rows = [
         ("best (100th percentile)", report.raw.best, report.normalized.best, ""),
         ("90th percentile", report.raw.p90, report.normalized.p90, ""),
@@ -215,8 +264,13 @@ def _render(report: Report) -> str:
         ("improvement of the best", report.improvement, report.improvement_normalized, "+"),
     ]
     unit = f"raw ({report.unit})" if report.unit else "raw"
-    table = [f"{'':26}{unit:>14}{'normalized':>14}"]
-    table += [f"{name:26}{number(raw, s):>14}{number(norm, s):>14}" for name, raw, norm, s in rows]
+    numbers = [(name, _number(raw, sign), _number(norm, sign)) for name, raw, norm, sign in rows]
+    return [("", unit, "normalized"), *numbers]
+
+
+def _notes(report: Report) -> str:
+    from statistics import median  # 3 ms, which loading a task need not wait for
+
     fractions = (
         f"invalid {report.invalid:.1%}, duplicate {report.duplicate:.1%}, "
         f"already visible {report.visible:.1%}"
@@ -226,17 +280,17 @@ def _render(report: Report) -> str:
     if report.outside is not None:
         fractions += f", outside the oracle's data {report.outside:.1%}"
     distances = (
-        f"diversity {number(report.diversity)} (mean between two designs), novelty "
-        f"{number(report.novelty)} (mean to the nearest visible one); {report.metric}"
+        f"diversity {_number(report.diversity)} (mean between two designs), novelty "
+        f"{_number(report.novelty)} (mean to the nearest visible one); {report.metric}"
     )
     origin = (
         f"dataset {report.dataset_sha256[:12]}, oracle {report.fingerprint.sha256[:12]}, designs "
         f"{report.designs_sha256[:12]}; {report.fingerprint.runtime}"
     )
-    if report.spread is not None and scored:
+    if report.spread is not None and report.y:
         about = [s for s in report.spread if s is not None]
         if about:
-            middle = number(median(about))
+            middle = _number(median(about))
             distances += f"\nspread of the oracle's trees {middle} (median)"
     if report.molecules is not None:
         distances += f"\n{_of_molecules(report.molecules)}"
@@ -244,7 +298,29 @@ def _render(report: Report) -> str:
         distances += f"\nmolecules: not judged ({extras.command('chem')})"
     if report.agreement is not None:
         origin += f", golden values {report.agreement}"
-    return "\n".join([head, "", *table, "", fractions, distances, origin])
+    return "\n".join([fractions, distances, origin])
+
+
+def _render(report: Report) -> str:
+    table = [f"{name:26}{raw:>14}{normalized:>14}" for name, raw, normalized in _table(report)]
+    return "\n".join([_head(report), "", *table, "", _notes(report)])
+
+
+def _html(report: Report) -> str:
+    from html import escape
+
+    def row(cells: tuple[str, ...], tag: str) -> str:
+        name, *numbers = (escape(cell) for cell in cells)
+        told = "".join(f'<{tag} style="text-align: right">{number}</{tag}>' for number in numbers)
+        return f'<tr><th style="text-align: left">{name}</th>{told}</tr>'
+
+    head, *rows = _table(report)
+    body = "".join(row(cells, "td") for cells in rows)
+    notes = "<br>".join(escape(_notes(report)).splitlines())
+    return (
+        f"<div><p>{escape(_head(report))}</p><table><thead>{row(head, 'th')}</thead>"
+        f"<tbody>{body}</tbody></table><p><small>{notes}</small></p></div>"
+    )
 
 
 def _of_molecules(found: Molecules) -> str:

@@ -7,7 +7,7 @@ under ant and hopper and of 0.1 m under the D'Kitty. A picture of 640 × 480 tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
 from math import ceil, pi
@@ -25,6 +25,7 @@ from mbo_hub.oracles.mujoco import rollout
 from mbo_hub.oracles.mujoco.oracle import need_mujoco
 from mbo_hub.oracles.mujoco.robot import Robot
 from mbo_hub.oracles.mujoco.rollout import State
+from mbo_hub.oracles.progress import telling
 
 __all__ = ["SUFFIXES", "movie", "still", "write"]
 
@@ -468,9 +469,20 @@ def movie(
     episode = _episode(robot, legal)
     every = max(1, ceil(1.0 / (robot.step_s * fps) - 1e-6))
     last = len(episode.qpos) - 1
-    frames = _frames(stage, episode.qpos[[*range(0, last, every), last]])
-    write_file(target, _ENCODERS[suffix](frames, 1.0 / (robot.step_s * every), size))
+    poses = episode.qpos[[*range(0, last, every), last]]
+    with telling(f"{robot.name}: drawing {len(poses)} pictures", len(poses), None) as progress:
+        frames = _counted(_frames(stage, poses), progress)
+        content = _ENCODERS[suffix](frames, 1.0 / (robot.step_s * every), size)
+    write_file(target, content)
     return episode.value
+
+
+def _counted(
+    frames: Iterator[Num[np.ndarray, "h w 3"]], progress: Callable[[float], object]
+) -> Iterator[Num[np.ndarray, "h w 3"]]:
+    for frame in frames:
+        yield frame
+        progress(1.0)
 
 
 _LIBRARIES = {".png": "Pillow", ".gif": "Pillow", ".mp4": "imageio-ffmpeg"}
