@@ -300,7 +300,8 @@ def declaring(zipped: Path) -> TaskSpec:
 def mbo_build(zipped: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """`mbo build superconductor` in a process that takes this archive for the origin's."""
     code = (
-        "import sys; from dataclasses import replace; from mbo_hub import cli, tasks\n"
+        "import sys; from dataclasses import replace; from mbo_hub import cli\n"
+        "import mbo_hub.tasks as tasks\n"
         f"spec = tasks.TASKS[{NAME!r}]\n"
         f"raw = replace(spec.raw, sha256={sha256(zipped.read_bytes()).hexdigest()!r})\n"
         f"tasks.TASKS = {{**tasks.TASKS, {NAME!r}: replace(spec, raw=raw)}}\n"
