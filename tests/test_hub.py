@@ -195,13 +195,19 @@ def test_secrets_in_the_endpoint_are_not_shown(client: Client) -> None:
     assert "the Hub at http://127.0.0.1:9 cannot be reached" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["info", "a/b/c"], ["info", "mbo/"], ["info", "Mbo/x y"],
-                                       ["publish", "tfbind8", "--org", "a/b"]])  # fmt: skip
-def test_impossible_names_are_refused_in_one_line(client: Client, arguments: list[str]) -> None:
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["info", "a/b/c"], "is not the name"),
+    (["info", "mbo/"], "is not the name"),
+    (["info", "Mbo/x y"], "is not the name"),
+    (["publish", "tfbind8", "--org", "a/b"], "'a/b' cannot own repositories"),
+])  # fmt: skip
+def test_impossible_names_are_refused_in_one_line(
+    client: Client, arguments: list[str], words: str
+) -> None:
     done = client.mbo(*arguments, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert re.search(r"is not the name|cannot own repositories", done.stderr)
+    assert words in done.stderr
 
 
 def test_what_is_wrong_is_said_before_anything_is_sent(hub: HubServer, client: Client) -> None:

@@ -282,6 +282,7 @@ def test_methods_are_found_by_name_and_by_place(
     mine = find("stranger_methods:mine")
     assert mine.name == "mine"
     assert len(mine(offline, budget=5, seed=1)) == 5
+    assert mine.settings("tfbind8") == {}
     with pytest.raises(MethodFailed, match="bad on made: it proposed an illegal design"):
         find("stranger_methods:bad")(offline)
     assert find("stranger_methods:made").settings()["steps"].value == 3

@@ -45,6 +45,7 @@ class AutofocusedCbAS(CbAS):
         "Each visible design is weighted with a latent that the autoencoder finds for itself; "
         "Design-Bench's code takes one that has nothing to do with it.",
         *CbAS.deviations,
+        "Preset standard weighs the divergence on ChEMBL like elsewhere, by 1 and not 10.",
     )
     presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {

@@ -24,7 +24,7 @@ from mbo_hub.methods.grad_min import GradMin
 from mbo_hub.methods.gradient_ascent import GradientAscent
 from mbo_hub.methods.mins import ModelInversionNetworks
 from mbo_hub.methods.progress import Progress
-from mbo_hub.methods.protocol import Method, Proposal
+from mbo_hub.methods.protocol import Method, Proposal, Setting
 from mbo_hub.methods.random_designs import Random
 from mbo_hub.methods.reinforce import Reinforce
 from mbo_hub.offline import Offline
@@ -61,6 +61,10 @@ class Function(Method):
 
     call: Callable[..., Any]
     name: str = field(default="", kw_only=True)  # type: ignore[misc]
+
+    def settings(self, task: str = "") -> dict[str, Setting]:
+        """A function has no hyper-parameters that can be seen."""
+        return {}
 
     def propose(self, offline: Offline, budget: int, seed: int, progress: Progress) -> Proposal:
         """Call it."""
