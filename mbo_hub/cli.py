@@ -12,11 +12,13 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+import mbo_hub
 from mbo_hub._version import __version__
 from mbo_hub.errors import (
     ExportConflict,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
+    from mbo_hub.results.record import Plan
     from mbo_hub.scoring.report import Report
     from mbo_hub.task import Task
 
@@ -378,61 +381,136 @@ def methods(as_json: bool) -> None:
 
 
 @main.command(epilog="Example:  mbo run grad --task tfbind8 --seed 0 --out designs.parquet")
-@click.argument("method")
-@click.option(
-    "--task", required=True, shell_complete=_complete_task, help="Task to propose designs for."
-)
+@click.argument("methods", nargs=-1, required=True, metavar="METHOD...")
+@click.option("--task", "tasks", multiple=True, required=True, shell_complete=_complete_task,
+              help="What to run on; may be given several times, or `all`.")  # fmt: skip
 @click.option("--preset", type=click.Choice(["standard", "paper"]), default="standard",
-              show_default=True, help="For two cores, or the sizes of the original.")  # fmt: skip
+              show_default=True, help="Of the hyper-parameters.")  # fmt: skip
 @click.option("--budget", type=click.IntRange(1), default=128, show_default=True,
-              help="Designs to propose.")  # fmt: skip
+              help="How many designs to propose.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
-              help="The same one gives the same designs.")  # fmt: skip
+              help="Of one run, whose report is printed.")  # fmt: skip
+@click.option("--seeds", metavar="0-7", help="Of many runs, kept in a folder: 0-7, 0,3.")
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Parquet file for the designs; with --seeds, the folder of runs.")  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
-@click.option("--out", type=click.Path(path_type=Path), help="Save the designs as parquet.")
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one a core]")
+@click.option("--engine", default="local", show_default=True,
+              help="What works: local, dask, or dask:tcp://HOST:8786.")  # fmt: skip
+@click.option("--again", is_flag=True, help="Also run what failed before.")
+@click.option("--tuned-on-oracle", is_flag=True,
+              help="Say that hyper-parameters were chosen by the oracle's scores.")  # fmt: skip
 @as_json
 def run(
-    method: str,
-    task: str,
-    preset: str,
-    budget: int,
+    methods: tuple[str, ...],
+    tasks: tuple[str, ...],
     seed: int,
-    device: str,
+    seeds: str | None,
     out: Path | None,
+    jobs: int | None,
+    engine: str,
+    again: bool,
     as_json: bool,
+    **others: Any,
 ) -> None:
     """Let METHOD propose designs for a task, and score them.
 
-    METHOD is a name that `mbo methods` shows, or package.module:attribute of your own, whose code
-    is then run. Prints the report. The designs are saved before the oracle is opened.
-    """
-    from dataclasses import replace
+    METHOD is a name that `mbo methods` shows, `all` of these, or package.module:attribute of your
+    own, whose code is then run. Designs are saved before the oracle is opened.
 
-    from mbo_hub.methods import find
+    With --seeds, every method runs on every task with every seed; --out is a folder that keeps a
+    record and the designs of each. What is there is not run again, so that you can stop at any
+    time and go on later, and several machines may share the folder.
+    """
+    from mbo_hub.methods import METHODS
+    from mbo_hub.results.record import Plan
+
+    methods = tuple(METHODS) if methods == ("all",) else methods
+    tasks = tuple(t.name for t in mbo_hub.tasks()) if tasks == ("all",) else tasks
+    if seeds is not None:
+        if out is None or out.suffix == ".parquet" or out.is_file():
+            raise click.UsageError("with --seeds, name the folder of the runs:  --out runs")
+        from mbo_hub.results.runs import plans
+
+        wanted = plans(methods, tasks, _numbers(seeds), **others)
+        _sweep(wanted, out, engine, jobs, again=again, as_json=as_json)
+        return
+    if len(methods) * len(tasks) > 1 or engine != "local":
+        raise click.UsageError("say which seeds and where the runs go:  --seeds 0-7 --out runs")
+    _run_one(Plan(task=tasks[0], method=methods[0], seed=seed, **others), out, as_json)
+
+
+def _run_one(plan: Plan, out: Path | None, as_json: bool) -> None:
+    """Run a method here, and print the report."""
     from mbo_hub.oracles.progress import telling
     from mbo_hub.reading import write_designs
+    from mbo_hub.results.work import make
 
-    loaded = _load(task)
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise InvalidFile(f"{out}: name a file in a folder that is there")  # before hours of work
-    contestant = find(method, preset, loaded.manifest.name)
-    if device != "cpu":
-        contestant = replace(contestant, device=device)
+    task = _load(plan.task)
+    contestant = make(plan, task)
     told = 0.0
-    with telling(f"{contestant.name} on {loaded.manifest.name}", 100, None) as add:
+    with telling(f"{contestant.name} on {task.name}", 100, None) as add:
 
         def progress(done: float) -> None:
             nonlocal told
             add(100 * (done - told))
             told = done
 
-        proposal = contestant(loaded.offline, budget=budget, seed=seed, progress=progress)
+        proposal = contestant(task.offline, budget=plan.budget, seed=plan.seed, progress=progress)
     if out is not None:
-        write_designs(out, loaded.manifest, proposal.designs, proposal.predicted)
+        write_designs(out, task.manifest, proposal.designs, proposal.predicted)
     for note in proposal.notes:
         echo(note, err=True)
-    report = loaded.evaluate(proposal.designs, budget=budget)
-    _print_report(report, as_json)
+    _print_report(task.evaluate(proposal.designs, budget=plan.budget), as_json)
+
+
+def _sweep(
+    wanted: list[Plan], out: Path, engine: str, jobs: int | None, *, again: bool, as_json: bool
+) -> None:
+    """Do many runs, and say what becomes of each."""
+    from mbo_hub.results.engines import engine as start
+    from mbo_hub.results.runs import Told, sweep
+
+    def tell(told: Told) -> None:
+        record = told.record
+        best = record.report.normalized.best if record.report else None
+        found = f"best {best:.3f}" if best is not None else record.failure or "no valid design"
+        took = record.wall_seconds + (record.scoring_seconds or 0.0)
+        left = f"about {timedelta(seconds=round(told.left))} left"
+        echo(f"[{told.done}/{told.of}] {record}: {found}, {took:.0f} s; {left}", err=True)
+
+    try:
+        going = start(engine, jobs)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--engine") from None
+    with going:
+        became = sweep(wanted, out, going, again=again, tell=tell)
+    if as_json:
+        _print_json(asdict(became))
+    else:
+        echo(
+            f"{out}: {became.scored} runs scored, {became.failed} failed, {became.there} were there"
+            + (f", {became.elsewhere} are in other hands" if became.elsewhere else "")
+        )
+    for place, why in became.waiting.items():
+        echo(f"{place}: its designs wait for the oracle: {why}", err=True)
+    if became.waiting:
+        sys.exit(1)
+
+
+def _numbers(text: str) -> list[int]:
+    """Read 0-7, 3 or 0,2,5-7."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise click.BadParameter(f"{text!r} is not like 0-7 or 0,3", param_hint="--seeds")
+        found += range(int(first), int(last or first) + 1)
+    if not found:
+        raise click.BadParameter(f"{text!r} holds no number", param_hint="--seeds")
+    return list(dict.fromkeys(found))
 
 
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")

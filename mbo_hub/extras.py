@@ -22,6 +22,11 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "chem": {"RDKit": "rdkit"},
     "render": {"Pillow": "PIL", "imageio-ffmpeg": "imageio_ffmpeg"},
     "plot": {"matplotlib": "matplotlib"},
+    "results": {
+        "dask.distributed": "distributed",
+        "matplotlib": "matplotlib",
+        "scipy": "scipy",
+    },
 }
 
 

@@ -54,6 +54,7 @@ HEAVY = {
     "datasets": {"publishing.metadata"},
     "yaml": {"publishing.metadata"},
     "mujoco": {"oracles.mujoco"},
+    "distributed": {"results.engines"},
     "jsonschema": {"publishing"},
     "PIL": {"oracles.mujoco.render"},
     "imageio_ffmpeg": {"oracles.mujoco.render"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from mbo_hub.reading.columns import Found, Source, sources
 from mbo_hub.reading.recognition import LIMIT, recognize, too_large, unzip
 from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["LIMIT", "read_designs", "write_designs"]
+__all__ = ["LIMIT", "encode_designs", "read_designs", "write_designs"]
 
 
 def read_designs(
@@ -225,9 +225,27 @@ def write_designs(
     if target.is_dir() or not target.parent.is_dir():
         what = "is a folder" if target.is_dir() else "lies in no folder that is there"
         raise InvalidFile(f"{target}: {what}; name the file that the designs go to")
+    known = {} if predicted is None else {"predicted": predicted}
+    write_file(target, encode_designs(manifest, designs, known))
+
+
+def encode_designs(
+    manifest: Manifest,
+    designs: Num[np.ndarray, "n d"],
+    numbers: Mapping[str, Float32[np.ndarray, " n"]],
+) -> bytes:
+    """Make the content of a parquet file that `read_designs` reads.
+
+    Args:
+        manifest: of the task.
+        designs: (n, d) legal designs.
+        numbers: columns of what is known of each, by name.
+
+    Raises:
+        InvalidDesign: a design is illegal.
+    """
     x = manifest.space.validate(designs)
     texts = {}
     if manifest.text and isinstance(manifest.space, Sequence):
         texts[manifest.text] = manifest.space.decode(x)
-    known = {} if predicted is None else {"predicted": predicted}
-    write_file(target, parquet.encode(x, known, texts))
+    return parquet.encode(x, numbers, texts)

@@ -119,7 +119,7 @@ def evaluate(
         },
         budget=count,
         given=len(array),
-        designs_sha256=_designs_sha256(usable, space),
+        designs_sha256=designs_sha256(usable, space),
         projected=projected,
         y=values,
         **figures(values, manifest.statistics),
@@ -233,7 +233,7 @@ def _summary(y: Float64[np.ndarray, " n"]) -> Summary:
     )
 
 
-def _designs_sha256(seen: Num[np.ndarray, "n d"], space: Space) -> str:
+def designs_sha256(seen: Num[np.ndarray, "n d"], space: Space) -> str:
     """Hash designs as the task sees them: equal for equal designs, whatever they were written in.
 
     A box sees float32 numbers, a sequence sees int8 tokens, where -1 stands for what is no token.

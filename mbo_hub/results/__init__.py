@@ -1,0 +1,1 @@
+"""Methods × tasks × seeds: runs, their records, and what may be said about them."""

@@ -1,0 +1,250 @@
+"""Run methods × tasks × seeds into a folder: what is there is not done again, nothing is lost.
+
+Each run is claimed by a lock, so that several programs may share a folder; the system releases the
+locks of a program that was killed. Designs are on disk before an oracle is opened.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mbo_hub.archive import folders
+from mbo_hub.errors import InvalidFile, OracleUnavailable
+from mbo_hub.methods import find
+from mbo_hub.results.engines import Engine
+from mbo_hub.results.record import DESIGNS, RECORD, Plan, Record, read_run, write_run
+from mbo_hub.results.work import Outcome, isolated
+
+__all__ = ["Sweep", "Told", "plans", "sweep"]
+
+
+def plans(
+    methods: Iterable[str], tasks: Iterable[str], seeds: Iterable[int], **others: Any
+) -> list[Plan]:
+    """Plan the runs of all methods on all tasks with all seeds.
+
+    Seed by seed, so that whoever stops early has all methods on all tasks with fewer seeds.
+
+    Args:
+        methods: as `Plan.method`.
+        tasks: as `Plan.task`.
+        seeds: as `Plan.seed`.
+        others: fields of `Plan` that all have in common.
+    """
+    names, places = list(methods), list(tasks)
+    return [
+        Plan(task=task, method=method, seed=seed, **others)
+        for seed in seeds
+        for task in places
+        for method in names
+    ]
+
+
+class Told(NamedTuple):
+    """A run came to its end.
+
+    Attributes:
+        record: what became of it.
+        done: how many runs of the sweep have.
+        of: how many it has in all.
+        left: seconds that the others may take.
+    """
+
+    record: Record
+    done: int
+    of: int
+    left: float
+
+
+@dataclass
+class Sweep:
+    """What a sweep came to.
+
+    Attributes:
+        scored: how many runs it scored.
+        failed: how many of its runs failed.
+        there: how many were there before.
+        elsewhere: how many another program has in hand.
+        waiting: runs whose designs are there and whose oracle cannot run here, with the reason.
+    """
+
+    scored: int = 0
+    failed: int = 0
+    there: int = 0
+    elsewhere: int = 0
+    waiting: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Job:
+    """A run in hand: where it goes, and its designs once there are some."""
+
+    place: Path
+    plan: Plan
+    outcome: Outcome | None
+    claim: ExitStack
+
+
+def sweep(
+    wanted: Sequence[Plan],
+    directory: Path,
+    engine: Engine,
+    *,
+    again: bool = False,
+    tell: Callable[[Told], object] = lambda told: None,
+) -> Sweep:
+    """Do the runs that are not there yet.
+
+    Args:
+        wanted: the runs.
+        directory: of all runs; it is made if need be.
+        engine: what does the work; it is left open.
+        again: run those that failed once more.
+        tell: is called when a run came to its end.
+
+    Raises:
+        UnknownTask, UnknownMethod: before anything runs.
+        InvalidFile: the folder holds something else, or cannot be written.
+        MissingExtra: a method needs a library that is not installed.
+        MboHubError: a step of a run broke.
+    """
+    places = _places(wanted)
+    result, estimate, todo = Sweep(), _Estimate(), {}
+    for place, plan in places.items():
+        record = _record(directory, place)
+        estimate.learn(record)
+        if _is_done(record, again=again):
+            result.there += 1
+        else:
+            todo[place] = plan
+    jobs = _claimed(todo, directory, result, again=again)
+    going: dict[Future[Outcome], _Job] = {}
+    try:
+        while True:
+            for job in _some(jobs, engine.slots - len(going)):
+                going[engine.submit(isolated, job.plan, job.outcome)] = job
+            if not going:
+                return result
+            finished, _ = wait(going, return_when=FIRST_COMPLETED)
+            for future in finished:
+                job = going.pop(future)
+                after = _after(job, future, directory, result)
+                if after is None:
+                    job.claim.close()
+                elif after.record.status == "proposed":
+                    job.outcome = after
+                    going[engine.submit(isolated, job.plan, after)] = job
+                else:
+                    job.claim.close()
+                    todo.pop(job.place)
+                    estimate.learn(after.record)
+                    done = result.there + result.scored + result.failed
+                    left = sum(map(estimate.seconds, todo)) / engine.slots
+                    tell(Told(after.record, done, len(places), left))
+    finally:
+        for job in going.values():
+            job.claim.close()
+
+
+def _after(job: _Job, future: Future[Outcome], directory: Path, result: Sweep) -> Outcome | None:
+    """Keep what a step came to; None: it has to wait."""
+    try:
+        outcome = future.result()
+    except OracleUnavailable as error:
+        result.waiting[job.place.as_posix()] = str(error)
+        return None
+    write_run(directory, outcome.record, outcome.designs)
+    result.scored += outcome.record.status == "scored"
+    result.failed += outcome.record.status == "failed"
+    return outcome
+
+
+def _places(wanted: Sequence[Plan]) -> dict[Path, Plan]:
+    """Where each run goes; every method is made and every task found before anything runs."""
+    declared = {
+        name: folders.find_declared(name, None)[1].manifest.name
+        for name in dict.fromkeys(plan.task for plan in wanted)
+    }
+    found: dict[Path, Plan] = {}
+    for plan in wanted:
+        method = find(plan.method, plan.preset, declared[plan.task])
+        place = Path(declared[plan.task], method.name, plan.preset, f"seed-{plan.seed}")
+        if found.setdefault(place, plan) != plan:
+            raise InvalidFile(f"{place}: two different runs would go there; run them apart")
+    return found
+
+
+def _record(directory: Path, place: Path) -> Record | None:
+    folder = directory / place
+    return read_run(folder).record if (folder / RECORD).exists() else None
+
+
+def _is_done(record: Record | None, *, again: bool) -> bool:
+    if record is None or record.status == "proposed":
+        return False
+    return record.status == "scored" or not again
+
+
+def _claimed(
+    todo: dict[Path, Plan], directory: Path, result: Sweep, *, again: bool
+) -> Iterator[_Job]:
+    """Take one run after another that no other program has in hand, or finished meanwhile."""
+    from filelock import FileLock, Timeout
+
+    locks = directory / ".locks"
+    for place, plan in list(todo.items()):
+        claim = ExitStack()
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+            claim.enter_context(FileLock(locks / "--".join(place.parts), timeout=0))
+        except Timeout:
+            result.elsewhere += 1
+            continue
+        except OSError as error:
+            raise InvalidFile(f"{directory}: cannot be written: {error.strerror}") from None
+        record = _record(directory, place)
+        if _is_done(record, again=again):
+            claim.close()
+            result.there += 1
+            continue
+        outcome = None
+        if record is not None and record.status == "proposed":
+            outcome = Outcome(record, (directory / place / DESIGNS).read_bytes())
+        yield _Job(place, plan, outcome, claim)
+
+
+def _some(jobs: Iterator[_Job], most: int) -> Iterator[_Job]:
+    """At most so many of them."""
+    for _ in range(most):
+        job = next(jobs, None)
+        if job is None:
+            return
+        yield job
+
+
+class _Estimate:
+    """Guesses how long a run takes from those of the same method on the same task, or on others."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[tuple[str, ...], list[float]] = {}
+
+    def learn(self, record: Record | None) -> None:
+        """Take a finished run into account."""
+        if record is not None and record.status != "proposed":
+            took = record.wall_seconds + (record.scoring_seconds or 0.0)
+            for key in ((record.task, record.method), (record.method,), ()):
+                self._seconds.setdefault(key, []).append(took)
+
+    def seconds(self, place: Path) -> float:
+        """Guess for the run of a place; 0 when nothing is known."""
+        task, method = place.parts[:2]
+        for key in ((task, method), (method,), ()):
+            if key in self._seconds:
+                return statistics.median(self._seconds[key])
+        return 0.0
