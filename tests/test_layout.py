@@ -38,7 +38,7 @@ WORKSHOPS = {"publishing", "making", "methods", "results"}  # no user's program 
 HEAVY = {
     "pandera": {"dataset.schema"},
     "polars": {"dataset.schema", "tasks", "publishing.validation", "making"},
-    "pyarrow": {"dataset.parquet", "making"},
+    "pyarrow": {"dataset.parquet", "making", "results.collection"},
     "onnxruntime": {"oracles.onnx"},
     "onnx": {"making"},
     "rdkit": {"scoring.molecules"},
@@ -139,7 +139,7 @@ def test_heavy_libraries_stay_where_they_belong(path: Path) -> None:
     used = {i.split(".")[0] for i in imports(tree, at_top=False)} & set(HEAVY)
     assert {library for library in used if not may(library)} == set()
     top = {i.split(".")[0] for i in imports(tree, at_top=True)} & set(HEAVY)
-    if name == "dataset.parquet":
+    if name in {"dataset.parquet", "results.collection"}:
         top -= {"pyarrow"}
     if name in {"methods.networks", "methods.vae", "methods.gan"}:  # see test_methods.py
         top -= {"torch"}
