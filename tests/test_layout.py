@@ -36,9 +36,9 @@ FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
 WORKSHOPS = {"publishing", "making", "methods", "results"}  # no user's program may need them
 # Heavy libraries, and the only modules that may import them; all but pyarrow inside a function.
 HEAVY = {
-    "pandera": {"dataset.schema"},
-    "polars": {"dataset.schema", "tasks", "publishing.validation", "making"},
-    "pyarrow": {"dataset.parquet", "making", "results.collection"},
+    "pandera": {"dataset.schema", "results.schema"},
+    "polars": {"dataset.schema", "results.schema", "tasks", "publishing.validation", "making"},
+    "pyarrow": {"dataset.parquet", "making", "results.collection", "results.schema"},
     "onnxruntime": {"oracles.onnx"},
     "onnx": {"making"},
     "rdkit": {"scoring.molecules"},

@@ -19,7 +19,7 @@ from huggingface_hub import close_session, constants
 import mbo_hub
 from mbo_hub.cli import main
 from mbo_hub.errors import InvalidFile, PublishConflict
-from mbo_hub.results import collection, joining
+from mbo_hub.results import collection, joining, schema
 from mbo_hub.results.collection import decode, encode, read_runs, write_collection
 from mbo_hub.results.record import Plan, Run, Submitted, write_run
 from mbo_hub.results.verify import sample, verify_runs
@@ -123,6 +123,17 @@ def test_the_real_client_loads_it(runs: tuple[Run, ...], tmp_path: Path) -> None
         check=True,
     )
     assert ran.stdout.split() == ["4", "16", "8", "failed"]
+
+
+def test_files_of_a_task_have_one_type_even_where_all_runs_failed(runs: tuple[Run, ...]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    failed = [run for run in runs if run.record.status == "failed"]
+    others = [run for run in runs if run.record.task == "tfbind8" and run not in failed]
+    one, another = (pq.read_schema(pa.BufferReader(encode(r))) for r in (failed, others))
+    assert one.field("designs").type == another.field("designs").type
+    assert one.field("predicted").type == another.field("predicted").type
 
 
 def test_a_folder_without_runs_says_how_to_make_some(tmp_path: Path) -> None:
@@ -461,3 +472,48 @@ def test_runs_that_do_not_hold_are_not_sent(scored: list[Run], hub: HubServer) -
     with pytest.raises(InvalidFile, match=r"cannot join(.|\n)*its designs have sha256"):
         joining.join([_other_design(_of(scored, "random")[0])], "mbo/results", pull_request=True)
     assert "pull_requests" not in hub._load("dataset", "mbo/results")
+
+
+# -------------------------------------------------------------------------------------- the schema
+
+
+def test_the_schema_takes_what_is_written(runs: tuple[Run, ...]) -> None:
+    for file in {collection.file_of(run.record) for run in runs}:
+        mine = [r for r in runs if collection.file_of(r.record) == file]
+        wanted = any(r.record.status == "proposed" for r in mine)
+        assert bool(schema.problems(encode(mine), file)) == wanted, file
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("status", "proposed", "isin"),
+        ("seed", -1, "greater_than_or_equal_to(0)"),
+        ("budget", 129, "in_range(1, 128)"),
+        ("invalid", 1.5, "in_range(0, 1)"),
+        ("designs_sha256", "x", "str_matches"),
+        ("designs_sha256", None, "a scored run has designs"),
+        ("failure", "why", "a failed run says why"),
+        ("y", [0.1], "a score for each design"),
+        ("median", 9.0, "the median is at most the best"),
+        ("method", "../x", "str_matches"),
+        ("seed", None, "not_nullable"),
+    ],
+)
+def test_the_schema_refuses(column: str, value: Any, why: str, scored: list[Run]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(pa.BufferReader(encode(_of(scored, "best_logged"))))
+    at = table.schema.get_field_index(column)
+    kind = table.schema.field(column).type
+    table = table.set_column(at, column, pa.array([value], kind))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    found = schema.problems(sink.getvalue().to_pybytes(), "x.parquet")
+    assert any(why in problem for problem in found), found
+
+
+def test_the_schema_refuses_a_run_that_is_there_twice(scored: list[Run]) -> None:
+    one = _of(scored, "best_logged")[0]
+    assert any("seed" in p or "unique" in p for p in schema.problems(encode([one, one]), "x"))

@@ -17,6 +17,7 @@ import numpy as np
 
 from mbo_hub.archive import hub
 from mbo_hub.errors import InvalidFile, PublishConflict
+from mbo_hub.results import schema
 from mbo_hub.results.collection import DATA, decode, encode, file_of, read_runs
 from mbo_hub.results.record import Record, Run
 from mbo_hub.results.verify import Checked, Verdict, verify_runs
@@ -209,6 +210,7 @@ def check_pull_request(
         NotPermitted: the token may not read there.
         HubUnavailable: the Hub cannot be reached.
         OracleUnavailable: an oracle cannot run here.
+        MissingExtra: the extra `publish` is not installed.
     """
     revision = f"refs/pr/{number}"
     before, after = hub.files_at(repo, KIND, MAIN), hub.files_at(repo, KIND, revision)
@@ -226,6 +228,10 @@ def check_pull_request(
         )
     except InvalidFile as error:
         return Asked(number, (*problems, str(error)), Verdict(()))
+    for file in changed:
+        if _FILE.fullmatch(file):
+            raw = hub.download(repo, KIND, file, revision).read_bytes()
+            problems += schema.problems(raw, file)
     ours = {run.record.place: run for run in published(repo, MAIN, changed)}
     fresh = set()
     for run in theirs:
