@@ -25,7 +25,7 @@ def install() -> None:
     package = import_module(HERE)
     if sys.modules.get(NAME, package) is not package:
         raise DesignBenchError(
-            "another design_bench was imported before; call install() first, before any import of it"
+            "another design_bench was imported before; call install() before any import of it"
         )
     names = [HERE, *(found.name for found in walk_packages(package.__path__, f"{HERE}."))]
     for name in names:

@@ -21,7 +21,7 @@ HERE = __name__.rpartition(".")[0]
 
 
 def import_name(name: str) -> Any:
-    """Import what "module:attribute" names; Design-Bench's own modules are those of this package."""
+    """Import what "module:attribute" names; Design-Bench's own modules are those here."""
     module, colon, attribute = name.partition(":")
     if not colon:
         raise DesignBenchError(f"write module:class, got {name!r}")

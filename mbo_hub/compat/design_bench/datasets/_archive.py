@@ -85,10 +85,11 @@ class Archived(_Dataset):
         if self.differs and not _said["warned"]:
             _said["warned"] = True
             warnings.warn(
-                f"the data of {name} are not Design-Bench's: {self.differs}. Only scores on TFBind8 "
-                "and Superconductor can be put beside published ones; for all others, scale by the "
-                "ranges that  python -m mbo_hub.compat.design_bench --ranges npy/dic2y.npy  writes, "
-                f"and compare with methods run here ({PAGE}). This is said once.",
+                f"the data of {name} are not Design-Bench's: {self.differs}. Only scores on "
+                "TFBind8 and Superconductor can be put beside published ones; for all others, "
+                "scale by the ranges that  python -m mbo_hub.compat.design_bench --ranges "
+                "npy/dic2y.npy  writes, and compare with methods that were run on the same data "
+                f"({PAGE}). This is said once.",
                 NotComparable,
                 stacklevel=2,
             )
@@ -110,6 +111,7 @@ class Missing(_Dataset):
 def missing(what: str, why: str) -> DesignBenchError:
     """Say that something of Design-Bench is not here, and what is."""
     return DesignBenchError(
-        f"mbo_hub has no {what}: {why}. It has TFBind8, TFBind10, Superconductor, AntMorphology and "
-        "DKittyMorphology, and, different from the originals, HopperController, CIFARNAS and ChEMBL"
+        f"mbo_hub has no {what}: {why}. It has TFBind8, TFBind10, Superconductor, AntMorphology "
+        "and DKittyMorphology, and, different from the originals, HopperController, CIFARNAS and "
+        "ChEMBL"
     )

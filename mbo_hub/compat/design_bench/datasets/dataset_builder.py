@@ -1,7 +1,7 @@
 """The dataset that a task shows: all rows, which of them are visible, and the state they are in.
 
-Normalization is a state here, as in Design-Bench: `map_normalize_x` changes what `x` means from then
-on. Arrays are float32 or int32, y is (n, 1), and every access gives a fresh copy.
+Normalization is a state here, as in Design-Bench: `map_normalize_x` changes what `x` means from
+then on. Arrays are float32 or int32, y is (n, 1), and every access gives a fresh copy.
 """
 
 from __future__ import annotations

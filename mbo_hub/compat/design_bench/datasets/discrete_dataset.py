@@ -102,7 +102,7 @@ class DiscreteDataset(DatasetBuilder):
         # A row for each token: + at its own place; token 0, which has none, is − everywhere.
         sure = np.log((self.soft_interpolation + rest / classes) / (rest / classes))
         table = np.concatenate([np.full((1, classes - 1), -sure), sure * np.eye(classes - 1)])
-        if tokens.size and not (0 <= tokens.min() and tokens.max() < classes):
+        if tokens.size and not (tokens.min() >= 0 and tokens.max() < classes):
             raise DesignBenchError(
                 f"tokens are 0 to {classes - 1}, got {tokens.min()} to {tokens.max()}"
             )

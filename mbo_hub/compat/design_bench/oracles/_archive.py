@@ -54,7 +54,6 @@ class ArchivedOracle(_Oracle):
 
     def protected_predict(self, x: Array, **options: Any) -> Array:
         """Score raw designs (n, d) → (n, 1) float32."""
-        dataset = self.internal_dataset
         if self._judge is None:
             self._judge = mbo_hub.load(_task_of(self.external_dataset)).oracle
         space = self._judge.space

@@ -1,4 +1,4 @@
-"""An oracle beside a dataset: designs in the dataset's present state in, values in its state out."""
+"""An oracle beside a dataset: designs and values are in the dataset's present state."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from mbo_hub.compat.design_bench.oracles.exact.hopper_controller_oracle import (
 from mbo_hub.compat.design_bench.oracles.exact.nas_bench_oracle import (
     NASBenchOracle as NASBenchOracle,
 )
-from mbo_hub.compat.design_bench.oracles.exact.tf_bind_10_oracle import (
-    TFBind10Oracle as TFBind10Oracle,
-)
 from mbo_hub.compat.design_bench.oracles.exact.tf_bind_8_oracle import (
     TFBind8Oracle as TFBind8Oracle,
+)
+from mbo_hub.compat.design_bench.oracles.exact.tf_bind_10_oracle import (
+    TFBind10Oracle as TFBind10Oracle,
 )
 from mbo_hub.compat.design_bench.oracles.exact.toy_continuous_oracle import (
     ToyContinuousOracle as ToyContinuousOracle,

@@ -23,7 +23,7 @@ class RandomForestOracle(ArchivedOracle, ApproximateOracle):
         """Raise ValueError where there is no forest for a dataset."""
         if not (isinstance(dataset, Archived) and dataset.task in _TRAINED):
             raise DesignBenchError(
-                f"there is no random forest for {type(dataset).__name__}, and none is trained here; "
-                "there are those for SuperconductorDataset and ChEMBLDataset"
+                f"there is no random forest for {type(dataset).__name__}, and none is trained "
+                "here; there are those for SuperconductorDataset and ChEMBLDataset"
             )
         return True
