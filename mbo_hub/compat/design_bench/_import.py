@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mbo_hub.dataset import files
 from mbo_hub.errors import InvalidFile
-from mbo_hub.publishing.new import NewTask, new_task
 from mbo_hub.reading import arrays
 from mbo_hub.spaces import Box, Sequence
+
+if TYPE_CHECKING:
+    from mbo_hub.publishing.new import NewTask
 
 __all__ = ["import_design_bench"]
 
@@ -73,6 +75,8 @@ def import_design_bench(
     Example:
         >>> import_design_bench("tf_bind_8-SIX6_REF_R1", "./tfbind8-original")  # doctest: +SKIP
     """
+    from mbo_hub.publishing.new import new_task  # which programs that only read do without
+
     place = Path(folder)
     name, x_files, y_files = _shards(place, dataset)
     x, y = (np.concatenate([_array(path) for path in paths]) for paths in (x_files, y_files))
@@ -136,7 +140,7 @@ def _array(path: Path) -> Any:
     return array
 
 
-def _space(x: np.ndarray[Any, Any], alphabet: str, place: Path) -> Sequence | Box:
+def _space(x: np.ndarray, alphabet: str, place: Path) -> Sequence | Box:
     """Tokens where the designs are integers, else a box without bounds."""
     if x.dtype.kind == "f":
         return Box(size=x.shape[1])

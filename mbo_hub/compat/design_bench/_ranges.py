@@ -11,7 +11,7 @@ import numpy as np
 from mbo_hub.archive import folders
 from mbo_hub.atomic import write_file
 from mbo_hub.compat.design_bench._errors import DesignBenchError
-from mbo_hub.compat.design_bench.registration import _TASKS, spec
+from mbo_hub.compat.design_bench.registration import TASKS, spec
 from mbo_hub.compat.design_bench.task import import_name
 
 __all__ = ["ranges", "write_ranges"]
@@ -20,7 +20,7 @@ __all__ = ["ranges", "write_ranges"]
 def ranges() -> dict[str, tuple[float, float]]:
     """Give the smallest and largest y of the full data of each task, by Design-Bench's name."""
     found = {}
-    for name in _TASKS:
+    for name in TASKS:
         declared = folders.find_card(import_name(spec(name).dataset).task).manifest()
         found[name] = (declared.statistics.y_min, declared.statistics.y_max)
     return found

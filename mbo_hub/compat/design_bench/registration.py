@@ -10,8 +10,16 @@ from typing import Any
 from mbo_hub.compat.design_bench._errors import DesignBenchError
 from mbo_hub.compat.design_bench.task import HERE, Task
 
-__all__ = ["TASK_PATTERN", "TaskRegistry", "TaskSpecification", "make", "register", "registry",
-           "spec"]  # fmt: skip
+__all__ = [
+    "TASKS",
+    "TASK_PATTERN",
+    "TaskRegistry",
+    "TaskSpecification",
+    "make",
+    "register",
+    "registry",
+    "spec",
+]
 
 TASK_PATTERN = re.compile(r"(\w+)-(\w+)-v(\d+)$")
 
@@ -181,7 +189,7 @@ def spec(task_name: str) -> TaskSpecification:
 
 
 # Name → module and class of the dataset, of the oracle, and the percentile up to which y is seen.
-_TASKS = {
+TASKS = {
     "TFBind8-Exact-v0": ("discrete.tf_bind_8", "TFBind8", "exact", "TFBind8", 50),
     "TFBind10-Exact-v0": ("discrete.tf_bind_10", "TFBind10", "exact", "TFBind10", 50),
     "Superconductor-RandomForest-v0": (
@@ -197,7 +205,7 @@ _TASKS = {
         "discrete.chembl", "ChEMBL", "sklearn", "RandomForest", 40),
 }  # fmt: skip
 
-for _name, (_module, _dataset, _room, _oracle, _percentile) in _TASKS.items():
+for _name, (_module, _dataset, _room, _oracle, _percentile) in TASKS.items():
     register(
         _name,
         f"{HERE}.datasets.{_module}_dataset:{_dataset}Dataset",

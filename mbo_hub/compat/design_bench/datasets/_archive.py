@@ -34,7 +34,7 @@ def accept_different_tasks() -> None:
 
 
 @cache
-def rows_of(task: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Manifest]:
+def rows_of(task: str) -> tuple[np.ndarray, np.ndarray, Manifest]:
     """All designs of a task and their values (n, 1): first the visible, then the hidden ones."""
     loaded = mbo_hub.load(task)
     hidden_x, hidden_y = loaded.hidden

@@ -17,7 +17,7 @@ from mbo_hub.dataset.subset import WEIGHTS
 
 __all__ = ["DatasetBuilder"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 
 def _relative(ranks: Array) -> Array:
