@@ -33,6 +33,7 @@ __all__ = [
     "names",
     "read",
     "rows",
+    "some",
     "table",
     "write",
 ]
@@ -307,16 +308,24 @@ def cells(
     Raises:
         InvalidDataset: not a parquet file, with text that is not UTF-8, or larger than `most`.
     """
-    table = _some(raw, columns, where, most)
+    table = some(raw, columns, where, most)
     with _readable(where):
-        table.validate(full=True)
         return [_cells(table[name]) for name in columns]
 
 
-def _some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
+def some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
     """Read columns part by part, so that a small file cannot become a huge table.
 
     What the footer says is looked at first; then what is there. Equal texts stay one text.
+
+    Args:
+        raw: content of the file, which anything may have written.
+        columns: their names, as `names` lists them.
+        where: what to call the file in messages.
+        most: how many bytes they may become in memory.
+
+    Raises:
+        InvalidDataset: not a parquet file, with text that is not UTF-8, or larger than `most`.
     """
     too_large = InvalidDataset(where, [f"more than {most // 2**20} MiB in memory; take it apart"])
     with _readable(where):
@@ -338,7 +347,9 @@ def _some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
             raise too_large
     with _readable(where):
         table = pa.Table.from_batches(batches, batches[0].schema if batches else file.schema_arrow)
-        return table.unify_dictionaries().combine_chunks()
+        table = table.unify_dictionaries().combine_chunks()
+        table.validate(full=True)
+        return table
 
 
 def _cells(column: pa.ChunkedArray) -> Num[np.ndarray, "n ..."] | list[Any]:
