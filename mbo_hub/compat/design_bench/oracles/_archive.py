@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 else:
     _Oracle = object
 
+_NEXT_TO_NOTHING = 1e-30
+
 __all__ = ["ArchivedExact", "ArchivedOracle", "MissingOracle"]
 
 # What Design-Bench's registered tasks say to the training of an oracle, which was trained here.
@@ -30,10 +32,10 @@ _OF_TRAINING = {
 class ArchivedOracle(_Oracle):
     """Scores with the oracle of the task that the dataset is of.
 
-    Three things are as in Design-Bench, since results depend on them, though mbo_hub itself refuses
-    such designs: a robot's measures outside their bounds are clipped; a design with a NaN, and one
-    that cannot be simulated, gets the smallest y of the full data; and a sequence with something
-    that is no token gets −inf.
+    Some things are as in Design-Bench, since results depend on them, though mbo_hub itself refuses
+    such designs: a robot's measures outside their bounds are clipped; a forest scores any numbers;
+    a design with a NaN, and one that cannot be simulated, gets the smallest y of the full data; and
+    a sequence with something that is no token gets −inf.
 
     Args:
         dataset: of the archive.
@@ -61,10 +63,7 @@ class ArchivedOracle(_Oracle):
         bad = np.isnan(exact).any(axis=1)
         y = np.full(len(exact), self._worst, np.float32)
         if isinstance(space, Box):
-            low, high = space.bounds
-            if np.isfinite(low).all() and np.isfinite(high).all():  # a robot's measures
-                exact = np.clip(exact, low, high)
-            usable = ~bad
+            exact, usable = _within(space, exact), ~bad
         else:
             classes = len(space.alphabet)
             tokens = ((exact >= 0) & (exact < classes) & (exact == np.floor(exact))).all(axis=1)
@@ -74,6 +73,19 @@ class ArchivedOracle(_Oracle):
             scored = self._judge.answer(exact[usable].astype(space.dtype)).y
             y[usable] = np.where(np.isfinite(scored), scored, np.float32(self._worst))
         return y[:, None]
+
+
+def _within(space: Box, designs: Array) -> Array:
+    """Clip designs to their bounds.
+
+    That is what Design-Bench does to robots. To Superconductor's forest it changes nothing: no tree
+    splits below 0, so that a negative amount goes the way of 0, and so does next to nothing of one
+    element the way of nothing at all.
+    """
+    clipped = np.clip(designs, *space.bounds)
+    if space.nonzero:
+        clipped[(clipped == 0).all(axis=1), 0] = _NEXT_TO_NOTHING
+    return clipped
 
 
 def _task_of(dataset: DatasetBuilder) -> str:
