@@ -161,11 +161,18 @@ class Task:
             <Task tfbind8 v1.0.0: 500 visible designs × 8, 500 rows of percentiles 0 to 20 of the full data (uniform, seed 0)>
         """  # noqa: E501 -- what it prints
         if visible is None and rows is None:
-            return self._showing(None)
-        return self._showing(make_subset(visible, rows, seed, by))
+            return self.showing(None)
+        return self.showing(make_subset(visible, rows, seed, by))
 
-    def _showing(self, selected: Subset | None) -> Task:
-        """The same task with another part visible; None: the published one."""
+    def showing(self, selected: Subset | None) -> Task:
+        """Give the same task with the visible part that a receipt or a record names.
+
+        Args:
+            selected: the part; None: what is published.
+
+        Raises:
+            InvalidSubset: there are not so many rows.
+        """
         if selected == self.selected:
             return self
         published = self._published or self
@@ -244,7 +251,7 @@ class Task:
         from mbo_hub.scoring.verify import verify
 
         said = receipt if isinstance(receipt, Report) else Report.read(receipt)
-        return verify(self._showing(said.subset), said, designs)
+        return verify(self.showing(said.subset), said, designs)
 
 
 def _part(task: Task, selected: Subset) -> Task:

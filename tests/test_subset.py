@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbo_hub
 from mbo_hub import InvalidFile, InvalidSubset, Report, Sequence, Subset, Task
+from mbo_hub.cli import main
 from mbo_hub.dataset.subset import WEIGHTS, subset
 from mbo_hub.publishing.new import new_task
+from mbo_hub.results.collection import read_runs, write_collection
+from mbo_hub.results.record import Record
+from mbo_hub.results.verify import verify_runs
 from mbo_hub.tasks import TASKS
 
 percentile = st.integers(0, 100)
@@ -40,7 +46,7 @@ def full(task: Task) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(low=percentile, high=percentile)
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_the_rows_between_percentiles_with_ties_in_their_order(
     small: Task, low: int, high: int
 ) -> None:
@@ -62,7 +68,7 @@ def test_the_rows_between_percentiles_with_ties_in_their_order(
 
 
 @given(rows=st.integers(1, 100), seed=st.integers(0, 9), by=st.sampled_from(sorted(WEIGHTS)))
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_a_sample_is_of_distinct_rows_in_their_order(
     small: Task, rows: int, seed: int, by: str
 ) -> None:
@@ -200,3 +206,71 @@ def test_labels_of_the_oracle_do_not_change_which_rows_are_visible(
     assert not np.array_equal(measured.y, oracles.y)
     assert measured.manifest.statistics == oracles.manifest.statistics
     np.testing.assert_allclose(oracles.normalization.y.mean, oracles.y.mean(), rtol=1e-6)
+
+
+def test_the_command_line_takes_parts(tmp_path: Path) -> None:
+    runner, receipt = CliRunner(), str(tmp_path / "receipt.json")
+    (tmp_path / "designs.txt").write_text("ACGTACGT\nGCTAATTA\n")
+    designs = str(tmp_path / "designs.txt")
+    part = ["--visible", "0-20", "--rows", "500"]
+    done = runner.invoke(main, ["score", "tfbind8", designs, *part, "--receipt", receipt])
+    assert "visible: 500 rows of percentiles 0 to 20" in done.stdout
+    assert Report.read(receipt).subset == Subset(visible=(0.0, 20.0), rows=500)
+    done = runner.invoke(main, ["verify", receipt, designs])
+    assert done.exit_code == 0
+    assert "The receipt holds" in done.stdout
+    done = runner.invoke(
+        main, ["run", "best_logged", "--task", "tfbind8", "--visible", "20", "--json"]
+    )
+    assert json.loads(done.stdout)["subset"] == {"visible": [0.0, 20.0]}
+    done = runner.invoke(main, ["run", "random", "--task", "tfbind8", "--visible", "high"])
+    assert (done.exit_code, "write a percentile" in done.stderr) == (1, True)
+    done = runner.invoke(main, ["run", "random", "--task", "tfbind8", "--visible", "50-20"])
+    assert (done.exit_code, done.stderr[:15]) == (1, "InvalidSubset: ")
+
+
+def test_runs_on_a_part_have_a_place_and_a_record_of_their_own(tmp_path: Path) -> None:
+    part = ["--visible", "0-20", "--rows", "500"]
+    for more in ([], part):
+        done = CliRunner().invoke(
+            main, ["run", "best_logged", "--task", "tfbind8", "--seeds", "0", "--out", str(tmp_path),
+                   "--budget", "9", "--jobs", "1", *more]
+        )  # fmt: skip
+        assert done.exit_code == 0, done.stderr
+        assert "1 runs scored" in done.stdout
+    whole, few = read_runs(tmp_path)
+    assert whole.record.subset is None
+    assert few.record.subset == Subset(visible=(0.0, 20.0), rows=500)
+    assert few.record.place.parts[0] == "tfbind8@p0-20-n500"
+    assert few.record.report is not None
+    assert few.record.report.best_visible < 0.32 < whole.record.report.best_visible  # type: ignore[union-attr]
+    assert verify_runs([whole, few]).ok
+    collected = tmp_path / "collection"
+    assert write_collection([whole, few], collected) == [
+        "data/tfbind8/best_logged.parquet",
+        "data/tfbind8@p0-20-n500/best_logged.parquet",
+    ]
+    assert [run.record for run in read_runs(collected)] == [whole.record, few.record]
+    other = few.record.encode().replace(b'"rows": 500', b'"rows": 499', 1)
+    with pytest.raises(InvalidFile, match="its subset is"):
+        Record.decode(other, "record.json")
+
+
+@given(
+    st.lists(
+        st.builds(
+            Subset,
+            visible=st.tuples(st.floats(0, 50), st.floats(50, 100)),
+            rows=st.none() | st.integers(1, 10**6),
+            seed=st.integers(0, 99),
+            by=st.sampled_from(sorted(WEIGHTS)),
+        ),
+        min_size=2,
+        max_size=2,
+        unique=True,
+    )
+)
+def test_no_two_parts_share_a_name(pair: list[Subset]) -> None:
+    first, second = pair
+    assert first.slug != second.slug
+    assert not set(first.slug) & set("/\\ @:")

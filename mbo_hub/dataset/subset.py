@@ -60,6 +60,20 @@ class Subset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return part
         return f"{self.rows:,} rows of {part} ({self.by}, seed {self.seed})"
 
+    @property
+    def slug(self) -> str:
+        """The same in a few characters, for the names of files: no two subsets share one."""
+        parts = []
+        if self.visible is not None:
+            parts.append("p" + "-".join(repr(p).removesuffix(".0") for p in self.visible))
+        if self.rows is not None:
+            parts.append(f"n{self.rows}")
+        if self.seed:
+            parts.append(f"s{self.seed}")
+        if self.by != "uniform":
+            parts.append(self.by)
+        return "-".join(parts)
+
     def choose(self, y: Float32[np.ndarray, " n"], published: int) -> Int64[np.ndarray, " k"]:
         """Find the rows.
 
