@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     _Dataset = object
 
-PAGE = "docs/from-design-bench.md"
+PAGE = "https://github.com/mbo-hub/mbo-hub/blob/main/docs/from-design-bench.md"
 _said = {"accepted": False, "warned": False}
 
 

@@ -30,7 +30,7 @@ class OracleBuilder(ABC):
     Attributes:
         external_dataset: that dataset.
         internal_dataset: the same with all rows visible, in the oracle's state; frozen.
-        num_evaluations: how many designs were scored.
+        num_evaluations: how many designs were scored, the visible ones included.
     """
 
     name: str = "oracle"
@@ -47,6 +47,8 @@ class OracleBuilder(ABC):
         expect_logits: bool | None = None,
     ) -> None:
         self.check_input_format(dataset)
+        if expect_logits is not None and not isinstance(dataset, DiscreteDataset):
+            raise DesignBenchError("expect_logits is only supported on discrete datasets")
         self.external_dataset = dataset
         self.is_batched = is_batched
         self.internal_batch_size = internal_batch_size
@@ -55,7 +57,7 @@ class OracleBuilder(ABC):
         self.expect_normalized_y = expect_normalized_y
         self.expect_normalized_x = expect_normalized_x
         self.expect_logits = expect_logits
-        self.num_evaluations = 0
+        self.num_evaluations = dataset.dataset_size
         self.internal_dataset = self._internal(dataset)
 
     def _internal(self, dataset: DatasetBuilder) -> DatasetBuilder:
@@ -63,9 +65,7 @@ class OracleBuilder(ABC):
         inner.freeze_statistics = False
         inner.is_normalized_x = inner.is_normalized_y = False
         inner.x_mean = inner.y_mean = inner.x_standard_dev = inner.y_standard_dev = None
-        inner.dataset_visible_mask = np.ones(len(inner.dataset_visible_mask), bool)
-        inner.dataset_min_percentile, inner.dataset_max_percentile = 0.0, 100.0
-        inner.dataset_min_output, inner.dataset_max_output = -np.inf, np.inf
+        inner.subsample()  # draws, too, so that what a script draws next is what it was
         if isinstance(inner, DiscreteDataset):
             inner.is_logits = bool(self.expect_logits)
         if self.expect_normalized_x:
