@@ -212,6 +212,10 @@ def test_superconductor(available: Callable[[str], Path]) -> None:
     relabelled = design_bench.make("Superconductor-RandomForest-v0", relabel=True)
     predicted = relabelled.predict(relabelled.x)
     np.testing.assert_array_equal(predicted, relabelled.y)
+    np.testing.assert_array_equal(
+        relabelled.oracle.internal_dataset.y[:9],
+        relabelled.predict(relabelled.oracle.internal_dataset.x[:9]),
+    )
     assert abs(relabelled.dataset_size - 17_010) < 10
     assert not np.array_equal(relabelled.y, task.y)
     with pytest.raises(ValueError, match="there is no random forest for TFBind8Dataset"):
@@ -682,6 +686,19 @@ def test_relabelling_chooses_the_visible_rows_anew(numbers: ContinuousDataset) -
     numbers.relabel(lambda x, y: -y)
     assert numbers.dataset_size == 25
     assert not worst & set(map(bytes, numbers.x))
+    numbers.map_normalize_x()
+    numbers.map_normalize_y()
+    seen = []
+
+    def same(x: Array, y: Array) -> Array:
+        seen.append((x, y))
+        return y
+
+    before = numbers._all_y
+    numbers.relabel(same)  # gets and gives what the present state shows
+    assert (len(seen[0][0]), seen[0][1].dtype) == (50, np.float32)
+    assert abs(seen[0][1].mean()) < 3
+    np.testing.assert_allclose(numbers._all_y, before, rtol=1e-5)
 
 
 def test_plain_datasets(tokens: DiscreteDataset) -> None:

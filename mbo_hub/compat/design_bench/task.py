@@ -73,8 +73,8 @@ class Task:
         self.dataset: Any = _made(dataset, DatasetBuilder, **(dataset_kwargs or {}))
         self.oracle: Any = _made(oracle, OracleBuilder, self.dataset, **(oracle_kwargs or {}))
         if relabel and isinstance(self.oracle, ApproximateOracle):
-            inner = self.oracle.internal_dataset
-            self.dataset.relabel(lambda x, y: self.oracle.predict(x, dataset=inner))
+            self.dataset.relabel(lambda x, y: self.oracle.predict(x))
+            self.oracle.internal_dataset = self.oracle._internal(self.dataset)
 
     @property
     def comparable_with_literature(self) -> bool:

@@ -192,19 +192,25 @@ class DatasetBuilder(ABC):
             self.update_y_statistics()
 
     def relabel(self, relabel_function: Callable[[Array, Array], Array]) -> None:
-        """Replace y of all rows by a function of raw x and y, and choose anew what is visible.
+        """Replace y of all rows by a function of x and y, and choose anew what is visible.
 
-        A sample (max_samples) is drawn again, of the same size.
+        As many rows are visible as before, or fewer.
+
+        Args:
+            relabel_function: (x, y) of all rows in the present state → new y, likewise.
         """
         self._refuse_if_frozen()
-        size = self.dataset_size
-        x = self._raw(np.ones(len(self._all_y), bool))
-        new = np.asarray(relabel_function(x, self._all_y.copy()), np.float32)
-        self._all_y = new.reshape(self._all_y.shape)
-        cuts = self.dataset_max_percentile, self.dataset_min_percentile
-        self.subsample(None, self.dataset_distribution, *cuts)
-        if self.dataset_size > size:
-            self.subsample(size, self.dataset_distribution, *cuts)
+        x = self._present(self._raw(np.ones(len(self._all_y), bool)))
+        y = self.normalize_y(self._all_y) if self.is_normalized_y else self._all_y.copy()
+        new = np.asarray(relabel_function(x, y))
+        new = self.denormalize_y(new) if self.is_normalized_y else new
+        self._all_y = new.astype(np.float32).reshape(self._all_y.shape)
+        self.subsample(
+            self.dataset_size,
+            self.dataset_distribution,
+            self.dataset_max_percentile,
+            self.dataset_min_percentile,
+        )
 
     def clone(self, subset: Iterable[int] | None = None) -> DatasetBuilder:
         """Copy the dataset, as a plain one in the same state.
