@@ -30,6 +30,7 @@ from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed
 from mbo_hub.methods import Method, Proposal, find
 from mbo_hub.methods.progress import Progress
 from mbo_hub.reading import encode_designs
+from mbo_hub.results.lookup import looked_up
 from mbo_hub.results.record import (
     DESIGNS,
     FORMAT,
@@ -121,7 +122,7 @@ def score(plan: Plan, record: Record, designs: bytes) -> Outcome:
         OracleUnavailable: the oracle cannot run here.
     """
     task = mbo_hub.load(plan.task, f"v{record.task_version}" if _is_name(plan.task) else None)
-    task = task.showing(record.subset)
+    task = looked_up(task.showing(record.subset))
     submitted = decode_designs(designs, f"the designs of {record}")
     if designs_sha256(submitted.designs, task.space) != record.designs_sha256:
         raise InvalidFile(f"the designs of {record} are not those that its record was written for")
