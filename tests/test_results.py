@@ -535,6 +535,7 @@ def test_a_slow_exact_oracle_is_not_asked_for_what_the_dataset_has(
         return Answer(np.full(len(legal), 50, np.float32))
 
     monkeypatch.setattr(type(task.oracle), "answer", train)
+    monkeypatch.setattr(type(task.oracle), "agreement", "exact")  # which trains golden networks
     new = task.space.sample(2, rng=12345)
     hidden_x, hidden_y = task.hidden
     designs = np.concatenate([task.x[:3], new, hidden_x[:1]])

@@ -49,6 +49,7 @@ __all__ = ["Outcome", "isolated", "make", "propose", "score", "stop"]
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+LONGEST = 2000  # characters of what a method says
 _PLAN, _ERROR, _STDERR = "plan.json", "error.pickle", "stderr.txt"
 _children: set[subprocess.Popen[bytes]] = set()  # so that an interrupted program can end them
 _children_lock = threading.Lock()
@@ -83,7 +84,7 @@ def propose(plan: Plan, progress: Progress | None = None) -> Outcome:
     try:
         proposal = method(task.offline, budget=plan.budget, seed=plan.seed, progress=progress)
     except MethodFailed as error:
-        failure = str(error)
+        failure = _plain(str(error))
     took = {
         "wall_seconds": round(time.perf_counter() - wall, 2),
         "cpu_seconds": round(time.process_time() - cpu, 2),
@@ -104,7 +105,7 @@ def _proposed(record: Record, proposal: Proposal, task: Task) -> Outcome:
         designs=len(proposal),
         designs_sha256=designs_sha256(proposal.designs, task.space),
         projected=proposal.projected,
-        notes=proposal.notes,
+        notes=tuple(map(_plain, proposal.notes)),
     )
     return Outcome(done, encode_designs(task.manifest, proposal.designs, known))
 
@@ -288,7 +289,13 @@ def _why(code: int, said: bytes) -> str:
         memory = "; there may have been too little memory" if name == "SIGKILL" else ""
         return f"its process was ended by {name}{memory}"
     lines = said.decode(errors="replace").strip().splitlines()
-    return f"its process ended with code {code}: {lines[-1][:500] if lines else 'no word'}"
+    return f"its process ended with code {code}: {_plain(lines[-1]) if lines else 'no word'}"
+
+
+def _plain(text: str) -> str:
+    """Words of a method for a record: control characters as escapes, and not too many words."""
+    escaped = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return escaped if len(escaped) <= LONGEST else f"{escaped[:LONGEST]}…"
 
 
 def _leave(folder: Path, outcome: Outcome) -> None:
