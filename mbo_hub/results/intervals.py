@@ -3,20 +3,29 @@
 All work on plain arrays in which larger is better. Intervals come from `scipy.stats.bootstrap`, as
 percentiles of resampled statistics, drawn with a fixed seed. With n seeds the plain percentile
 interval is too narrow by √((n − 1)/n) and for want of Student's t: of eight normal seeds it holds
-the true mean in 89 of 100 cases instead of 95. So its level is widened as Hesterberg proposes
+the true mean in 88 of 100 cases instead of 95. So its level is widened as Hesterberg proposes
 ("What teachers should know about the bootstrap", The American Statistician 69, 2015, "expanded
 percentile interval"): `widened_level`. `scripts/interval_coverage.py` measures both on simulated
-seeds. Of eight, in %:
+seeds. Of 4,000 experiments with eight, in % (and the width as a multiple of Student's t):
 
-==========================  =====  =======  ===  ============  =========
-truth                       plain  widened  BCa  studentized   Student t
-==========================  =====  =======  ===  ============  =========
-TABLE
-==========================  =====  =======  ===  ============  =========
+==========================  =====  =======  ====  ============  =========
+truth                       plain  widened   BCa  studentized   Student t
+==========================  =====  =======  ====  ============  =========
+normal                      87.7     93.7  87.9   94.3 (1.12)       94.3
+best of 128 normal          88.2     93.8  87.8   94.8 (1.15)       94.6
+normal, cut at a ceiling    87.8     93.2  89.9   95.7 (1.33)       92.7
+Student's t, 3 degrees      87.2     93.8  84.0   93.2 (1.30)       96.0
+exponential                 84.8     90.4  85.8   94.5 (1.50)       90.0
+log-normal                  78.8     84.9  81.0   90.5 (2.34)       84.0
+best of 128 Pareto(3)       79.8     86.4  81.4   90.5 (1.91)       85.7
+1 in 5 seeds succeeds       82.2     82.8  82.2   83.0 (3.68)       82.8
+==========================  =====  =======  ====  ============  =========
 
 What is skewed or has a heavy tail stays below 95 whatever is done: eight seeds do not show a rare
 one. Student's t does as well as the widened level, but leaves the range of the scores, so that an
-interval can lie beyond the ceiling; the studentized bootstrap is up to twice as wide.
+interval can lie beyond the ceiling; the studentized bootstrap is up to twice as wide and more. Over
+8 tasks with 8 seeds each the widened interval of the interquartile mean holds it in 97 to 99 of 100
+cases (plain: 91 to 92), and the plain one of the probability of improvement in 94.
 """
 
 from __future__ import annotations
@@ -148,7 +157,7 @@ def improvement(
     theirs: Sequence[Float64[np.ndarray, " _"]],
     level: float = LEVEL,
 ) -> Estimate:
-    """Probability of improvement: how often one method's run beats another's, on average over tasks.
+    """Probability of improvement: how often a run of one method beats one of another.
 
     P(X > Y) + P(X = Y)/2 of a random run of each, that is Mann and Whitney's U / (n m), averaged
     over tasks (Agarwal et al. 2021, section 4.3); stratified bootstrap as in `iqm`. It says nothing
