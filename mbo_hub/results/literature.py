@@ -1,7 +1,7 @@
 """Published figures, from `literature.csv`: who reported what, and which may stand beside ours.
 
-All are normalized scores, (y − y_min)/(y_max − y_min) of the original's data. Most of its tasks were
-made anew here, so that only two have the same data and the same kind of oracle.
+All are normalized scores, (y − y_min)/(y_max − y_min) of the original's data. Most of its tasks
+were made anew here, so that only two have the same data and the same kind of oracle.
 """
 
 from __future__ import annotations

@@ -1,0 +1,506 @@
+"""From runs to a table: what each method gets on each task, how surely, and over all tasks.
+
+Only what is comparable is ranked: a method needs all seeds of a task there, and all tasks in the
+aggregates. What is tuned on an oracle, failed or incomplete is listed apart with the reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+
+from mbo_hub.arrays import Float64
+from mbo_hub.errors import InvalidFile
+from mbo_hub.results import intervals, literature
+from mbo_hub.results.cautions import cautions
+from mbo_hub.results.intervals import Estimate
+from mbo_hub.results.record import Record, Run
+from mbo_hub.scoring.plot import best_of
+
+__all__ = [
+    "CONTROLS",
+    "Apart",
+    "Cell",
+    "Compared",
+    "Entrant",
+    "Measure",
+    "Row",
+    "Table",
+    "TaskFacts",
+    "tabulate",
+]
+
+CONTROLS = ("random", "best_logged")
+OPPONENTS = ("best_logged", "grad")  # whom the probability of improvement is over
+# Tasks whose data hold every design there is, so that a score of 1 is the largest possible.
+COMPLETE = frozenset({"tfbind8", "tfbind10"})
+
+
+class Entrant(NamedTuple):
+    """Who competes: a method with a preset."""
+
+    method: str
+    preset: str
+
+    def __str__(self) -> str:
+        return self.method if self.preset == "standard" else f"{self.method} ({self.preset})"
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """What is told of a run.
+
+    Attributes:
+        metric: 'best', the 100th percentile of its designs; 'median', the 50th; or 'best-of-k', the
+            best of k of them, on average over all choices.
+        k: of 'best-of-k'.
+    """
+
+    metric: Literal["best", "median", "best-of-k"] = "best"
+    k: int | None = None
+
+    def __str__(self) -> str:
+        return {
+            "best": "100th percentile",
+            "median": "50th percentile",
+            "best-of-k": f"best of {self.k}, on average",
+        }[self.metric]
+
+    def of(self, score: Float64[np.ndarray, " n"]) -> float | None:
+        """Measure a run by the scores of its valid designs; None without any."""
+        valid = score[np.isfinite(score)]
+        if not len(valid):
+            return None
+        if self.metric == "best":
+            return float(valid.max())
+        if self.metric == "median":
+            return float(np.median(valid))
+        return float(best_of(valid, np.array([min(self.k or 1, len(valid))]))[1][0])
+
+
+class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the columns of a task stand on.
+
+    Attributes:
+        name: of the task.
+        title: of the task, for people.
+        version: of its dataset.
+        budget: how many designs each run may submit.
+        seeds: all that any method was run with.
+        best_visible: score of D(best).
+        ceiling: largest score that is possible (`ceiling_known`), or the largest that the full data
+            or any run here has.
+        ceiling_known: whether it is known.
+        exact: whether the oracle defines the objective; else scores are predictions.
+    """
+
+    name: str
+    title: str
+    version: str
+    budget: int
+    seeds: tuple[int, ...]
+    best_visible: float
+    ceiling: float
+    ceiling_known: bool
+    exact: bool
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the ceiling is above D(best), so that scores can be rescaled."""
+        return self.ceiling > self.best_visible
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """A method on a task, with all seeds.
+
+    Attributes:
+        task: its name.
+        values: the measure of each seed, in the order of `TaskFacts.seeds`.
+        mean: of these, with its interval.
+        sd: standard deviation over seeds, n − 1 in the denominator; None of a single one.
+        best: whether it cannot be told from the largest mean of the task (`intervals.separable`).
+        above: share of submitted designs that beat D(best), averaged over seeds.
+        visible: share of them that equal a visible design.
+        novelty: mean distance to the nearest visible design; None without valid designs.
+        gap: exploit gap, the mean of predicted − true score; None where nothing was predicted.
+    """
+
+    task: str
+    values: tuple[float, ...]
+    mean: Estimate
+    sd: float | None
+    best: bool
+    above: float
+    visible: float
+    novelty: float | None
+    gap: float | None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A method on all tasks; aggregates only where it has every cell.
+
+    Attributes:
+        entrant: method and preset.
+        title: of the method, for people.
+        cells: one of each task; None: listed apart.
+        iqm: interquartile mean of scores with D(best) at 0 and the ceiling at 1.
+        rank: mean rank among the complete methods.
+        improvement: probability of improvement over each of `OPPONENTS`.
+    """
+
+    entrant: Entrant
+    title: str
+    cells: tuple[Cell | None, ...]
+    iqm: Estimate | None = None
+    rank: Estimate | None = None
+    improvement: dict[str, Estimate] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has every cell."""
+        return None not in self.cells
+
+
+class Apart(msgspec.Struct, frozen=True, kw_only=True):
+    """What is not ranked, and why.
+
+    Attributes:
+        entrant: method and preset.
+        task: its name.
+        reasons: sentences.
+        scored: how many seeds have a measure.
+        of: how many seeds there are.
+        mean: of those that have one.
+    """
+
+    entrant: Entrant
+    task: str
+    reasons: tuple[str, ...]
+    scored: int
+    of: int
+    mean: float | None
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell beside what was published.
+
+    Attributes:
+        task: its name.
+        method: its name, or 'D(best)'.
+        ours: mean, and None for the spread of D(best).
+        sd: of ours.
+        paper: as of `literature.Beside`.
+        rerun: as of `literature.Beside`.
+        differs: from which of these two it is further away than both standard deviations together.
+    """
+
+    task: str
+    method: str
+    ours: float
+    sd: float | None
+    paper: literature.Published | None
+    rerun: literature.Published | None
+    differs: tuple[str, ...]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs come to.
+
+    Attributes:
+        measure: what is told of each run.
+        tasks: the columns.
+        rows: by mean rank, then those without one.
+        apart: what is not ranked.
+        literature: published figures, where they are comparable.
+        cautions: sentences on what it cannot say.
+    """
+
+    measure: Measure
+    tasks: tuple[TaskFacts, ...]
+    rows: tuple[Row, ...]
+    apart: tuple[Apart, ...]
+    literature: tuple[Compared, ...]
+    cautions: tuple[str, ...]
+
+
+def tabulate(
+    runs: Iterable[Run], measure: Measure | None = None, tasks: Sequence[str] | None = None
+) -> Table:
+    """Make the table of runs.
+
+    Args:
+        runs: of any methods, tasks and seeds, as `read_runs` gives them.
+        measure: what is told of each; None: the 100th percentile.
+        tasks: the columns, in this order; None: all that there are.
+
+    Raises:
+        InvalidFile: no run was scored, or none on a task that is asked for.
+    """
+    measure = measure or Measure()
+    by_task: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_task[run.record.task].append(run)
+    for name in tasks or ():
+        if name not in by_task:
+            raise InvalidFile(f"no run is on task {name!r}; there are {', '.join(by_task)}")
+    chosen = {name: by_task[name] for name in tasks or by_task}
+    facts, odd = {}, {}
+    for name, of_task in chosen.items():
+        odd[name] = _odd(of_task)
+        facts[name] = _facts([run for run in of_task if id(run) not in odd[name]])
+    entrants = sorted(
+        {_entrant(run.record) for some in chosen.values() for run in some}, key=_order
+    )
+    cells: dict[tuple[Entrant, str], Cell] = {}
+    apart = []
+    for entrant in entrants:
+        for name, of_task in chosen.items():
+            own = [run for run in of_task if _entrant(run.record) == entrant]
+            found = _cell(own, odd[name], facts[name], measure)
+            if isinstance(found, Cell):
+                cells[entrant, name] = found
+            else:
+                reasons, values = found
+                mean = float(np.mean(values)) if values else None
+                apart.append(
+                    Apart(entrant=entrant, task=name, reasons=reasons, scored=len(values),
+                          of=len(facts[name].seeds), mean=mean)
+                )  # fmt: skip
+    titles = {_entrant(run.record): run.record.title for some in chosen.values() for run in some}
+    return _table(measure, list(facts.values()), entrants, titles, _marked(cells, facts), apart)
+
+
+def _entrant(record: Record) -> Entrant:
+    return Entrant(record.method, record.preset)
+
+
+def _order(entrant: Entrant) -> tuple[bool, str, bool, str]:
+    """Controls first; the standard preset before others."""
+    method, preset = entrant
+    return method not in CONTROLS, method, preset != "standard", preset
+
+
+def _odd(runs: Sequence[Run]) -> dict[int, str]:
+    """Say of runs how they differ from most others of their task in what all should share."""
+    asked = {
+        "version {} of the data": lambda record: record.task_version,
+        "data with sha256 {:.12}…": lambda record: record.dataset_sha256,
+        "a budget of {}": lambda record: record.budget,
+        "the oracle {:.12}…": lambda record: record.report and record.report.fingerprint.sha256,
+    }
+    found: dict[int, str] = {}
+    for words, value in asked.items():
+        there = Counter(v for run in runs if (v := value(run.record)) is not None)
+        usual = there.most_common(1)[0][0] if there else None
+        for run in runs:
+            own = value(run.record)
+            if own not in (None, usual):
+                told = f"{words.format(own)} where most runs have {words.format(usual)}"
+                found.setdefault(id(run), f"seed {run.record.seed} has {told}")
+    return found
+
+
+def _facts(runs: Sequence[Run]) -> TaskFacts:
+    """Gather what the runs of a task have in common."""
+    name = runs[0].record.task
+    reports = [run.record.report for run in runs if run.record.report is not None]
+    if not reports:
+        raise InvalidFile(f"no run on {name} is scored; leave the task out, or go on with  mbo run")
+    scores = np.concatenate([[1.0], *(run.score for run in runs)])
+    return TaskFacts(
+        name=name,
+        title=reports[0].title,
+        version=reports[0].version,
+        budget=reports[0].budget,
+        seeds=tuple(sorted({run.record.seed for run in runs})),
+        best_visible=reports[0].best_visible_normalized,
+        ceiling=1.0 if name in COMPLETE else float(np.nanmax(scores)),
+        ceiling_known=name in COMPLETE,
+        exact=reports[0].exact,
+    )
+
+
+def _cell(
+    runs: Sequence[Run], odd: Mapping[int, str], facts: TaskFacts, measure: Measure
+) -> Cell | tuple[tuple[str, ...], list[float]]:
+    """Make the cell of a method on a task, or say why there is none."""
+    by_seed = {run.record.seed: run for run in runs}
+    values = {seed: measure.of(run.score) for seed, run in by_seed.items()}
+    reasons = [odd[id(run)] for run in runs if id(run) in odd]
+    if any(run.record.tuned_on_oracle for run in runs):
+        reasons.append("its hyper-parameters were chosen by the oracle's scores")
+    versions = sorted({run.record.method_version for run in runs})
+    if len(versions) > 1:
+        reasons.append(f"its seeds are of versions {' and '.join(versions)} of the method")
+    for seed in facts.seeds:
+        if seed not in by_seed:
+            reasons.append(f"seed {seed} was not run")
+        elif values[seed] is None:
+            reasons.append(f"seed {seed} {_missing(by_seed[seed].record)}")
+    there = {seed: value for seed, value in sorted(values.items()) if value is not None}
+    if reasons:
+        return _merged(reasons, facts.seeds), list(there.values())
+    array = np.array(list(there.values()))
+    ordered = [by_seed[seed] for seed in there]
+    return Cell(
+        task=facts.name,
+        values=tuple(array.tolist()),
+        mean=intervals.mean(array),
+        sd=intervals.sd(array),
+        best=False,
+        above=float(np.mean([np.mean(run.score > facts.best_visible) for run in ordered])),
+        visible=_average(run.record.report.visible for run in ordered if run.record.report) or 0.0,
+        novelty=_average(run.record.report.novelty for run in ordered if run.record.report),
+        gap=_average(_gap(run) for run in ordered),
+    )
+
+
+def _missing(record: Record) -> str:
+    if record.status == "failed":
+        return f"failed: {record.failure}"
+    return "waits for the oracle" if record.status == "proposed" else "has no valid design"
+
+
+def _merged(reasons: Sequence[str], seeds: Sequence[int]) -> tuple[str, ...]:
+    """Say once what is true of several seeds."""
+    groups: dict[str, list[str]] = {}
+    for reason in reasons:
+        number, _, rest = reason.removeprefix("seed ").partition(" ")
+        if reason.startswith("seed "):
+            groups.setdefault(rest, []).append(number)
+        else:
+            groups.setdefault(reason, [])
+    merged = []
+    for rest, numbers in groups.items():
+        if not numbers:
+            merged.append(rest)
+        elif len(numbers) == len(seeds) and rest == "was not run":
+            merged.append("it was not run")
+        else:
+            many = f"seeds {', '.join(numbers)}" if len(numbers) > 1 else f"seed {numbers[0]}"
+            merged.append(f"{many}: {rest}")
+    return tuple(merged)
+
+
+def _average(values: Iterable[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return float(np.mean(there)) if there else None
+
+
+def _gap(run: Run) -> float | None:
+    """Mean of predicted − true, as a difference of scores."""
+    if run.predicted is None or not np.isfinite(run.y).any():
+        return None
+    low, high = run.record.y_range
+    return float(np.nanmean(run.predicted.astype(np.float64) - run.y) / (high - low))
+
+
+def _marked(
+    cells: Mapping[tuple[Entrant, str], Cell], facts: Mapping[str, TaskFacts]
+) -> dict[tuple[Entrant, str], Cell]:
+    """Mark the cells of each task that cannot be told from its best one."""
+    marked = dict(cells)
+    for name, task in facts.items():
+        column = {key: cell for key, cell in cells.items() if key[1] == name}
+        if not column or len(task.seeds) < 2:
+            continue
+        best = np.array(max(column.values(), key=lambda cell: cell.mean.value).values)
+        for key, cell in column.items():
+            same = not intervals.separable(best, np.array(cell.values))
+            marked[key] = msgspec.structs.replace(cell, best=same)
+    return marked
+
+
+def _table(
+    measure: Measure,
+    facts: Sequence[TaskFacts],
+    entrants: Sequence[Entrant],
+    titles: Mapping[Entrant, str],
+    cells: Mapping[tuple[Entrant, str], Cell],
+    apart: Sequence[Apart],
+) -> Table:
+    rows = [
+        Row(
+            entrant=entrant,
+            title=titles[entrant],
+            cells=tuple(cells.get((entrant, task.name)) for task in facts),
+        )
+        for entrant in entrants
+    ]
+    rows = _aggregated([row for row in rows if any(row.cells)], facts)
+    return Table(
+        measure=measure,
+        tasks=tuple(facts),
+        rows=tuple(rows),
+        apart=tuple(apart),
+        literature=tuple(_compared(rows, facts, measure)),
+        cautions=cautions(facts, sum(row.complete for row in rows)),
+    )
+
+
+def _aggregated(rows: Sequence[Row], facts: Sequence[TaskFacts]) -> list[Row]:
+    """Add what can be said over all tasks, and sort."""
+    complete = [row for row in rows if row.complete]
+    values = {
+        row.entrant: [np.array(cell.values) for cell in row.cells if cell] for row in complete
+    }
+    if len(facts) < 2 or not complete:
+        return sorted(rows, key=_best_first)
+    ranks = intervals.mean_ranks(
+        [np.array([values[row.entrant][i] for row in complete]) for i in range(len(facts))]
+    )
+    opponents = {row.entrant.method: row.entrant for row in reversed(complete)}
+    found = []
+    for row, rank in zip(complete, ranks, strict=True):
+        own = values[row.entrant]
+        scaled = [
+            intervals.rescaled(scores, task.best_visible, task.ceiling)
+            for scores, task in zip(own, facts, strict=True)
+            if task.has_room
+        ]
+        improvement = {
+            name: intervals.improvement(own, values[opponents[name]])
+            for name in OPPONENTS
+            if name in opponents and opponents[name] != row.entrant
+        }
+        iqm = intervals.iqm(scaled) if scaled else None
+        found.append(msgspec.structs.replace(row, iqm=iqm, rank=rank, improvement=improvement))
+    found.sort(key=lambda row: row.rank.value if row.rank else 0.0)
+    return [*found, *(row for row in rows if not row.complete)]
+
+
+def _best_first(row: Row) -> float:
+    there = [cell.mean.value for cell in row.cells if cell]
+    return -there[0] if there else 0.0
+
+
+def _compared(
+    rows: Sequence[Row], facts: Sequence[TaskFacts], measure: Measure
+) -> Iterable[Compared]:
+    """Put published figures beside the cells that are comparable."""
+    percentile = 50 if measure.metric == "median" else 100
+    for i, task in enumerate(facts):
+        whole = measure.metric != "best-of-k" or measure.k == task.budget
+        if task.name not in literature.COMPARABLE or task.budget != 128 or not whole:
+            continue
+        mine: list[tuple[str, float, float | None]] = [("D(best)", task.best_visible, None)]
+        for row in rows:
+            cell = row.cells[i]
+            if cell is not None and row.entrant.preset == "standard":
+                mine.append((row.entrant.method, cell.mean.value, cell.sd))
+        for method, ours, sd in mine:
+            beside = literature.beside(task.name, method, percentile)
+            differs = tuple(
+                which
+                for which, other in zip(("paper", "rerun"), beside, strict=True)
+                if other is not None and sd is not None and other.spread is not None
+                and abs(ours - other.mean) > sd + other.spread
+            )  # fmt: skip
+            if any(beside):
+                yield Compared(
+                    task=task.name, method=method, ours=ours, sd=sd, paper=beside.paper,
+                    rerun=beside.rerun, differs=differs,
+                )  # fmt: skip
