@@ -32,8 +32,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float64
@@ -60,7 +61,7 @@ RESAMPLES = 9999
 SEED = 20260  # of every bootstrap: the same runs give the same intervals
 
 
-class Estimate(NamedTuple):
+class Estimate(msgspec.Struct, frozen=True):
     """A statistic and its interval; the interval is None where one seed is all there is."""
 
     value: float

@@ -253,7 +253,32 @@ def _latex(table: Table, literature: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-COLUMNS = ["task", "version", "budget", "method", "preset", "measure", "ranked", "seeds", "mean", "low", "high", "sd", "best", "above", "visible", "novelty", "gap", "d_best", "ceiling", "paper", "paper_sd", "rerun", "rerun_sd", "reasons"]
+COLUMNS = [
+    "task",
+    "version",
+    "budget",
+    "method",
+    "preset",
+    "measure",
+    "ranked",
+    "seeds",
+    "mean",
+    "low",
+    "high",
+    "sd",
+    "best",
+    "above",
+    "visible",
+    "novelty",
+    "gap",
+    "d_best",
+    "ceiling",
+    "paper",
+    "paper_sd",
+    "rerun",
+    "rerun_sd",
+    "reasons",
+]
 
 
 def _csv(table: Table, literature: bool) -> str:

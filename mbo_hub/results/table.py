@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -40,7 +40,7 @@ OPPONENTS = ("best_logged", "grad")  # whom the probability of improvement is ov
 COMPLETE = frozenset({"tfbind8", "tfbind10"})
 
 
-class Entrant(NamedTuple):
+class Entrant(msgspec.Struct, frozen=True):
     """Who competes: a method with a preset."""
 
     method: str
@@ -279,7 +279,7 @@ def _entrant(record: Record) -> Entrant:
 
 def _order(entrant: Entrant) -> tuple[bool, str, bool, str]:
     """Controls first; the standard preset before others."""
-    method, preset = entrant
+    method, preset = entrant.method, entrant.preset
     return method not in CONTROLS, method, preset != "standard", preset
 
 
