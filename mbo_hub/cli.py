@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
     from mbo_hub.results.record import Plan
+    from mbo_hub.results.verify import Checked
     from mbo_hub.scoring.report import Report
     from mbo_hub.task import Task
 
@@ -514,18 +515,52 @@ def _numbers(text: str) -> list[int]:
 
 
 @main.command(epilog="Example:  mbo verify receipt.json designs.txt")
-@click.argument("receipt", type=click.Path(path_type=Path))
-@click.argument("file", type=INPUT)
+@click.argument("what", metavar="RECEIPT")
+@click.argument("file", type=INPUT, required=False)
 @click.option(
     "--task", shell_complete=_complete_task, help="Where to load the task from, if not the archive."
 )
 @column_option
+@click.option("--sample", type=click.IntRange(1), help="Check so many of the runs, of each task.")
+@click.option("--only", "tasks", multiple=True, metavar="TASK", help="Check runs on these tasks.")
+@click.option("--pull-request", type=click.IntRange(1), metavar="N",
+              help="Check what it would change in a collection on the Hub.")  # fmt: skip
+@click.option("--comment", is_flag=True, help="Write the outcome below the pull request.")
 @as_json
-def verify(receipt: Path, file: str, task: str | None, column: str | None, as_json: bool) -> None:
+def verify(
+    what: str,
+    file: str | None,
+    task: str | None,
+    column: str | None,
+    sample: int | None,
+    tasks: tuple[str, ...],
+    pull_request: int | None,
+    comment: bool,
+    as_json: bool,
+) -> None:
     """Compute RECEIPT again from the designs of FILE.
 
-    Says what differs; exit code 1 when the receipt does not hold.
+    Without FILE, RECEIPT is a folder of runs that `mbo run` made, or a collection of results, here
+    or on the Hub: the designs of each run are scored again. Says what differs; exit code 1 when
+    something does not hold.
     """
+    if file is not None:
+        if sample or tasks or pull_request or comment:
+            raise click.UsageError("--sample, --only, --pull-request and --comment are about runs")
+        _verify_receipt(Path(what), file, task, column, as_json)
+    elif task is not None or column is not None:
+        raise click.UsageError("name the file of designs, too:  mbo verify RECEIPT FILE")
+    elif Path(what).is_file():
+        raise click.UsageError(f"name the file of designs, too:  mbo verify {what} FILE")
+    elif pull_request is not None:
+        _verify_pull_request(what, pull_request, comment=comment, as_json=as_json)
+    else:
+        _verify_runs(what, sample, tasks, as_json)
+
+
+def _verify_receipt(
+    receipt: Path, file: str, task: str | None, column: str | None, as_json: bool
+) -> None:
     from mbo_hub.archive.folders import is_folder_name
     from mbo_hub.reading import read_designs
     from mbo_hub.scoring.report import Report
@@ -545,6 +580,51 @@ def verify(receipt: Path, file: str, task: str | None, column: str | None, as_js
         echo(str(verification))
     if not verification.ok:
         sys.exit(1)
+
+
+def _verify_runs(place: str, sample: int | None, tasks: tuple[str, ...], as_json: bool) -> None:
+    from mbo_hub.results import verify
+    from mbo_hub.results.joining import find_runs
+
+    runs = find_runs(place)
+    wanted = [run for run in runs if not tasks or run.record.task in tasks]
+    if not wanted:
+        raise InvalidFile(f"{place}: no runs on {', '.join(tasks)}")
+    chosen = verify.sample(wanted, sample) if sample else {str(run.record) for run in wanted}
+    verdict = verify.verify_runs(
+        runs, only=lambda record: str(record) in chosen, tell=_tell_checked
+    )
+    if as_json:
+        _print_json({"holds": verdict.ok, "runs": [_checked(one) for one in verdict.checked]})
+    else:
+        echo(str(verdict))
+    if not verdict.ok:
+        sys.exit(1)
+
+
+def _verify_pull_request(repo: str, number: int, *, comment: bool, as_json: bool) -> None:
+    from mbo_hub.archive import hub
+    from mbo_hub.results.joining import check_pull_request
+
+    asked = check_pull_request(repo, number, tell=_tell_checked)
+    if as_json:
+        runs = [_checked(one) for one in asked.verdict.checked]
+        _print_json({"holds": asked.ok, "problems": asked.problems, "runs": runs})
+    else:
+        echo(asked.markdown(), nl=False)
+    if comment:
+        hub.comment(repo, "dataset", number, asked.markdown())
+    if not asked.ok:
+        sys.exit(1)
+
+
+def _tell_checked(one: Checked) -> None:
+    echo(f"{one.record}: {one.verdict}", err=True)
+
+
+def _checked(one: Checked) -> dict[str, Any]:
+    place = one.record.place.as_posix()
+    return {"run": place, "verdict": one.verdict, "problems": one.problems}
 
 
 @main.command(epilog="Example:  mbo new ./my-task --from designs.csv --space dna")
@@ -632,20 +712,42 @@ def validate(directory: Path, as_json: bool, **limits: float | None) -> None:
 
 @main.command(epilog="Example:  mbo publish tfbind8 --org mbo --dry-run")
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK...", shell_complete=_complete_task)
-@click.option("--org", required=True, help="Owner of the repositories: an organisation or a user.")
+@click.option("--org", help="Owner of the repositories: an organisation or a user.")
+@click.option("--to", metavar="OWNER/NAME", help="Collection of results that runs are added to.")
+@click.option("--pull-request", is_flag=True, help="Ask the owner of the collection to take them.")
 @click.option("--private", is_flag=True, help="Make new repositories private.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @as_json
-def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool, as_json: bool) -> None:
+def publish(
+    tasks: tuple[str, ...],
+    org: str | None,
+    to: str | None,
+    pull_request: bool,
+    private: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Publish TASKs on the Hub, tagged with their versions.
 
     They become ORG/<task> and ORG/<task>-oracle. Everything is checked first. Doing it again
     changes nothing, but for cards and pictures that were improved: they go to the main branch, and
     the tag stays as it is. The token is the one of `hf auth login` or HF_TOKEN.
+
+    With --to, TASK is a folder of runs that `mbo run` made: they are scored again, and join the
+    results of others:  mbo publish runs --to mbo/results --pull-request
     """
+    if (org is None) == (to is None):
+        raise click.UsageError("say where: --org for tasks, or --to for runs")
+    if to is not None:
+        if len(tasks) > 1 or private:
+            raise click.UsageError("--to takes one folder of runs, and no --private")
+        _publish_runs(tasks[0], to, pull_request=pull_request, dry_run=dry_run, as_json=as_json)
+        return
+    if pull_request:
+        raise click.UsageError("--pull-request is for runs, with --to")
     from mbo_hub.publishing.publish import publish as put
 
-    published = put(tasks, org, private=private, dry_run=dry_run)
+    published = put(tasks, str(org), private=private, dry_run=dry_run)
     if as_json:
         _print_json(
             [
@@ -664,6 +766,22 @@ def publish(tasks: tuple[str, ...], org: str, private: bool, dry_run: bool, as_j
         echo(f"{done.url}  {_told(done.change, dry_run=dry_run)}")
         for file in done.change.files:
             echo(f"  {file}")
+
+
+def _publish_runs(place: str, to: str, *, pull_request: bool, dry_run: bool, as_json: bool) -> None:
+    from mbo_hub.results.collection import read_runs
+    from mbo_hub.results.joining import join
+
+    joined = join(read_runs(place), to, pull_request=pull_request, dry_run=dry_run)
+    if as_json:
+        _print_json({**asdict(joined), "dry_run": dry_run})
+        return
+    if not joined.files:
+        echo(f"{to}: all of these runs are there")
+        return
+    echo(joined.url or f"{joined.rows} runs would be added to {to}")
+    for file in joined.files:
+        echo(f"  {file}")
 
 
 def _told(change: Change, *, dry_run: bool = False) -> str:

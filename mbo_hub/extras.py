@@ -23,7 +23,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "render": {"Pillow": "PIL", "imageio-ffmpeg": "imageio_ffmpeg"},
     "plot": {"matplotlib": "matplotlib"},
     "results": {
-        "dask.distributed": "distributed",
+        "distributed": "distributed",
         "matplotlib": "matplotlib",
         "scipy": "scipy",
     },

@@ -242,6 +242,9 @@ def sha_of(repo: Json, revision: str) -> str:
         for name in (revision, revision.removeprefix(prefix)):
             if sha := repo[kind].get(name):
                 return sha
+    number = re.fullmatch(r"refs/pr/(\d+)", revision)
+    if number and int(number[1]) <= len(repo.get("pull_requests", [])):
+        return str(repo["pull_requests"][int(number[1]) - 1]["sha"])
     if revision in repo["commits"]:
         return revision
     raise Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
@@ -556,6 +559,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(403, f"this token may not write to the namespace {namespace!r}")
         return self.user
 
+    def _writing(self) -> bool:
+        """Tell whether a request changes the repository itself; anybody may ask to pull."""
+        return "create_pr" not in self.query or self.user is None
+
     def _repo(self, repo_type: str, repo: str, write: bool = False) -> Json:
         data = self.store.load(repo_type, repo)
         mine = self.user is not None and repo.split("/")[0] in self.user.namespaces
@@ -802,7 +809,7 @@ class _Handler(BaseHTTPRequestHandler):
     # ---- uploads
 
     def preupload(self, repo_type: str, repo: str, revision: str) -> Answer:
-        data = self._repo(repo_type, repo, write=True)
+        data = self._repo(repo_type, repo, write=self._writing())
         stored = data["commits"][sha_of(data, revision)]["files"]
         found = []
         for file in json.loads(self.body)["files"]:
@@ -842,8 +849,9 @@ class _Handler(BaseHTTPRequestHandler):
         return reply({})
 
     def xet_token(self, repo_type: str, repo: str, revision: str) -> Answer:
-        data = self._repo(repo_type, repo, write=True)
-        sha_of(data, revision)
+        data = self._repo(repo_type, repo, write=self._writing())
+        if self._writing():  # the client asks for None when it is about a pull request
+            sha_of(data, revision)
         token = self.headers["Authorization"].removeprefix("Bearer ")
         return reply({"casUrl": f"{self.hub.url}/cas", "accessToken": token,
                       "exp": int(time.time()) + 3600})  # fmt: skip
@@ -869,10 +877,8 @@ class _Handler(BaseHTTPRequestHandler):
     def commit(self, repo_type: str, repo: str, branch: str) -> Answer:
         lines = [json.loads(line) for line in self.body.splitlines() if line.strip()]
         header = next(line["value"] for line in lines if line["key"] == "header")
-        if "create_pr" in self.query:
-            raise Refusal(400, "pull requests are not served here")
         with self.store.lock:
-            data = self._repo(repo_type, repo, write=True)
+            data = self._repo(repo_type, repo, write=self._writing())
             parent = sha_of(data, branch)
             if branch not in data["branches"]:
                 raise Refusal(400, f"{branch} is not a branch")
@@ -883,9 +889,82 @@ class _Handler(BaseHTTPRequestHandler):
                 self._apply(files, line["key"], line["value"])
             author = self.user.name if self.user else ""
             title, description = header["summary"], header.get("description", "")
-            sha = self.store.commit(data, branch, files, title, description, author)
+            asked: Json = {}
+            if "create_pr" in self.query:
+                number = self._add_pull_request(data, branch, files, title, description, author)
+                sha = data["pull_requests"][number - 1]["sha"]
+                asked = {"pullRequestUrl": f"{self._url(repo_type, repo)}/discussions/{number}"}
+            else:
+                sha = self.store.commit(data, branch, files, title, description, author)
         url = f"{self._url(repo_type, repo)}/commit/{sha}"
-        return reply({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
+        return reply(
+            {"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": "", **asked}
+        )
+
+    def _add_pull_request(
+        self, data: Json, branch: str, files: Json, title: str, description: str, author: str
+    ) -> int:
+        before = data["branches"][branch]
+        sha = self.store.commit(data, branch, files, title, description, author)
+        data["branches"][branch] = before
+        asked = data.setdefault("pull_requests", [])
+        asked.append({
+            "sha": sha, "title": title, "author": author, "date": now(), "status": "open",
+            "comments": [[author, description]],
+        })  # fmt: skip
+        self.store.save(data)
+        return len(asked)
+
+    def _asked(self, data: Json, number: str) -> Json:
+        asked = data.get("pull_requests", [])
+        if not 1 <= int(number) <= len(asked):
+            raise Refusal(404, f"there is no discussion {number}")
+        found: Json = asked[int(number) - 1]
+        return found
+
+    def discussion(self, repo_type: str, repo: str, number: str) -> Answer:
+        data = self._repo(repo_type, repo)
+        asked = self._asked(data, number)
+        events = [
+            self._comment(i, *said, asked["date"]) for i, said in enumerate(asked["comments"])
+        ]
+        return reply({
+            "title": asked["title"], "num": int(number), "status": asked["status"],
+            "author": {"name": asked["author"]}, "isPullRequest": True, "events": events,
+            "createdAt": asked["date"], "changes": {"base": "refs/heads/main"},
+            "filesWithConflicts": [], "repo": {"name": repo, "type": repo_type},
+        })  # fmt: skip
+
+    @staticmethod
+    def _comment(number: int, author: str, text: str, date: str) -> Json:
+        return {
+            "id": str(number), "type": "comment", "createdAt": date, "author": {"name": author},
+            "data": {"edited": False, "hidden": False, "latest": {"raw": text}},
+        }  # fmt: skip
+
+    def comment(self, repo_type: str, repo: str, number: str) -> Answer:
+        if self.user is None:
+            raise Refusal(401, "Invalid username or password.")
+        with self.store.lock:
+            data = self._repo(repo_type, repo)
+            said = [self.user.name, json.loads(self.body)["comment"]]
+            comments = self._asked(data, number)["comments"]
+            comments.append(said)
+            self.store.save(data)
+        return reply({"newMessage": self._comment(len(comments), *said, now())})
+
+    def merge(self, repo_type: str, repo: str, number: str) -> Answer:
+        with self.store.lock:
+            data = self._repo(repo_type, repo, write=True)
+            asked = self._asked(data, number)
+            if data["commits"][asked["sha"]]["parent"] != data["branches"]["main"]:
+                raise Refusal(409, "main has changed since")  # the real Hub merges what it can
+            data["branches"]["main"] = asked["sha"]
+            asked["status"] = "merged"
+            self.store.save(data)
+        event = {"id": "m", "type": "status-change", "createdAt": now(),
+                 "author": {"name": asked["author"]}, "data": {"status": "merged"}}  # fmt: skip
+        return reply({"newStatus": event})
 
     def _apply(self, files: Json, key: str, value: Json) -> None:
         if key == "header":
@@ -933,6 +1012,9 @@ _Handler.routes = [
         ("POST", rf"{_REPO}/paths-info/{_REV}", "paths_info"),
         ("POST", rf"{_REPO}/preupload/{_REV}", "preupload"),
         ("POST", rf"{_REPO}/commit/(?P<branch>[^/]+)", "commit"),
+        ("GET", rf"{_REPO}/discussions/(?P<number>\d+)", "discussion"),
+        ("POST", rf"{_REPO}/discussions/(?P<number>\d+)/comment", "comment"),
+        ("POST", rf"{_REPO}/discussions/(?P<number>\d+)/merge", "merge"),
         ("GET", rf"{_REPO}/xet-write-token/{_REV}", "xet_token"),
         ("POST", r"/cas/v1/xorbs/default/(?P<name>[0-9a-f]{64})", "xorb_post"),
         ("POST", r"/cas/(?:v1/)?shards", "shard_post"),

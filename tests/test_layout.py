@@ -36,9 +36,9 @@ FLOOR = {name: floor for floor, names in enumerate(ROOMS) for name in names}
 WORKSHOPS = {"publishing", "making", "methods", "results"}  # no user's program may need them
 # Heavy libraries, and the only modules that may import them; all but pyarrow inside a function.
 HEAVY = {
-    "pandera": {"dataset.schema"},
-    "polars": {"dataset.schema", "tasks", "publishing.validation", "making"},
-    "pyarrow": {"dataset.parquet", "making"},
+    "pandera": {"dataset.schema", "results.schema"},
+    "polars": {"dataset.schema", "results.schema", "tasks", "publishing.validation", "making"},
+    "pyarrow": {"dataset.parquet", "making", "results.collection", "results.schema"},
     "onnxruntime": {"oracles.onnx"},
     "onnx": {"making"},
     "rdkit": {"scoring.molecules"},
@@ -139,7 +139,7 @@ def test_heavy_libraries_stay_where_they_belong(path: Path) -> None:
     used = {i.split(".")[0] for i in imports(tree, at_top=False)} & set(HEAVY)
     assert {library for library in used if not may(library)} == set()
     top = {i.split(".")[0] for i in imports(tree, at_top=True)} & set(HEAVY)
-    if name == "dataset.parquet":
+    if name in {"dataset.parquet", "results.collection"}:
         top -= {"pyarrow"}
     if name in {"methods.networks", "methods.vae", "methods.gan"}:  # see test_methods.py
         top -= {"torch"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1, sha256
@@ -36,14 +36,17 @@ __all__ = [
     "Publication",
     "cache_folder",
     "cached_repositories",
+    "comment",
     "damaged",
     "download",
+    "files_at",
     "forget",
     "is_fixed",
     "local_files",
     "plan",
     "publish",
     "remove_from_cache",
+    "send",
 ]
 
 log = logging.getLogger(__name__)
@@ -447,6 +450,93 @@ def publish(planned: Publication, *, private: bool = False) -> None:
         ).oid
     if change.is_first:  # the very commit that was compared or made, whatever main is by now
         _persist(lambda: api.create_tag(repo, tag=change.tag, repo_type=kind, revision=head), what)
+
+
+def files_at(repo: str, kind: Kind, revision: str = MAIN) -> dict[str, str]:
+    """List the files of a repository, each with what tells its content from any other.
+
+    Args:
+        repo: ``owner/name``.
+        kind: dataset or model.
+        revision: branch, tag, commit, or ``refs/pr/<number>`` of a pull request.
+
+    Raises:
+        UnknownTask, UnknownRevision: there is no such repository, or no such revision.
+        NotPermitted: the token may not read there.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    def listed() -> list[Any]:
+        tree = HfApi().list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True)
+        return list(tree)
+
+    entries = _persist(listed, f"{repo} ({kind}, {revision})")
+    return {
+        entry.path: entry.lfs.sha256 if entry.lfs else entry.blob_id
+        for entry in entries
+        if isinstance(entry, RepoFile)
+    }
+
+
+def send(
+    repo: str, kind: Kind, files: Mapping[str, bytes], title: str, text: str, *, pull_request: bool
+) -> str:
+    """Put files into a repository that is there, with one commit.
+
+    Args:
+        repo: ``owner/name``.
+        kind: dataset or model.
+        files: contents by path in it.
+        title: of the commit or pull request.
+        text: what else it says.
+        pull_request: open one, which anybody may whose token can read; else commit to main.
+
+    Returns:
+        Address of the pull request, or of the commit.
+
+    Raises:
+        UnknownTask: there is no such repository.
+        NotPermitted: the token may not do so.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    def commit() -> Any:
+        return HfApi().create_commit(
+            repo,
+            [CommitOperationAdd(path, content) for path, content in files.items()],
+            repo_type=kind,
+            commit_message=title,
+            commit_description=text,
+            create_pr=pull_request,
+        )
+
+    made = _persist(commit, f"{repo} ({kind})")
+    return str(made.pr_url if pull_request else made.commit_url)
+
+
+def comment(repo: str, kind: Kind, number: int, text: str) -> None:
+    """Write below a pull request.
+
+    Args:
+        repo: ``owner/name``.
+        kind: dataset or model.
+        number: of the pull request.
+        text: Markdown.
+
+    Raises:
+        UnknownTask: there is no such repository, or no such pull request.
+        NotPermitted: the token may not do so.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    _persist(
+        lambda: HfApi().comment_discussion(repo, number, text, repo_type=kind),
+        f"{repo} ({kind}), pull request {number}",
+    )
 
 
 def _attributes(repo: str, kind: Kind, commit: str, what: str) -> bytes:

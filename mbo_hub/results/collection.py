@@ -20,9 +20,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mbo_hub.archive import folders
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import files, parquet
-from mbo_hub.errors import InvalidDataset, InvalidFile
+from mbo_hub.errors import InvalidDataset, InvalidFile, MboHubError
 from mbo_hub.results.record import LARGEST, RECORD, Record, Run, Submitted, read_run
 
 __all__ = ["COLUMNS", "DATA", "decode", "encode", "file_of", "read_runs", "row", "write_collection"]
@@ -85,14 +86,15 @@ def encode(runs: Iterable[Run]) -> bytes:
     listed = list(runs)
     rows = [row(run.record) for run in listed]
     columns = {
-        name: pa.array([r[name] for r in rows], pa.list_(pa.field("element", pa.float64())))
+        name: pa.array([r[name] for r in rows], pa.list_(_element(pa.float64())))
         if name == "y"
         else pa.array([r[name] for r in rows], kind)
         for name, kind in COLUMNS.items()
     }
     submitted = [(run.designs, run.predicted) for run in listed]
-    columns["designs"] = _lists([designs for designs, _ in submitted])
-    columns["predicted"] = _lists([predicted for _, predicted in submitted])
+    kind = pa.from_numpy_dtype(_dtype(listed))
+    columns["designs"] = _lists([designs for designs, _ in submitted], pa.list_(_element(kind)))
+    columns["predicted"] = _lists([predicted for _, predicted in submitted], pa.float32())
     sink = pa.BufferOutputStream()
     table = pa.table(columns)
     numbers = {
@@ -122,23 +124,41 @@ def _leaf(kind: pa.DataType) -> pa.DataType:
     return _leaf(kind.value_type) if pa.types.is_list(kind) else kind
 
 
-def _lists(arrays: list[np.ndarray | None]) -> pa.Array:
-    """A column with an array a row, (n,) or (n, d), or nothing."""
+def _element(kind: pa.DataType) -> pa.Field:
+    """The child of a list, by the one name that every reader knows."""
+    return pa.field("element", kind)
+
+
+def _dtype(runs: list[Run]) -> np.dtype[Any]:
+    """What designs of a task are made of, even where these runs have none."""
+    for run in runs:
+        if run.designs is not None:
+            return run.designs.dtype
+    try:
+        return np.dtype(folders.find_declared(runs[0].record.task, None)[1].manifest.space.dtype)
+    except MboHubError:  # not a task of the archive
+        return np.dtype(np.float32)
+
+
+def _lists(arrays: list[np.ndarray | None], kind: pa.DataType) -> pa.Array:
+    """A column with an array a row, (n,) or (n, d), or nothing.
+
+    Args:
+        arrays: one a row.
+        kind: of an item of the lists.
+    """
     there = [a for a in arrays if a is not None]
     if not there:
-        return pa.array([None] * len(arrays), pa.list_(pa.field("element", pa.float32())))
+        return pa.array([None] * len(arrays), pa.list_(_element(kind)))
     inner: pa.Array = pa.array(np.concatenate([a.reshape(-1) for a in there]))
     if there[0].ndim == 2:
-        width = there[0].shape[1]
-        offsets = np.arange(0, len(inner) + 1, width, dtype=np.int32)
-        inner = pa.ListArray.from_arrays(
-            offsets, inner, type=pa.list_(pa.field("element", inner.type))
-        )
+        offsets = np.arange(0, len(inner) + 1, there[0].shape[1], dtype=np.int32)
+        inner = pa.ListArray.from_arrays(offsets, inner, type=kind)
     lengths = [0 if a is None else len(a) for a in arrays]
     return pa.ListArray.from_arrays(
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32),
         inner,
-        type=pa.list_(pa.field("element", inner.type)),
+        type=pa.list_(_element(kind)),
         mask=pa.array([a is None for a in arrays]),
     )
 

@@ -92,7 +92,7 @@ class DaskEngine(Engine):
     """
 
     def __init__(self, address: str | None = None, jobs: int | None = None) -> None:
-        require("results", "the engine 'dask'", "dask.distributed")
+        require("results", "the engine 'dask'", "distributed")
         import distributed
 
         dask: Any = distributed  # it has types for half of itself
