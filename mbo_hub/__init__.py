@@ -18,6 +18,7 @@ from mbo_hub._version import __version__ as __version__
 if TYPE_CHECKING:  # the one list: type checkers read it here, and `_homes` at run time
     from mbo_hub.archive.catalog import ListedTask as ListedTask
     from mbo_hub.archive.catalog import tasks as tasks
+    from mbo_hub.dataset.subset import Subset as Subset
     from mbo_hub.errors import DownloadFailed as DownloadFailed
     from mbo_hub.errors import ExportConflict as ExportConflict
     from mbo_hub.errors import GitFailed as GitFailed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # the one list: type checkers read it here, and `_homes` at r
     from mbo_hub.errors import InvalidDataset as InvalidDataset
     from mbo_hub.errors import InvalidDesign as InvalidDesign
     from mbo_hub.errors import InvalidFile as InvalidFile
+    from mbo_hub.errors import InvalidSubset as InvalidSubset
     from mbo_hub.errors import MboHubError as MboHubError
     from mbo_hub.errors import MissingExtra as MissingExtra
     from mbo_hub.errors import NotPermitted as NotPermitted

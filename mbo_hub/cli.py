@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
+    from mbo_hub.dataset.subset import Subset
     from mbo_hub.results.record import Plan
     from mbo_hub.results.verify import Checked
     from mbo_hub.scoring.report import Report
@@ -290,6 +291,14 @@ def export(
                    err=True)  # fmt: skip
 
 
+visible_option = click.option(
+    "--visible",
+    metavar="0-20",
+    help="Show another part: percentiles of y over the full data; 20 means 0-20.",
+)
+rows_option = click.option(
+    "--rows", type=click.IntRange(1), help="Show only so many designs, drawn at random."
+)
 column_option = click.option("--column", help="Column of a CSV or parquet file to read.")
 
 
@@ -308,6 +317,8 @@ column_option = click.option("--column", help="Column of a CSV or parquet file t
     help="Stop at an illegal design, or count it as invalid.",
 )
 @column_option
+@visible_option
+@rows_option
 @click.option("--receipt", type=click.Path(path_type=Path), help="Save the receipt to this file.")
 @as_json
 def score(
@@ -318,6 +329,8 @@ def score(
     project: bool,
     invalid: str,
     column: str | None,
+    visible: str | None,
+    rows: int | None,
     receipt: Path | None,
     as_json: bool,
 ) -> None:
@@ -328,7 +341,7 @@ def score(
     """
     from mbo_hub.reading import read_designs
 
-    loaded = _load(task)
+    loaded = _load(task).showing(_subset(visible, rows))
     strict = invalid == "refuse" and not project
     designs = read_designs(file, loaded.manifest, column=column, strict=strict)
     if receipt is not None and receipt.is_dir():
@@ -394,6 +407,8 @@ def methods(as_json: bool) -> None:
 @click.option("--seeds", metavar="0-7", help="Of many runs, kept in a folder: 0-7, 0,3.")
 @click.option("--out", type=click.Path(path_type=Path),
               help="Parquet file for the designs; with --seeds, the folder of runs.")  # fmt: skip
+@visible_option
+@rows_option
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one a core]")
 @click.option("--engine", default="local", show_default=True,
@@ -411,6 +426,8 @@ def run(
     jobs: int | None,
     engine: str,
     again: bool,
+    visible: str | None,
+    rows: int | None,
     as_json: bool,
     **others: Any,
 ) -> None:
@@ -426,6 +443,7 @@ def run(
     from mbo_hub.methods import METHODS
     from mbo_hub.results.record import Plan
 
+    others["subset"] = _subset(visible, rows)
     methods = tuple(METHODS) if methods == ("all",) else methods
     tasks = tuple(t.name for t in mbo_hub.tasks()) if tasks == ("all",) else tasks
     if seeds is not None:
@@ -449,7 +467,7 @@ def _run_one(plan: Plan, out: Path | None, as_json: bool) -> None:
 
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise InvalidFile(f"{out}: name a file in a folder that is there")  # before hours of work
-    task = _load(plan.task)
+    task = _load(plan.task).showing(plan.subset)
     contestant = make(plan, task)
     told = 0.0
     with telling(f"{contestant.name} on {task.name}", 100, None) as add:
@@ -667,12 +685,7 @@ def new(
     """
     from mbo_hub.publishing.columns import new_task_from
 
-    low, dash, high = visible.rpartition("-")
-    try:
-        percentiles = (float(low) if dash else 0.0, float(high))
-    except ValueError:
-        raise InvalidFile(f"--visible {visible}: write a percentile, 50, or two, 10-60") from None
-    done = new_task_from(file, directory, space, visible=percentiles, **options)
+    done = new_task_from(file, directory, space, visible=_percentiles(visible), **options)
     if as_json:
         _print_json({"path": done.path, "notes": done.notes})
     else:
@@ -681,6 +694,24 @@ def new(
             echo(f"  {note}")
     echo(f"Now fill in the TODOs of {done.path / 'README.md'}; `mbo validate` lists them.",
                err=True)  # fmt: skip
+
+
+def _percentiles(text: str) -> tuple[float, float]:
+    """Read 50 or 10-60."""
+    low, dash, high = text.rpartition("-")
+    try:
+        return (float(low) if dash else 0.0, float(high))
+    except ValueError:
+        raise InvalidFile(f"--visible {text}: write a percentile, 50, or two, 10-60") from None
+
+
+def _subset(visible: str | None, rows: int | None) -> Subset | None:
+    """Which rows to show, as --visible and --rows say; None: those of the published task."""
+    if visible is None and rows is None:
+        return None
+    from mbo_hub.dataset.subset import subset
+
+    return subset(None if visible is None else _percentiles(visible), rows)
 
 
 @main.command(epilog="Example:  mbo validate ./mbo/tfbind8")

@@ -7,6 +7,7 @@
     ├── UnknownRevision     (LookupError)        the task exists, that version of it is not here
     ├── UnknownMethod       (LookupError)        no method of that name
     ├── InvalidDesign       (ValueError)         a design that is not in the task's space
+    ├── InvalidSubset       (ValueError)         a part of a task's data that cannot be
     ├── InvalidFile         (ValueError)         a file of designs, a receipt, a raw file: unusable
     ├── InvalidDataset      (ValueError)         a dataset folder that breaks its own declaration
     │   └── UnsupportedFormat                    … because a newer mbo_hub wrote it
@@ -64,6 +65,10 @@ class InvalidDesign(MboHubError, ValueError):
         subject = "" if row is None else f"design {row} "
         others = f" ({more} more invalid design{'s' if more > 1 else ''})" if more else ""
         super().__init__(f"{subject}{detail}{others}")
+
+
+class InvalidSubset(MboHubError, ValueError):
+    """A part of a task's data is asked for that cannot be."""
 
 
 class InvalidFile(MboHubError, ValueError):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+import msgspec
 import numpy as np
 
-from mbo_hub.arrays import Float32, Float64, Num
+from mbo_hub.arrays import Bool, Float32, Float64, Num
+from mbo_hub.dataset.figures import measure, rule_of
 from mbo_hub.dataset.manifest import Manifest
+from mbo_hub.dataset.subset import By, Subset
+from mbo_hub.dataset.subset import subset as make_subset
 from mbo_hub.errors import OracleUnavailable
-from mbo_hub.offline import Normalization, Offline
+from mbo_hub.offline import Affine, Normalization, Offline
 from mbo_hub.oracles import Oracle
 from mbo_hub.oracles.kinds import XY
 from mbo_hub.scoring.evaluate import BUDGET, evaluate
@@ -70,6 +75,7 @@ class Task:
         offline: what an offline method may see.
         oracles: by name; opened when first asked for.
         dataset_sha256: of task.json.
+        selected: which rows `subset` made visible; None: those of the published task.
     """
 
     manifest: Manifest
@@ -77,10 +83,14 @@ class Task:
     oracles: Oracles
     dataset_sha256: str
     _hidden: Callable[[], XY] = field(repr=False)
+    _measured: Callable[[], XY] | None = field(default=None, repr=False)  # where y is the oracle's
+    selected: Subset | None = None
+    _published: Task | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         rows, dim = self.x.shape
-        return f"<Task {self.name} v{self.version}: {rows:,} visible designs × {dim}>"
+        part = "" if self.selected is None else f", {self.selected}"
+        return f"<Task {self.name} v{self.version}: {rows:,} visible designs × {dim}{part}>"
 
     @property
     def name(self) -> str:
@@ -116,6 +126,57 @@ class Task:
     def hidden(self) -> XY:
         """The test split, read from disk at each call: x (m, d) and y (m,). Not for methods."""
         return self._hidden()
+
+    def subset(
+        self,
+        visible: tuple[float | int, float | int] | None = None,
+        rows: SupportsIndex | None = None,
+        *,
+        seed: SupportsIndex = 0,
+        by: By = "uniform",
+    ) -> Task:
+        """Give the same task with another visible part: harder or easier, or with few designs.
+
+        Reads the hidden rows from disk. The oracle and the range of y that scores refer to stay;
+        the normalization and D(best) are those of the new part, and receipts say which it is.
+        Percentiles are of y as measured, over the full data, whatever was made visible before.
+
+        Args:
+            visible: lower and upper percentile of y; rows at a cut are visible. None: the rows that
+                are visible in the published task.
+            rows: show only so many of those, drawn at random; None: all.
+            seed: of the drawing.
+            by: how likely a row is drawn: all alike ('uniform'), or the likelier the lower its y
+                ('linear', 'quadratic', 'circular', 'exponential', Design-Bench's distributions).
+
+        Returns:
+            The task; with neither `visible` nor `rows`, the published one.
+
+        Raises:
+            InvalidSubset: the arguments say no part of the data, or there are not so many rows.
+
+        Example:
+            >>> import mbo_hub
+            >>> mbo_hub.load("tfbind8").subset(visible=(0, 20), rows=500)
+            <Task tfbind8 v1.0.0: 500 visible designs × 8, 500 rows of percentiles 0 to 20 of the full data (uniform, seed 0)>
+        """  # noqa: E501 -- what it prints
+        if visible is None and rows is None:
+            return self.showing(None)
+        return self.showing(make_subset(visible, rows, seed, by))
+
+    def showing(self, selected: Subset | None) -> Task:
+        """Give the same task with the visible part that a receipt or a record names.
+
+        Args:
+            selected: the part; None: what is published.
+
+        Raises:
+            InvalidSubset: there are not so many rows.
+        """
+        if selected == self.selected:
+            return self
+        published = self._published or self
+        return published if selected is None else _part(published, selected)
 
     @property
     def oracle_name(self) -> str:
@@ -189,4 +250,42 @@ class Task:
         """
         from mbo_hub.scoring.verify import verify
 
-        return verify(self, receipt, designs)
+        said = receipt if isinstance(receipt, Report) else Report.read(receipt)
+        return verify(self.showing(said.subset), said, designs)
+
+
+def _part(task: Task, selected: Subset) -> Task:
+    """Show another part of a published task."""
+    hidden_x, hidden_y = task.hidden
+    x, y = np.concatenate([task.x, hidden_x]), np.concatenate([task.y, hidden_y])
+    measured = y if task._measured is None else task._measured()[1]
+    chosen = selected.choose(measured, len(task.x))
+    shown = np.zeros(len(y), bool)
+    shown[chosen] = True
+    part_x, part_y = x[shown], y[shown]
+    part_x.flags.writeable = part_y.flags.writeable = False
+    figures = measure(part_x, measured[shown], measured[~shown])
+    rule = task.manifest.split
+    if selected.visible is not None:
+        rule = rule_of(selected.visible, measured)
+    if rule is not None:
+        rule = msgspec.structs.replace(rule, sampled=selected.rows)
+    scale_x = Affine.of(figures.x_mean, figures.x_std)
+    offline = replace(
+        task.offline, x=part_x, y=part_y, normalization=Normalization(scale_x, Affine.fit(part_y))
+    )
+    return replace(
+        task,
+        manifest=msgspec.structs.replace(task.manifest, statistics=figures, split=rule),
+        offline=offline,
+        selected=selected,
+        _hidden=partial(_others, task, shown),
+        _measured=None,
+        _published=task,
+    )
+
+
+def _others(task: Task, shown: Bool[np.ndarray, " rows"]) -> XY:
+    """The rows of a published task that a part of it does not show."""
+    hidden_x, hidden_y = task.hidden
+    return np.concatenate([task.x, hidden_x])[~shown], np.concatenate([task.y, hidden_y])[~shown]

@@ -2,7 +2,8 @@
 
     python scripts/results.py unpack     # give build/runs the runs that are in the dataset
     mbo run all --task all --seeds 0-7 --out build/runs   # go on; stop at any time
-    python scripts/results.py pack       # put what is finished into the dataset
+    python scripts/results.py pack       # put what is finished into the dataset, and write its card
+    python scripts/results.py write      # the card, and docs/results.md; `check` says if it is due
 
 A hopper design is 5,126 numbers: the repository keeps those of seed 0, and names the others by
 their sha256. What is published has all: mbo publish build/runs --to mbo/results
@@ -11,20 +12,27 @@ their sha256. What is published has all: mbo publish build/runs --to mbo/results
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 
 import mbo_hub
+from mbo_hub.atomic import write_file
+from mbo_hub.publishing import metadata
 from mbo_hub.reading import encode_designs
+from mbo_hub.results.card import documents
 from mbo_hub.results.collection import DATA, read_runs, write_collection
 from mbo_hub.results.record import RECORD, Run, write_run
+from mbo_hub.results.schema import problems
 from mbo_hub.task import Task
 
 ROOT = Path(__file__).parent.parent
 DATASET = ROOT / "dataset_cards" / "results"
 RUNS = ROOT / "build" / "runs"
+PAGE = ROOT / "docs" / "results.md"
 LARGE = {"hopper"}  # tasks of whose designs the repository keeps one seed
+NOT_OURS = {"superconductor"}  # tasks whose data may not be in the repository, nor copies of them
 
 
 def unpack(runs: Path) -> None:
@@ -58,23 +66,63 @@ def pack(runs: Path) -> None:
         known = merged.get(run.record.place)
         if known is not None and known.record == run.record:
             continue  # its designs may be in the dataset alone
-        kept = run.record.task not in LARGE or run.record.seed == 0
-        merged[run.record.place] = run if kept else Run(run.record, run.where)
+        merged[run.record.place] = run if _is_kept(run) else Run(run.record, run.where)
     write_collection(merged.values(), DATASET)
     print(f"{DATASET}: {len(merged)} runs, {len(merged) - before} of them new")
+    write(runs)
+
+
+def _is_kept(run: Run) -> bool:
+    """Whether the repository keeps the designs of a run."""
+    record = run.record
+    if record.task in NOT_OURS:
+        return record.report is not None and record.report.visible == 0
+    return record.task not in LARGE or record.seed == 0
+
+
+def write(runs: Path) -> None:
+    """Write the documents anew."""
+    del runs
+    for path, text in _documents().items():
+        write_file(path, text.encode())
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
+def check(runs: Path) -> None:
+    """See that the documents say what the data say, and that these are fit to be published."""
+    del runs
+    wrong = [
+        f"{path.relative_to(ROOT)} is out of date; run  python scripts/results.py write"
+        for path, text in _documents().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    ]
+    for path in sorted((DATASET / DATA).glob("*/*.parquet")):
+        wrong += problems(path.read_bytes(), str(path.relative_to(ROOT)))
+    wrong += metadata.problems((DATASET / "README.md").read_text("utf-8"), "dataset", [])
+    for problem in wrong:
+        print(problem)
+    sys.exit(bool(wrong))
+
+
+def _documents() -> dict[Path, str]:
+    made = documents(_there())
+    return {DATASET / "README.md": made.card, PAGE: made.page}
 
 
 def _there() -> tuple[Run, ...]:
     return read_runs(DATASET) if (DATASET / DATA).is_dir() else ()
 
 
+VERBS = {"unpack": unpack, "pack": pack, "write": write, "check": check}
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("verb", choices=["pack", "unpack"])
+    parser.add_argument("verb", choices=list(VERBS))
     parser.add_argument("--runs", type=Path, default=RUNS)
     asked = parser.parse_args()
-    {"pack": pack, "unpack": unpack}[asked.verb](asked.runs)
+    VERBS[asked.verb](asked.runs)
 
 
 if __name__ == "__main__":

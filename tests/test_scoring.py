@@ -235,6 +235,7 @@ def test_a_receipt_leaves_out_what_is_at_its_default_and_reads_what_does_not(
         "agreement",
         "projected",
         "unit",
+        "subset",
         "support",
         "outside",
         "spread",

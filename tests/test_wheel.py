@@ -10,6 +10,8 @@ from pathlib import Path
 
 from conftest import ROOT
 
+from mbo_hub.tasks import TASKS
+
 
 def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     subprocess.run(
@@ -29,6 +31,8 @@ def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
         "mbo_hub/dataset_cards/superconductor/task.json",
         "mbo_hub/oracles_onnx/superconductor/model.onnx",
     } <= set(names)
+    assert {f"mbo_hub/dataset_cards/{task}/task.json" for task in TASKS} <= set(names)
+    assert not [n for n in names if "dataset_cards/results" in n], "40 MB that nobody needs"
     assert not [n for n in names if "superconductor" in n and n.endswith((".parquet", ".csv"))]
     code = (
         "import mbo_hub, pathlib; from mbo_hub.archive import cache, export\n"

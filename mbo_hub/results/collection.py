@@ -233,7 +233,7 @@ def _submitted(
 
 def file_of(record: Record) -> str:
     """Path of the file that a run is in, below the folder of the collection."""
-    return f"{DATA}/{record.task}/{record.method}.parquet"
+    return f"{DATA}/{record.problem}/{record.method}.parquet"
 
 
 def write_collection(runs: Iterable[Run], folder: Path) -> list[str]:
@@ -285,7 +285,7 @@ def read_runs(place: str | os.PathLike[str]) -> tuple[Run, ...]:
 
 def _order(run: Run) -> tuple[str, str, str, int]:
     record = run.record
-    return record.task, record.method, record.preset, record.seed
+    return record.problem, record.method, record.preset, record.seed
 
 
 def _of_folder(folder: Path) -> Iterator[Run]:

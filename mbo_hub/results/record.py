@@ -22,6 +22,7 @@ from mbo_hub.arrays import Float32, Float64, Num
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import files, parquet
 from mbo_hub.dataset.manifest import Name
+from mbo_hub.dataset.subset import Subset
 from mbo_hub.errors import InvalidDataset, InvalidFile
 from mbo_hub.scoring.report import Report
 
@@ -37,6 +38,7 @@ __all__ = [
     "Status",
     "Submitted",
     "decode_designs",
+    "problem",
     "read_run",
     "write_run",
 ]
@@ -66,11 +68,17 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     python: str
 
 
+def problem(task: str, subset: Subset | None) -> str:
+    """Name a task, and what is visible of it where that is not what is published."""
+    return task if subset is None else f"{task}@{subset.slug}"
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What makes a run the one it is.
 
     Attributes:
         task: a name of the archive, a repository of the Hub, or a folder.
+        subset: which rows are visible, where these are not the published ones.
         method: as `mbo_hub.methods.find` takes it.
         preset: of the method's hyper-parameters.
         seed: of everything that is random in the method.
@@ -81,6 +89,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     task: str
+    subset: Subset | None = None
     method: str
     preset: str = "standard"
     seed: Count = 0
@@ -99,6 +108,7 @@ class Record(
         task: its name.
         task_version: of the dataset.
         dataset_sha256: of its task.json, which names the sha256 of every data file.
+        subset: which rows were visible, where these are not the published ones.
         method: short name.
         title: of the method, for people.
         method_version: goes up whenever a change of the method changes designs.
@@ -130,6 +140,7 @@ class Record(
     task: Name
     task_version: str
     dataset_sha256: str
+    subset: Subset | None = None
     method: str
     title: str
     method_version: str
@@ -159,7 +170,12 @@ class Record(
     @property
     def place(self) -> Path:
         """Folder of the run below that of all runs."""
-        return Path(self.task, self.method, self.preset, f"seed-{self.seed}")
+        return Path(self.problem, self.method, self.preset, f"seed-{self.seed}")
+
+    @property
+    def problem(self) -> str:
+        """What methods are compared on: the task, and what is visible of it."""
+        return problem(self.task, self.subset)
 
     @property
     def ranked(self) -> bool:
@@ -167,7 +183,7 @@ class Record(
         return self.status == "scored" and not self.tuned_on_oracle
 
     def __str__(self) -> str:
-        return f"{self.method} ({self.preset}) on {self.task}, seed {self.seed}"
+        return f"{self.method} ({self.preset}) on {self.problem}, seed {self.seed}"
 
     def encode(self) -> bytes:
         """Write the record as JSON."""
@@ -234,6 +250,7 @@ def _contradiction(record: Record) -> str | None:
             "task": (record.task, report.task),
             "version": (record.task_version, report.version),
             "dataset_sha256": (record.dataset_sha256, report.dataset_sha256),
+            "subset": (record.subset, report.subset),
             "designs_sha256": (record.designs_sha256, report.designs_sha256),
             "number of designs": (record.designs, len(report.y)),
             "budget": (record.budget, report.budget),

@@ -18,7 +18,7 @@ from mbo_hub.archive import folders
 from mbo_hub.errors import InvalidFile, OracleUnavailable
 from mbo_hub.methods import find
 from mbo_hub.results.engines import Engine
-from mbo_hub.results.record import DESIGNS, RECORD, Plan, Record, read_run, write_run
+from mbo_hub.results.record import DESIGNS, RECORD, Plan, Record, problem, read_run, write_run
 from mbo_hub.results.work import Outcome, isolated
 
 __all__ = ["Sweep", "Told", "plans", "sweep"]
@@ -174,7 +174,9 @@ def _places(wanted: Sequence[Plan]) -> dict[Path, Plan]:
     found: dict[Path, Plan] = {}
     for plan in wanted:
         method = find(plan.method, plan.preset, declared[plan.task])
-        place = Path(declared[plan.task], method.name, plan.preset, f"seed-{plan.seed}")
+        place = Path(
+            problem(declared[plan.task], plan.subset), method.name, plan.preset, f"seed-{plan.seed}"
+        )
         if found.setdefault(place, plan) != plan:
             raise InvalidFile(f"{place}: two different runs would go there; run them apart")
     return found
@@ -238,7 +240,7 @@ class _Estimate:
         """Take a finished run into account."""
         if record is not None and record.status != "proposed":
             took = record.wall_seconds + (record.scoring_seconds or 0.0)
-            for key in ((record.task, record.method), (record.method,), ()):
+            for key in ((record.problem, record.method), (record.method,), ()):
                 self._seconds.setdefault(key, []).append(took)
 
     def seconds(self, place: Path) -> float:

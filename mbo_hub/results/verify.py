@@ -123,7 +123,7 @@ def sample(runs: Sequence[Run], count: int, seed: int = 0) -> frozenset[str]:
     by_task: dict[str, list[str]] = defaultdict(list)
     for run in runs:
         if run.record.status == "scored" and _seen(run):
-            by_task[run.record.task].append(str(run.record))
+            by_task[run.record.problem].append(str(run.record))
     rng = np.random.default_rng(seed)
     shuffled = [list(rng.permutation(sorted(names))) for names in by_task.values()]
     chosen = [names[i] for i in range(count) for names in shuffled if i < len(names)]
@@ -151,7 +151,7 @@ def _problems(run: Run, load: Callable[[str, str], Task]) -> list[str]:
     if record.budget > BUDGET:
         return [f"its budget of {record.budget} designs is more than the field's {BUDGET}"]
     try:
-        task = load(record.task, record.task_version)
+        task = load(record.task, record.task_version).showing(record.subset)
     except MboHubError as error:
         return [str(error)]
     if task.dataset_sha256 != record.dataset_sha256:

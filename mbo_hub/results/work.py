@@ -74,7 +74,7 @@ def propose(plan: Plan, progress: Progress | None = None) -> Outcome:
         UnknownTask, UnknownMethod, …: the plan names what is not here.
         MissingExtra: the method needs a library that is not installed.
     """
-    task = mbo_hub.load(plan.task)
+    task = mbo_hub.load(plan.task).showing(plan.subset)
     method = make(plan, task)
     record = _about(plan, task, method)
     wall, cpu = time.perf_counter(), time.process_time()
@@ -121,6 +121,7 @@ def score(plan: Plan, record: Record, designs: bytes) -> Outcome:
         OracleUnavailable: the oracle cannot run here.
     """
     task = mbo_hub.load(plan.task, f"v{record.task_version}" if _is_name(plan.task) else None)
+    task = task.showing(record.subset)
     submitted = decode_designs(designs, f"the designs of {record}")
     if designs_sha256(submitted.designs, task.space) != record.designs_sha256:
         raise InvalidFile(f"the designs of {record} are not those that its record was written for")
@@ -169,6 +170,7 @@ def _about(plan: Plan, task: Task, method: Method) -> Record:
         task=task.name,
         task_version=task.version,
         dataset_sha256=task.dataset_sha256,
+        subset=task.selected,
         method=method.name,
         title=method.title,
         method_version=method.version,
@@ -308,7 +310,7 @@ def _serve(folder: Path) -> None:
             record, designs = _take(folder)
             outcome = score(plan, record, designs or b"")
         else:
-            task = mbo_hub.load(plan.task)
+            task = mbo_hub.load(plan.task).showing(plan.subset)
             _leave(folder, Outcome(_about(plan, task, make(plan, task)), None))
             outcome = propose(plan)
     except MboHubError as error:

@@ -14,6 +14,7 @@ import numpy as np
 from mbo_hub._version import __version__
 from mbo_hub.arrays import Bool, Float32, Float64, Num
 from mbo_hub.dataset.manifest import Manifest, OracleEntry, Statistics
+from mbo_hub.dataset.subset import Subset
 from mbo_hub.errors import InvalidDesign
 from mbo_hub.offline import Offline
 from mbo_hub.oracles.protocol import Oracle
@@ -45,6 +46,10 @@ class Scorable(Protocol):
     @property
     def hidden(self) -> tuple[Num[np.ndarray, "m d"], Float32[np.ndarray, " m"]]:
         """The hidden designs and their values."""
+
+    @property
+    def selected(self) -> Subset | None:
+        """Which rows are visible, where these are not the published ones."""
 
     @property
     def oracles(self) -> Mapping[str, Oracle]:
@@ -108,6 +113,7 @@ def evaluate(
         title=manifest.title,
         version=manifest.version,
         dataset_sha256=task.dataset_sha256,
+        subset=task.selected,
         oracle=name,
         exact=judge.exact,
         fingerprint=judge.fingerprint,

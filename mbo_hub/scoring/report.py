@@ -20,6 +20,7 @@ from mbo_hub.arrays import Float32
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import files
 from mbo_hub.dataset.manifest import Name
+from mbo_hub.dataset.subset import Subset
 from mbo_hub.errors import InvalidFile
 from mbo_hub.oracles.protocol import Agreement, Fingerprint
 from mbo_hub.scoring.molecules import Molecules
@@ -48,6 +49,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
         title: the same for people.
         version: of the dataset.
         dataset_sha256: of its task.json, which names the sha256 of every data file.
+        subset: which rows were visible, where these are not the published ones.
         oracle: name of the oracle that scored.
         exact: whether that oracle defines the objective.
         fingerprint: of the oracle.
@@ -91,6 +93,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
     title: str
     version: str
     dataset_sha256: str
+    subset: Subset | None = None
     oracle: str
     exact: bool
     fingerprint: Fingerprint
@@ -298,6 +301,8 @@ def _notes(report: Report) -> str:
         distances += f"\nmolecules: not judged ({extras.command('chem')})"
     if report.agreement is not None:
         origin += f", golden values {report.agreement}"
+    if report.subset is not None:
+        origin = f"visible: {report.subset}\n{origin}"
     return "\n".join([fractions, distances, origin])
 
 

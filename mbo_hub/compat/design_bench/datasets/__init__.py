@@ -1,0 +1,1 @@
+"""Datasets that change in place, as in Design-Bench."""

@@ -1,0 +1,1 @@
+"""Datasets of sequences, one module each, at the paths that Design-Bench has them."""

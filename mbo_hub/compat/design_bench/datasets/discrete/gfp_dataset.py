@@ -1,0 +1,16 @@
+"""GFPDataset can be imported, and fails when it is made: mbo_hub has no such data."""
+
+from __future__ import annotations
+
+from mbo_hub.compat.design_bench.datasets._archive import Missing
+from mbo_hub.compat.design_bench.datasets.discrete_dataset import DiscreteDataset
+
+__all__ = ["GFPDataset"]
+
+
+class GFPDataset(Missing, DiscreteDataset):
+    """Not here."""
+
+    name = "gfp/gfp"
+    x_name = "amino_acid_sequence"
+    y_name = "fluorescence"

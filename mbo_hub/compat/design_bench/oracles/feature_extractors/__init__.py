@@ -1,0 +1,1 @@
+"""What turns designs into features for an oracle; nothing here needs it."""
