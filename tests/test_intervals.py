@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap, t
 
 from mbo_hub.results import intervals
+from mbo_hub.results.intervals import Estimate
 from mbo_hub.scoring.plot import best_of
 
 EIGHT = np.array([0.9, 0.92, 0.95, 0.95, 0.96, 0.97, 0.99, 1.0])
@@ -41,12 +42,12 @@ def test_the_widened_level_is_hesterbergs() -> None:
 
 
 def test_few_seeds() -> None:
-    assert intervals.mean(np.array([0.5])) == (0.5, None, None)
+    assert intervals.mean(np.array([0.5])) == Estimate(0.5)
     assert intervals.sd(np.array([0.5])) is None
     assert intervals.sd(np.array([1.0, 3.0])) == pytest.approx(np.sqrt(2))
     with pytest.raises(ValueError, match="two seeds"):
         intervals.separable(np.array([0.5]), np.array([0.6]))
-    assert intervals.mean(np.full(8, 0.25)) == (0.25, 0.25, 0.25)
+    assert intervals.mean(np.full(8, 0.25)) == Estimate(0.25, 0.25, 0.25)
 
 
 @pytest.mark.parametrize("bad", [np.array([]), np.array([0.1, np.nan]), np.array([np.inf, 0.0])])
@@ -64,7 +65,8 @@ def test_a_failed_seed_is_not_averaged_away(bad: np.ndarray) -> None:
 @given(scores)
 @settings(max_examples=25, deadline=None)
 def test_the_interval_holds_the_mean_and_stays_among_the_scores(values: np.ndarray) -> None:
-    value, low, high = intervals.mean(values)
+    found = intervals.mean(values)
+    value, low, high = found.value, found.low, found.high
     assert low is not None
     assert high is not None
     assert values.min() - 1e-9 <= low <= value + 1e-9
@@ -92,12 +94,12 @@ def test_the_interquartile_mean() -> None:
     far = [np.array([-900.0, 1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0, 700.0])]
     assert intervals.iqm(far).value == 3.5
     constant = intervals.iqm([np.full(4, 0.5), np.full(4, 0.5)])
-    assert constant == (0.5, 0.5, 0.5)
+    assert constant == Estimate(0.5, 0.5, 0.5)
 
 
 def test_seeds_are_drawn_within_their_task() -> None:
     """Tasks without any spread of their own leave nothing to draw, however far apart they are."""
-    assert intervals.iqm([np.full(8, 0.0), np.full(8, 1.0)]) == (0.5, 0.5, 0.5)
+    assert intervals.iqm([np.full(8, 0.0), np.full(8, 1.0)]) == Estimate(0.5, 0.5, 0.5)
 
 
 def test_the_probability_of_improvement() -> None:
@@ -108,7 +110,7 @@ def test_the_probability_of_improvement() -> None:
     assert both.value == 0.75
     assert both.low is not None
     assert both.low < 0.75
-    assert intervals.improvement([EIGHT + 1], [EIGHT]) == (1.0, 1.0, 1.0)
+    assert intervals.improvement([EIGHT + 1], [EIGHT]) == Estimate(1.0, 1.0, 1.0)
     with pytest.raises(ValueError, match="2 tasks beside 1"):
         intervals.improvement([ours, ours], [theirs])
 
@@ -130,7 +132,7 @@ def test_mean_ranks() -> None:
     assert found[0].low == 1.25  # where the third is drawn twice at its worst: rank 1.5 there
     assert found[2].high == 3.0
     single = intervals.mean_ranks([first[:, :1]])
-    assert single == [(1.0, None, None), (2.0, None, None), (3.0, None, None)]
+    assert single == [Estimate(1.0), Estimate(2.0), Estimate(3.0)]
 
 
 def test_the_performance_profile() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import fill
 from typing import NamedTuple
@@ -80,8 +81,8 @@ def _scores(table: Table, places: range) -> Grid:
     ]
     budgets = sorted({task.budget for task in table.tasks})
     caption = (
-        f"{str(table.measure).capitalize()} of {' or '.join(map(str, budgets))} designs, as a score:"
-        " mean over seeds [95 % interval]"
+        f"{str(table.measure).capitalize()} of {' or '.join(map(str, budgets))} designs, as a "
+        "score: mean over seeds [95 % interval]"
     )
     return Grid(caption, ("method", *(task.name for task in tasks)), (*rows, *references))
 
@@ -97,7 +98,7 @@ def _score(cell: Cell | None) -> Field:
 def _number(estimate: Estimate | None, digits: int = 3) -> str:
     if estimate is None:
         return "–"
-    value, low, high = estimate
+    value, low, high = estimate.value, estimate.low, estimate.high
     if low is None or high is None:
         return f"{value:.{digits}f}"
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
@@ -107,8 +108,7 @@ def _designs(table: Table, places: range) -> Grid:
     def told(cell: Cell | None) -> Field:
         if cell is None:
             return Field("apart")
-        novelty = "–" if cell.novelty is None else f"{cell.novelty:.3g}"
-        return Field(f"{cell.above:.0%}, {cell.visible:.0%}, {novelty}")
+        return Field(f"{cell.above:.0%}, {cell.visible:.0%}, {_distance(cell.novelty)}")
 
     rows = [(_who(row.entrant), *(told(row.cells[i]) for i in places)) for row in table.rows]
     caption = (
@@ -116,6 +116,12 @@ def _designs(table: Table, places: range) -> Grid:
         "nearest visible design)"
     )
     return Grid(caption, ("method", *(table.tasks[i].name for i in places)), tuple(rows))
+
+
+def _distance(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _aggregates(table: Table) -> Grid:
@@ -161,13 +167,13 @@ def _published(task: str, found: Sequence[Compared]) -> Grid:
 
 
 def _apart(table: Table) -> list[str]:
-    lines = []
+    """Say what is not ranked; tasks on which a method lacks the same share a sentence."""
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
     for entry in table.apart:
         mean = "" if entry.mean is None else f", mean {entry.mean:.3f}"
-        reasons = "; ".join(entry.reasons)
-        seeds = f"{entry.scored} of {entry.of} seeds{mean}"
-        lines.append(f"{entry.entrant} on {entry.task} ({seeds}): {reasons}")
-    return lines
+        seeds = f" ({entry.scored} of {entry.of} seeds{mean})" if entry.scored else ""
+        told[str(entry.entrant), "; ".join(entry.reasons)].append(f"{entry.task}{seeds}")
+    return [f"{who} on {', '.join(tasks)}: {why}" for (who, why), tasks in told.items()]
 
 
 def _text(table: Table, literature: bool) -> str:
@@ -310,11 +316,11 @@ def _lines(table: Table) -> Iterator[dict[str, object]]:
                        "reasons": "; ".join(entry.reasons)}  # fmt: skip
                 continue
             line |= {
-                "ranked": "yes", "seeds": len(cell.values), **cell.mean._asdict(), "sd": cell.sd,
+                "ranked": "yes", "seeds": len(cell.values), "mean": cell.mean.value,
+                "low": cell.mean.low, "high": cell.mean.high, "sd": cell.sd,
                 "best": "yes" if cell.best else "no", "above": cell.above, "visible": cell.visible,
                 "novelty": cell.novelty, "gap": cell.gap,
             }  # fmt: skip
-            line["mean"] = line.pop("value")
             known = published.get((task.name, entrant.method))
             for name in ("paper", "rerun") if entrant.preset == "standard" and known else ():
                 other = getattr(known, name)
@@ -325,25 +331,7 @@ def _lines(table: Table) -> Iterator[dict[str, object]]:
 
 def _json(table: Table, literature: bool) -> str:
     del literature
-    plain = msgspec.to_builtins(table)
-    return msgspec.json.format(msgspec.json.encode(_named(plain)), indent=2).decode() + "\n"
-
-
-def _named(plain: object) -> object:
-    """Give estimates and entrants, which are tuples, the names of their fields."""
-    if isinstance(plain, Mapping):
-        made = {}
-        for key, value in plain.items():
-            if key in ("mean", "iqm", "rank") and isinstance(value, list | tuple):
-                made[key] = Estimate(*value)._asdict()
-            elif key == "improvement" and isinstance(value, Mapping):
-                made[key] = {name: Estimate(*e)._asdict() for name, e in value.items()}
-            elif key == "entrant":
-                made |= Entrant(*value)._asdict()
-            else:
-                made[key] = _named(value)
-        return made
-    return [_named(each) for each in plain] if isinstance(plain, list | tuple) else plain
+    return msgspec.json.format(msgspec.json.encode(table), indent=2).decode() + "\n"
 
 
 FORMATS: Mapping[str, Callable[[Table, bool], str]] = {

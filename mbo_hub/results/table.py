@@ -31,6 +31,7 @@ __all__ = [
     "Row",
     "Table",
     "TaskFacts",
+    "exploit_gap",
     "tabulate",
 ]
 
@@ -234,41 +235,42 @@ def tabulate(
     Args:
         runs: of any methods, tasks and seeds, as `read_runs` gives them.
         measure: what is told of each; None: the 100th percentile.
-        tasks: the columns, in this order; None: all that there are.
+        tasks: the columns, in this order, as `Record.problem` names them; None: all that there
+            are. One of which no run is scored is no column; its runs are listed apart.
 
     Raises:
-        InvalidFile: no run was scored, or none on a task that is asked for.
+        InvalidFile: no run was scored, or none is on a task that is asked for.
     """
     measure = measure or Measure()
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        by_task[run.record.task].append(run)
+        by_task[run.record.problem].append(run)
     for name in tasks or ():
         if name not in by_task:
             raise InvalidFile(f"no run is on task {name!r}; there are {', '.join(by_task)}")
     chosen = {name: by_task[name] for name in tasks or by_task}
-    facts, odd = {}, {}
-    for name, of_task in chosen.items():
-        odd[name] = _odd(of_task)
-        facts[name] = _facts([run for run in of_task if id(run) not in odd[name]])
+    odd = {name: _odd(of_task) for name, of_task in chosen.items()}
+    facts = {
+        name: _facts([run for run in of_task if id(run) not in odd[name]])
+        for name, of_task in chosen.items()
+        if any(run.record.report for run in of_task)
+    }
+    if not facts:
+        raise InvalidFile("no run is scored yet; go on with  mbo run")
     entrants = sorted(
         {_entrant(run.record) for some in chosen.values() for run in some}, key=_order
     )
     cells: dict[tuple[Entrant, str], Cell] = {}
     apart = []
-    for entrant in entrants:
-        for name, of_task in chosen.items():
+    for name, of_task in chosen.items():
+        seeds = sorted({run.record.seed for run in of_task})
+        for entrant in entrants:
             own = [run for run in of_task if _entrant(run.record) == entrant]
-            found = _cell(own, odd[name], facts[name], measure)
-            if isinstance(found, Cell):
-                cells[entrant, name] = found
+            reasons = _reasons(own, odd[name], seeds)
+            if reasons:
+                apart.append(_apart(entrant, name, reasons, own, len(seeds), measure))
             else:
-                reasons, values = found
-                mean = float(np.mean(values)) if values else None
-                apart.append(
-                    Apart(entrant=entrant, task=name, reasons=reasons, scored=len(values),
-                          of=len(facts[name].seeds), mean=mean)
-                )  # fmt: skip
+                cells[entrant, name] = _cell(own, facts[name], measure)
     titles = {_entrant(run.record): run.record.title for some in chosen.values() for run in some}
     return _table(measure, list(facts.values()), entrants, titles, _marked(cells, facts), apart)
 
@@ -304,64 +306,86 @@ def _odd(runs: Sequence[Run]) -> dict[int, str]:
 
 
 def _facts(runs: Sequence[Run]) -> TaskFacts:
-    """Gather what the runs of a task have in common."""
-    name = runs[0].record.task
-    reports = [run.record.report for run in runs if run.record.report is not None]
-    if not reports:
-        raise InvalidFile(f"no run on {name} is scored; leave the task out, or go on with  mbo run")
+    """Gather what the runs of a task have in common; one of them is scored."""
+    record = runs[0].record
+    report = next(run.record.report for run in runs if run.record.report is not None)
+    complete = record.task in COMPLETE
     scores = np.concatenate([[1.0], *(run.score for run in runs)])
     return TaskFacts(
-        name=name,
-        title=reports[0].title,
-        version=reports[0].version,
-        budget=reports[0].budget,
+        name=record.problem,
+        title=report.title,
+        version=report.version,
+        budget=report.budget,
         seeds=tuple(sorted({run.record.seed for run in runs})),
-        best_visible=reports[0].best_visible_normalized,
-        ceiling=1.0 if name in COMPLETE else float(np.nanmax(scores)),
-        ceiling_known=name in COMPLETE,
-        exact=reports[0].exact,
+        best_visible=report.best_visible_normalized,
+        ceiling=1.0 if complete else float(np.nanmax(scores)),
+        ceiling_known=complete,
+        exact=report.exact,
     )
 
 
-def _cell(
-    runs: Sequence[Run], odd: Mapping[int, str], facts: TaskFacts, measure: Measure
-) -> Cell | tuple[tuple[str, ...], list[float]]:
-    """Make the cell of a method on a task, or say why there is none."""
-    by_seed = {run.record.seed: run for run in runs}
-    values = {seed: measure.of(run.score) for seed, run in by_seed.items()}
+def _reasons(runs: Sequence[Run], odd: Mapping[int, str], seeds: Sequence[int]) -> tuple[str, ...]:
+    """Say why the runs of a method on a task cannot be compared with others; nothing if they can.
+
+    Args:
+        runs: of the method.
+        odd: as of `_odd`.
+        seeds: that there should be.
+    """
     reasons = [odd[id(run)] for run in runs if id(run) in odd]
     if any(run.record.tuned_on_oracle for run in runs):
         reasons.append("its hyper-parameters were chosen by the oracle's scores")
-    versions = sorted({run.record.method_version for run in runs})
+    versions = sorted({f"{r.record.method_version} of {r.record.code}" for r in runs})
     if len(versions) > 1:
-        reasons.append(f"its seeds are of versions {' and '.join(versions)} of the method")
-    for seed in facts.seeds:
-        if seed not in by_seed:
-            reasons.append(f"seed {seed} was not run")
-        elif values[seed] is None:
-            reasons.append(f"seed {seed} {_missing(by_seed[seed].record)}")
-    there = {seed: value for seed, value in sorted(values.items()) if value is not None}
-    if reasons:
-        return _merged(reasons, facts.seeds), list(there.values())
-    array = np.array(list(there.values()))
-    ordered = [by_seed[seed] for seed in there]
+        reasons.append(f"its seeds are of versions {' and '.join(versions)}")
+    count = Counter(run.record.seed for run in runs)
+    reasons += [f"seed {seed} was not run" for seed in seeds if not count[seed]]
+    reasons += [f"seed {seed} is there more than once" for seed, n in count.items() if n > 1]
+    reasons += [f"seed {r.record.seed} {what}" for r in runs if (what := _missing(r))]
+    return _merged(reasons, seeds)
+
+
+def _apart(
+    entrant: Entrant,
+    task: str,
+    reasons: tuple[str, ...],
+    runs: Sequence[Run],
+    of: int,
+    measure: Measure,
+) -> Apart:
+    values = [value for run in runs if (value := measure.of(run.score)) is not None]
+    return Apart(
+        entrant=entrant, task=task, reasons=reasons, scored=len(values), of=of,
+        mean=float(np.mean(values)) if values else None,
+    )  # fmt: skip
+
+
+def _cell(runs: Sequence[Run], facts: TaskFacts, measure: Measure) -> Cell:
+    """Make the cell of a method on a task from one run of each seed."""
+    ordered = sorted(runs, key=lambda run: run.record.seed)
+    values = np.array([measure.of(run.score) for run in ordered], np.float64)
+    reports = [run.record.report for run in ordered if run.record.report is not None]
     return Cell(
         task=facts.name,
-        values=tuple(array.tolist()),
-        mean=intervals.mean(array),
-        sd=intervals.sd(array),
+        values=tuple(values.tolist()),
+        mean=intervals.mean(values),
+        sd=intervals.sd(values),
         best=False,
         above=float(np.mean([np.mean(run.score > facts.best_visible) for run in ordered])),
-        visible=_average(run.record.report.visible for run in ordered if run.record.report) or 0.0,
-        novelty=_average(run.record.report.novelty for run in ordered if run.record.report),
-        gap=_average(_gap(run) for run in ordered),
+        visible=float(np.mean([report.visible for report in reports])),
+        novelty=_average(report.novelty for report in reports),
+        gap=_average(exploit_gap(run) for run in ordered),
     )
 
 
-def _missing(record: Record) -> str:
+def _missing(run: Run) -> str | None:
+    """Say why a run has no measure."""
+    record = run.record
     if record.status == "failed":
         return f"failed: {record.failure}"
-    return "waits for the oracle" if record.status == "proposed" else "has no valid design"
+    if record.status == "proposed":
+        return "waits for the oracle"
+    return None if np.isfinite(run.score).any() else "has no valid design"
 
 
 def _merged(reasons: Sequence[str], seeds: Sequence[int]) -> tuple[str, ...]:
@@ -390,8 +414,11 @@ def _average(values: Iterable[float | None]) -> float | None:
     return float(np.mean(there)) if there else None
 
 
-def _gap(run: Run) -> float | None:
-    """Mean of predicted − true, as a difference of scores."""
+def exploit_gap(run: Run) -> float | None:
+    """Tell by how much a method expects more than it gets: mean predicted − true score of a run.
+
+    None where nothing was predicted, or no design is valid.
+    """
     if run.predicted is None or not np.isfinite(run.y).any():
         return None
     low, high = run.record.y_range
