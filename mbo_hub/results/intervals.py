@@ -38,7 +38,6 @@ import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float64
-from mbo_hub.extras import require
 
 __all__ = [
     "Estimate",
@@ -269,7 +268,6 @@ def _interval(
     samples: Sequence[Any], statistic: Callable[..., Any], level: float | None = None
 ) -> tuple[Any, Any]:
     """Percentiles of a statistic of samples (…, n), each drawn anew along its last axis."""
-    require("results", "an interval", "scipy")
     from scipy.stats import bootstrap
 
     n = min(sample.shape[-1] for sample in samples)

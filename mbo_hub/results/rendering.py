@@ -80,9 +80,10 @@ def _scores(table: Table, places: range) -> Grid:
         (Field("ceiling"), *(Field(_ceiling(task.ceiling, task.ceiling_known)) for task in tasks)),
     ]
     budgets = sorted({task.budget for task in table.tasks})
+    choices = ", on average over all choices" if table.measure.metric == "best-of-k" else ""
     caption = (
         f"{str(table.measure).capitalize()} of {' or '.join(map(str, budgets))} designs, as a "
-        "score: mean over seeds [95 % interval]"
+        f"score{choices}: mean over seeds [95 % interval]"
     )
     return Grid(caption, ("method", *(task.name for task in tasks)), (*rows, *references))
 
@@ -129,14 +130,17 @@ def _aggregates(table: Table) -> Grid:
         (
             _who(row.entrant),
             Field(_number(row.rank, 2)),
-            Field(_number(row.iqm)),
+            Field(_number(row.iqm, 2)),
             *(Field(_number(row.improvement.get(name), 2)) for name in OPPONENTS),
         )
         for row in table.rows
         if row.complete
     ]
-    header = ("method", "mean rank", "IQM, rescaled", *(f"P(better than {n})" for n in OPPONENTS))
-    caption = f"Over {len(table.tasks)} tasks, the methods that have all of them [95 % interval]"
+    header = ("method", "mean rank", "rescaled IQM", *(f"P(> {n})" for n in OPPONENTS))
+    caption = (
+        f"Over {len(table.tasks)} tasks, the methods that have all of them [95 % interval]; "
+        "P(> x): probability that a run is better than one of x"
+    )
     return Grid(caption, header, tuple(rows))
 
 
@@ -158,12 +162,12 @@ def _published(task: str, found: Sequence[Compared]) -> Grid:
         )
         for entry in found
     ]
+    sources = "".join(f"; {which}: {SOURCES[e.source].citation}" for which, e in columns)
     caption = (
         f"{task} beside published figures ({COMPARABLE[task]}), mean ± standard deviation; ≠: "
-        "further apart than both standard deviations together"
+        f"further apart than both standard deviations together{sources}"
     )
-    return Grid(caption, ("method", "here", *(SOURCES[e.source].citation for _, e in columns)),
-                tuple(rows))  # fmt: skip
+    return Grid(caption, ("method", "here", *(which for which, _ in columns)), tuple(rows))
 
 
 def _apart(table: Table) -> list[str]:
@@ -306,7 +310,7 @@ def _lines(table: Table) -> Iterator[dict[str, object]]:
         for entrant in entrants:
             line: dict[str, object] = {
                 "task": task.name, "version": task.version, "budget": task.budget,
-                "method": entrant.method, "preset": entrant.preset, "measure": table.measure,
+                "method": entrant.method, "preset": entrant.preset, "measure": str(table.measure),
                 "d_best": task.best_visible, "ceiling": task.ceiling,
             }  # fmt: skip
             cell = cells.get((entrant, task.name))

@@ -15,6 +15,7 @@ import numpy as np
 
 from mbo_hub.arrays import Float64
 from mbo_hub.errors import InvalidFile
+from mbo_hub.extras import require
 from mbo_hub.results import intervals, literature
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.intervals import Estimate
@@ -57,17 +58,21 @@ class Measure(msgspec.Struct, frozen=True):
     Attributes:
         metric: 'best', the 100th percentile of its designs; 'median', the 50th; or 'best-of-k', the
             best of k of them, on average over all choices.
-        k: of 'best-of-k'.
+        k: of 'best-of-k'; where fewer designs than that are valid, it is the best of these.
     """
 
     metric: Literal["best", "median", "best-of-k"] = "best"
     k: int | None = None
 
+    def __post_init__(self) -> None:
+        if (self.metric == "best-of-k") != (self.k is not None) or self.k == 0:
+            raise ValueError("'best-of-k', and nothing else, needs a k of 1 or more")
+
     def __str__(self) -> str:
         return {
             "best": "100th percentile",
             "median": "50th percentile",
-            "best-of-k": f"best of {self.k}, on average",
+            "best-of-k": f"best of {self.k}",
         }[self.metric]
 
     def of(self, score: Float64[np.ndarray, " n"]) -> float | None:
@@ -239,8 +244,11 @@ def tabulate(
             are. One of which no run is scored is no column; its runs are listed apart.
 
     Raises:
-        InvalidFile: no run was scored, or none is on a task that is asked for.
+        InvalidFile: no run was scored, none is on a task that is asked for, or runs have fewer
+            designs than the measure needs.
+        MissingExtra: scipy is not installed.
     """
+    require("results", "a table of runs", "scipy")
     measure = measure or Measure()
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
@@ -257,6 +265,11 @@ def tabulate(
     }
     if not facts:
         raise InvalidFile("no run is scored yet; go on with  mbo run")
+    few = [task for task in facts.values() if task.budget < (measure.k or 1)]
+    if few:
+        raise InvalidFile(
+            f"there is no {measure}: runs on {few[0].name} have {few[0].budget} designs"
+        )
     entrants = sorted(
         {_entrant(run.record) for some in chosen.values() for run in some}, key=_order
     )
