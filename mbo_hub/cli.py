@@ -540,7 +540,8 @@ def _numbers(text: str) -> list[int]:
 )
 @column_option
 @click.option("--sample", type=click.IntRange(1), help="Check so many of the runs, of each task.")
-@click.option("--only", "tasks", multiple=True, metavar="TASK", help="Check runs on these tasks.")
+@click.option("--only", "tasks", multiple=True, metavar="TASK", shell_complete=_complete_task,
+              help="Check runs on these tasks.")  # fmt: skip
 @click.option("--pull-request", type=click.IntRange(1), metavar="N",
               help="Check what it would change in a collection on the Hub.")  # fmt: skip
 @click.option("--comment", is_flag=True, help="Write the outcome below the pull request.")

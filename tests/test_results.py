@@ -19,8 +19,10 @@ from huggingface_hub import close_session, constants
 import mbo_hub
 from mbo_hub.cli import main
 from mbo_hub.errors import InvalidFile, PublishConflict
+from mbo_hub.oracles.protocol import Answer
 from mbo_hub.results import collection, joining, schema
 from mbo_hub.results.collection import decode, encode, read_runs, write_collection
+from mbo_hub.results.lookup import looked_up
 from mbo_hub.results.record import Plan, Run, Submitted, write_run
 from mbo_hub.results.verify import sample, verify_runs
 from mbo_hub.results.work import propose, score
@@ -517,3 +519,35 @@ def test_the_schema_refuses(column: str, value: Any, why: str, scored: list[Run]
 def test_the_schema_refuses_a_run_that_is_there_twice(scored: list[Run]) -> None:
     one = _of(scored, "best_logged")[0]
     assert any("seed" in p or "unique" in p for p in schema.problems(encode([one, one]), "x"))
+
+
+# -------------------------------------------------------------------------- what need not be computed
+
+
+def test_a_slow_exact_oracle_is_not_asked_for_what_the_dataset_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = mbo_hub.load("nas")
+    asked = []
+
+    def train(self: Any, legal: np.ndarray) -> Answer:
+        asked.append(legal)
+        return Answer(np.full(len(legal), 50, np.float32))
+
+    monkeypatch.setattr(type(task.oracle), "answer", train)
+    monkeypatch.setattr(type(task.oracle), "agreement", "exact")  # which trains golden networks
+    new = task.space.sample(2, rng=12345)
+    hidden_x, hidden_y = task.hidden
+    designs = np.concatenate([task.x[:3], new, hidden_x[:1]])
+    y = looked_up(task).evaluate(designs).y
+    np.testing.assert_array_equal(np.concatenate(asked), new)
+    assert y == (*task.y[:3].tolist(), 50.0, 50.0, float(hidden_y[0]))
+    asked.clear()
+    looked_up(task).evaluate(task.x[:3])
+    assert not asked
+
+
+@pytest.mark.parametrize("name", ["tfbind8", "chembl", "ant"])
+def test_other_oracles_are_always_asked(name: str) -> None:
+    task = mbo_hub.load(name)
+    assert looked_up(task) is task

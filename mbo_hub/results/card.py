@@ -183,8 +183,8 @@ mbo publish runs --to {REPO} --pull-request
 Designs are fixed before an oracle is opened. The pull request adds `{DATA}/<task>/<method>.parquet`
 and changes nothing else; whoever keeps this dataset runs
 `mbo verify {REPO} --pull-request <number> --comment`, which checks legality, number and sha256 of
-the designs and scores all of them again. What was published is never changed: a method whose designs
-change raises its version.
+the designs and scores all of them again. What was published is never changed: a method whose
+designs change raises its version.
 
 ## Terms
 

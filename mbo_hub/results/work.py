@@ -30,6 +30,7 @@ from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed
 from mbo_hub.methods import Method, Proposal, find
 from mbo_hub.methods.progress import Progress
 from mbo_hub.reading import encode_designs
+from mbo_hub.results.lookup import looked_up
 from mbo_hub.results.record import (
     DESIGNS,
     FORMAT,
@@ -48,6 +49,7 @@ __all__ = ["Outcome", "isolated", "make", "propose", "score", "stop"]
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+LONGEST = 2000  # characters of what a method says
 _PLAN, _ERROR, _STDERR = "plan.json", "error.pickle", "stderr.txt"
 _children: set[subprocess.Popen[bytes]] = set()  # so that an interrupted program can end them
 _children_lock = threading.Lock()
@@ -82,7 +84,7 @@ def propose(plan: Plan, progress: Progress | None = None) -> Outcome:
     try:
         proposal = method(task.offline, budget=plan.budget, seed=plan.seed, progress=progress)
     except MethodFailed as error:
-        failure = str(error)
+        failure = _plain(str(error))
     took = {
         "wall_seconds": round(time.perf_counter() - wall, 2),
         "cpu_seconds": round(time.process_time() - cpu, 2),
@@ -103,7 +105,7 @@ def _proposed(record: Record, proposal: Proposal, task: Task) -> Outcome:
         designs=len(proposal),
         designs_sha256=designs_sha256(proposal.designs, task.space),
         projected=proposal.projected,
-        notes=proposal.notes,
+        notes=tuple(map(_plain, proposal.notes)),
     )
     return Outcome(done, encode_designs(task.manifest, proposal.designs, known))
 
@@ -121,7 +123,7 @@ def score(plan: Plan, record: Record, designs: bytes) -> Outcome:
         OracleUnavailable: the oracle cannot run here.
     """
     task = mbo_hub.load(plan.task, f"v{record.task_version}" if _is_name(plan.task) else None)
-    task = task.showing(record.subset)
+    task = looked_up(task.showing(record.subset))
     submitted = decode_designs(designs, f"the designs of {record}")
     if designs_sha256(submitted.designs, task.space) != record.designs_sha256:
         raise InvalidFile(f"the designs of {record} are not those that its record was written for")
@@ -287,7 +289,13 @@ def _why(code: int, said: bytes) -> str:
         memory = "; there may have been too little memory" if name == "SIGKILL" else ""
         return f"its process was ended by {name}{memory}"
     lines = said.decode(errors="replace").strip().splitlines()
-    return f"its process ended with code {code}: {lines[-1][:500] if lines else 'no word'}"
+    return f"its process ended with code {code}: {_plain(lines[-1]) if lines else 'no word'}"
+
+
+def _plain(text: str) -> str:
+    """Words of a method for a record: control characters as escapes, and not too many words."""
+    escaped = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return escaped if len(escaped) <= LONGEST else f"{escaped[:LONGEST]}…"
 
 
 def _leave(folder: Path, outcome: Outcome) -> None:
