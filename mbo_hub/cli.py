@@ -689,6 +689,26 @@ def table(
     echo(render(made, "json" if as_json else form, literature=literature), nl=False)
 
 
+@main.command(epilog="Example:  mbo plot runs --out figures")
+@click.argument("place", metavar="DIR")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of figures.")
+@only_option
+@seeds_option
+@as_json
+def plot(place: str, out: Path, tasks: tuple[str, ...], seeds: str | None, as_json: bool) -> None:
+    """Draw the runs in DIR, as PNG and SVG: the title of each plot asks what it answers.
+
+    DIR is as for `mbo table`, and so is what is compared.
+    """
+    from mbo_hub.results.plots import draw
+
+    written = draw(_runs(place, seeds), out, tasks or None)
+    if as_json:
+        _print_json(list(map(str, written)))
+    else:
+        echo("\n".join(map(str, written)))
+
+
 def _runs(place: str, seeds: str | None) -> list[Run]:
     from mbo_hub.results.joining import find_runs
 
