@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mbo_hub.archive.versions import Change
     from mbo_hub.dataset.subset import Subset
     from mbo_hub.results.engines import Engine
-    from mbo_hub.results.record import Plan
+    from mbo_hub.results.record import Plan, Run
     from mbo_hub.results.verify import Checked
     from mbo_hub.scoring.report import Report
     from mbo_hub.task import Task
@@ -664,6 +664,79 @@ def _tell_checked(one: Checked) -> None:
 def _checked(one: Checked) -> dict[str, Any]:
     place = one.record.place.as_posix()
     return {"run": place, "verdict": one.verdict, "problems": one.problems}
+
+
+only_option = click.option(
+    "--task", "tasks", multiple=True, metavar="TASK", help="Only these tasks, in this order."
+)
+seeds_option = click.option("--seeds", metavar="0-7", help="Only these seeds.")
+
+
+@main.command(epilog="Example:  mbo table runs --metric median --literature")
+@click.argument("place", metavar="DIR")
+@only_option
+@seeds_option
+@click.option("--metric", type=click.Choice(["best", "median"]), default="best",
+              show_default=True, help="100th or 50th percentile of the designs.")  # fmt: skip
+@click.option("--at", type=click.IntRange(1), metavar="K",
+              help="Instead: the best of K of the designs, on average.")  # fmt: skip
+@click.option("--literature", is_flag=True, help="Also show published figures beside ours.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "latex", "csv", "json"]),
+              default="text", show_default=True, help="How to write it.")  # fmt: skip
+@as_json
+def table(
+    place: str,
+    tasks: tuple[str, ...],
+    seeds: str | None,
+    metric: Any,
+    at: int | None,
+    literature: bool,
+    form: str,
+    as_json: bool,
+) -> None:
+    """Compare the runs in DIR: what each method gets on each task, and how surely.
+
+    DIR is a folder that `mbo run --seeds` fills, or a collection of results, here or on the Hub. A
+    method is ranked on a task if it has a run for each seed that any method has; what is left out
+    is listed with the reason. While runs are still going on, --seeds 0 compares those that are
+    there.
+    """
+    from mbo_hub.results.rendering import render
+    from mbo_hub.results.table import Measure, tabulate
+
+    measure = Measure(metric) if at is None else Measure("best-of-k", at)
+    made = tabulate(_runs(place, seeds), measure, tasks or None)
+    echo(render(made, "json" if as_json else form, literature=literature), nl=False)
+
+
+@main.command(epilog="Example:  mbo plot runs --out figures")
+@click.argument("place", metavar="DIR")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of figures.")
+@only_option
+@seeds_option
+@as_json
+def plot(place: str, out: Path, tasks: tuple[str, ...], seeds: str | None, as_json: bool) -> None:
+    """Draw the runs in DIR, as PNG and SVG: the title of each plot asks what it answers.
+
+    DIR is as for `mbo table`, and so is what is compared.
+    """
+    from mbo_hub.results.plots import draw
+
+    written = draw(_runs(place, seeds), out, tasks or None)
+    if as_json:
+        _print_json(list(map(str, written)))
+    else:
+        echo("\n".join(map(str, written)))
+
+
+def _runs(place: str, seeds: str | None) -> list[Run]:
+    from mbo_hub.results.joining import find_runs
+
+    wanted = None if seeds is None else _numbers(seeds)
+    runs = [run for run in find_runs(place) if wanted is None or run.record.seed in wanted]
+    if not runs:
+        raise InvalidFile(f"{place}: there is no run with seed {seeds}")
+    return runs
 
 
 @main.command(epilog="Example:  mbo new ./my-task --from designs.csv --space dna")
