@@ -21,7 +21,7 @@ from mbo_hub.errors import InvalidFile
 from mbo_hub.methods import METHODS
 from mbo_hub.results.table import CONTROLS, Entrant
 
-__all__ = ["Style", "board", "label", "looks", "note", "spread", "styles", "write"]
+__all__ = ["Style", "board", "label", "legend", "looks", "note", "spread", "styles", "write"]
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "osD^vP*<>hp8dXH"
@@ -60,7 +60,7 @@ class Style(NamedTuple):
 
     def line(self) -> dict[str, Any]:
         """Keywords of a curve."""
-        return {"color": self.color, "linestyle": self.dashes, "linewidth": 1.3, **self.point(4)}
+        return {"color": self.color, "linestyle": self.dashes, "linewidth": 1.3, **self.point(4.0)}
 
     def point(self, size: float) -> dict[str, Any]:
         """Keywords of a marker."""
@@ -125,6 +125,30 @@ def board(title: str, panels: int, columns: int, height: float) -> tuple[Any, li
     return figure, axes[:panels]
 
 
+def legend(figure: Any, entries: Mapping[str, Style], *, columns: int = 7) -> None:
+    """Say below the title which marker is which.
+
+    Args:
+        figure: as `board` makes it; its title gets lines to make room.
+        entries: what to call them, in this order.
+        columns: how many side by side.
+    """
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], linestyle="", label=name, **style.point(6.0))
+        for name, style in entries.items()
+    ]
+    title = figure.get_suptitle()
+    figure.suptitle(title + "\n" * -(-len(handles) // columns), fontsize=LARGE,
+                    fontweight="bold", x=0.01, ha="left")  # fmt: skip
+    top = 1 - 2 * LARGE / 72 / figure.get_figheight()
+    figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0, top), ncols=columns,
+        columnspacing=1.2, handletextpad=0.1, borderaxespad=0.2,
+    ).set_in_layout(False)  # fmt: skip
+
+
 def note(figure: Any, text: str) -> None:
     """Write below a figure how to read it."""
     figure.supxlabel(text, fontsize=NORMAL, color=INK, x=0.01, ha="left")
@@ -162,10 +186,10 @@ def label(ax: Any, ends: Sequence[tuple[str, float, float, str]], height: float)
     places = spread(np.array([end[2] for end in ordered]), gap, low, high)
     for (text, x, y, color), place in zip(ordered, places, strict=True):
         ax.annotate(
-            text, (x, y), (1.04, place), textcoords=("axes fraction", "data"), color=color,
+            text, (x, y), (1.06, place), textcoords=("axes fraction", "data"), color=color,
             fontsize=SMALL, va="center", annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.5, "shrinkA": 0,
-                        "shrinkB": 2},
+                        "shrinkB": 2, "relpos": (0, 0.5)},
         )  # fmt: skip
 
 

@@ -119,13 +119,13 @@ def _seeds(table: Table) -> str:
     return f"{' or '.join(map(str, counts))} seed{'' if counts == [1] else 's'}"
 
 
-def _legend(figure: Any, drawn: Drawn, entrants: Sequence[Entrant]) -> None:
-    from matplotlib.lines import Line2D
+def _legend(figure: Any, drawn: Drawn) -> None:
+    drawing.legend(figure, {str(e): drawn.styles[e] for e in drawn.entrants})
 
-    handles = [Line2D([], [], linestyle="", label=str(e), **drawn.styles[e].point(6))
-               for e in entrants]  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper left", ncols=7, columnspacing=1.2,
-                  handletextpad=0.1)  # fmt: skip
+
+def _without_room(table: Table) -> str:
+    full = [task.title for task in table.tasks if not task.has_room]
+    return f" Left out: {', '.join(full)}, where nothing is above D(best)." if full else ""
 
 
 def _reference(ax: Any, task: TaskFacts, *, vertical: bool = False) -> None:
@@ -164,18 +164,18 @@ def _best_of_k(drawn: Drawn) -> Any:
         ax.set_xticks(ticks, list(map(str, ticks)))
         ax.minorticks_off()
         ax.set(title=task.title, xlabel="k designs", ylabel="best of k, score")
-        ax.set_xlim(0.95, task.budget)
+        ax.set_xlim(0.95, 1.05 * task.budget)
         drawing.label(ax, ends, height)
     drawing.note(
         figure,
         f"Mean over all choices of k designs and {_seeds(drawn.best)}. Grey line: D(best), the "
         "best visible design.\nA curve that ends early lacks valid designs; one that "
-        "`random` stays beside shows no skill.",
+        "stays beside that of random shows no skill.",
     )
     return figure
 
 
-# ------------------------------------------------------------------------------ one score and another
+# ---------------------------------------------------------------------------- one score and another
 
 
 def _scatter(
@@ -191,11 +191,11 @@ def _scatter(
         for entrant in drawn.cells(task.name):
             xy = place(task.name, entrant)
             if xy is not None:
-                ax.plot(*xy, linestyle="", zorder=3, **drawn.styles[entrant].point(7))
+                ax.plot(*xy, linestyle="", zorder=3, **drawn.styles[entrant].point(7.0))
         ax.set(title=task.title)
         ax.margins(0.12)
         finish(ax, task)
-    _legend(figure, drawn, drawn.entrants)
+    _legend(figure, drawn)
     drawing.note(figure, told)
     return figure
 
@@ -230,8 +230,9 @@ def _novelty(drawn: Drawn) -> Any:
         _reference(ax, task)
         found = [c.novelty for c in drawn.cells(task.name).values() if c.novelty]
         if found and max(found) > 20 * min(found):
-            ax.set_xscale("symlog", linthresh=min(found))
-            ax.set_xlim(left=-0.3 * min(found))
+            near = 10 ** np.floor(np.log10(min(found)))
+            ax.set_xscale("symlog", linthresh=near)
+            ax.set_xlim(-0.3 * near, 2 * max(found))
         ax.set(xlabel="novelty", ylabel="100th percentile, score")
 
     told = (
@@ -243,7 +244,7 @@ def _novelty(drawn: Drawn) -> Any:
     return _scatter(drawn, title, told, place, finish)
 
 
-# ------------------------------------------------------------------------------------ seeds of methods
+# --------------------------------------------------------------------------------- seeds of methods
 
 
 def _strips(
@@ -269,6 +270,8 @@ def _strips(
         for y, entrant in enumerate(ordered):
             point = drawn.styles[entrant].point(4.5)
             ax.plot(rows[entrant], [y] * len(rows[entrant]), linestyle="", alpha=0.75, **point)
+            if len(rows[entrant]) < 2:
+                continue
             mean = float(np.mean(rows[entrant]))
             ax.plot([mean, mean], [y - 0.36, y + 0.36], color=INK, linewidth=1.6, zorder=4)
         ax.set_yticks(range(len(ordered)), list(map(str, ordered)))
@@ -311,7 +314,7 @@ def _exploit_gaps(drawn: Drawn) -> Any:
     return _strips(drawn, title, told, "predicted − true, score", values, finish)
 
 
-# --------------------------------------------------------------------------------------- over all tasks
+# ----------------------------------------------------------------------------------- over all tasks
 
 
 def _gap_to_ceiling(drawn: Drawn) -> Any:
@@ -330,8 +333,10 @@ def _gap_to_ceiling(drawn: Drawn) -> Any:
         for entrant, x in scaled.items():
             inside = max(x, -0.32)
             ax.plot(inside, y, linestyle="", **drawn.styles[entrant].point(6.5), zorder=3)
-        ax.annotate(f"{best} {scaled[best]:.2f}", (scaled[best], y), (0, 7), fontsize=SMALL,
-                    textcoords="offset points", ha="center", color=INK)  # fmt: skip
+        ax.annotate(
+            f"{best} {scaled[best]:.2f}", (scaled[best], y), (0, 7), fontsize=SMALL, color=INK,
+            textcoords="offset points", ha="right" if scaled[best] > 0.85 else "center",
+        )  # fmt: skip
     names = [f"{t.title}\n{'known' if t.ceiling_known else 'best known'}" for t in reversed(tasks)]
     ax.set_yticks(range(len(tasks)), names)
     ax.set_ylim(-0.5, len(tasks) - 0.3)
@@ -342,11 +347,12 @@ def _gap_to_ceiling(drawn: Drawn) -> Any:
         [-0.33, 0, 0.25, 0.5, 0.75, 1], ["far\nbelow", "D(best)", "", "halfway", "", "ceiling"]
     )
     ax.grid(visible=False, axis="y")
-    _legend(figure, drawn, drawn.entrants)
+    _legend(figure, drawn)
     drawing.note(
         figure,
         f"100th percentile, mean over {_seeds(drawn.best)}, rescaled: 0 is D(best), the best "
-        "visible design.\nThe best method of each task is named.",
+        "visible design; the best method of each task is named.\nA ceiling is known, or the best "
+        f"that the full data or any run here has.{_without_room(drawn.best)}",
     )
     return figure
 
@@ -363,7 +369,7 @@ def _profiles(drawn: Drawn) -> Any:
         scaled = [intervals.rescaled(cells[t.name], t.best_visible, t.ceiling) for t in tasks]
         shares[row.entrant] = intervals.profile(scaled, at)
     height = 4.6
-    figure, (ax,) = drawing.board("How often does a method get how far?", 1, 1, height)
+    figure, (ax,) = drawing.board("How far do methods get, and how often?", 1, 1, height)
     ends = []
     for number, (entrant, share) in enumerate(shares.items()):
         style = drawn.styles[entrant]
@@ -378,7 +384,7 @@ def _profiles(drawn: Drawn) -> Any:
         figure,
         f"Performance profiles of the 100th percentile: mean over {len(tasks)} tasks of the share "
         f"of {_seeds(drawn.best)}.\nNames by the area below the curve; where curves cross, "
-        "neither method is better everywhere.",
+        f"neither method is better everywhere.{_without_room(drawn.best)}",
     )
     return figure
 
