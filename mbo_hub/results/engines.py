@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
+import mbo_hub.results.work as work
 from mbo_hub._version import __version__
 from mbo_hub.errors import MboHubError
 from mbo_hub.extras import require
 from mbo_hub.oracles.threads import cores
-from mbo_hub.results import work
 
 __all__ = ["DaskEngine", "Engine", "LocalEngine", "engine"]
 
