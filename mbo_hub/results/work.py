@@ -7,7 +7,6 @@ arithmetic does not depend on how many cores there are, and what kills it kills 
 from __future__ import annotations
 
 import os
-import pickle
 import platform
 import signal
 import subprocess
@@ -25,6 +24,7 @@ import msgspec
 import numpy as np
 
 import mbo_hub
+from mbo_hub import errors
 from mbo_hub._version import __version__
 from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed
 from mbo_hub.methods import Method, Proposal, find
@@ -50,7 +50,7 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 LONGEST = 2000  # characters of what a method says
-_PLAN, _ERROR, _STDERR = "plan.json", "error.pickle", "stderr.txt"
+_PLAN, _ERROR, _STDERR = "plan.json", "error.json", "stderr.txt"
 _children: set[subprocess.Popen[bytes]] = set()  # so that an interrupted program can end them
 _children_lock = threading.Lock()
 
@@ -242,8 +242,7 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
         if code == 0:
             return _take(folder)
         if (folder / _ERROR).exists():
-            error: MboHubError = pickle.loads((folder / _ERROR).read_bytes())  # noqa: S301 ours
-            raise error
+            raise _error(*msgspec.json.decode((folder / _ERROR).read_bytes()))
         reason = _why(code, (folder / _STDERR).read_bytes())
         if outcome is None and (folder / RECORD).exists():
             return Outcome(msgspec.structs.replace(_take(folder).record, failure=reason), None)
@@ -280,6 +279,14 @@ def stop() -> None:
     with _children_lock:
         for child in _children:
             child.terminate()
+
+
+def _error(name: str, message: str) -> MboHubError:
+    """An error of the other process, by its name and words; what else it held is not needed."""
+    kind: type[MboHubError] = getattr(errors, name, MboHubError)
+    error = kind.__new__(kind)
+    error.args = (message,)
+    return error
 
 
 def _why(code: int, said: bytes) -> str:
@@ -322,7 +329,7 @@ def _serve(folder: Path) -> None:
             _leave(folder, Outcome(_about(plan, task, make(plan, task)), None))
             outcome = propose(plan)
     except MboHubError as error:
-        (folder / _ERROR).write_bytes(pickle.dumps(error))
+        (folder / _ERROR).write_bytes(msgspec.json.encode((type(error).__name__, str(error))))
         sys.exit(1)
     _leave(folder, outcome)
 
