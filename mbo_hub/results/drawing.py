@@ -31,7 +31,7 @@ GREY, INK = "#999999", "#333333"
 SMALL, NORMAL, LARGE = 7.0, 8.5, 12.0  # points
 WIDTH = 9.6  # inches
 
-_LOOKS: Mapping[str, Any] = {
+_LOOKS: Any = {
     "font.size": NORMAL,
     "axes.titlesize": NORMAL,
     "axes.titleweight": "bold",
@@ -96,7 +96,7 @@ def looks() -> Iterator[None]:
     """Draw and write figures inside of it."""
     import matplotlib as mpl
 
-    with mpl.rc_context(dict(_LOOKS)):
+    with mpl.rc_context(_LOOKS):
         yield
 
 
