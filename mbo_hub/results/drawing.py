@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,8 +151,9 @@ def legend(figure: Any, entries: Mapping[str, Style], *, columns: int = 7) -> No
 
 
 def note(figure: Any, text: str) -> None:
-    """Write below a figure how to read it."""
-    figure.supxlabel(text, fontsize=NORMAL, color=INK, x=0.01, ha="left")
+    """Write below a figure how to read it, in lines that fit."""
+    letters = int(figure.get_figwidth() * 72 / (0.58 * NORMAL))
+    figure.supxlabel(fill(text, letters), fontsize=NORMAL, color=INK, x=0.01, ha="left")
 
 
 def spread(
