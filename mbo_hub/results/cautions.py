@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mbo_hub.results import intervals
+import mbo_hub.results.intervals as intervals
 
 if TYPE_CHECKING:
     from mbo_hub.results.table import TaskFacts

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+import mbo_hub.results.drawing as drawing
+import mbo_hub.results.intervals as intervals
 from mbo_hub.arrays import Float64
 from mbo_hub.errors import InvalidFile
 from mbo_hub.extras import require
-from mbo_hub.results import drawing, intervals
 from mbo_hub.results.drawing import GREY, INK, SMALL, Style
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import (

@@ -13,10 +13,11 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+import mbo_hub.results.intervals as intervals
+import mbo_hub.results.literature as literature
 from mbo_hub.arrays import Float64
 from mbo_hub.errors import InvalidFile
 from mbo_hub.extras import require
-from mbo_hub.results import intervals, literature
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.intervals import Estimate
 from mbo_hub.results.record import Record, Run
