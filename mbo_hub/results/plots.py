@@ -214,9 +214,9 @@ def _best_and_median(drawn: Drawn) -> Any:
         ax.set(xlabel="50th percentile, score", ylabel="100th percentile, score")
 
     told = (
-        f"Means over {_seeds(drawn.best)}. Grey lines: D(best); right of the upright "
-        "one, a typical design beats the data. On the dotted diagonal, all designs are alike; far above it, the "
-        "best one is a lucky draw."
+        f"Means over {_seeds(drawn.best)}. Grey lines: D(best); right of the upright one, a "
+        "typical design beats the data. On the dotted diagonal, all designs are alike; far above "
+        "it, the best one is a lucky draw."
     )
     title = "Is a good best design typical, or luck?"
     return _scatter(drawn, title, told, place, finish)
