@@ -667,7 +667,12 @@ def _checked(one: Checked) -> dict[str, Any]:
 
 
 only_option = click.option(
-    "--task", "tasks", multiple=True, metavar="TASK", help="Only these tasks, in this order."
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="TASK",
+    shell_complete=_complete_task,
+    help="Only these tasks, in this order.",
 )
 seeds_option = click.option("--seeds", metavar="0-7", help="Only these seeds.")
 

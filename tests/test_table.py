@@ -213,6 +213,16 @@ def test_a_task_without_scores_is_no_column(runs: list[Run]) -> None:
         tabulate(waiting)
 
 
+def test_scores_of_a_few_odd_runs_make_no_column(runs: list[Run]) -> None:
+    waiting = [unscored("nas", "grad", s) for s in SEEDS]
+    odd = made("nas", "coms", 0, [0.5] * 2)
+    found = tabulate([*runs, *waiting, odd])
+    assert "nas" not in [task.name for task in found.tasks]
+    (apart,) = [e for e in found.apart if (e.task, e.entrant.method) == ("nas", "coms")]
+    assert apart.reasons[0] == "seed 0: has a budget of 2 where most runs have a budget of 4"
+    assert apart.mean == 0.5
+
+
 def test_presets_compete_side_by_side(runs: list[Run]) -> None:
     small = [r for r in runs if r.record.method == "grad" and r.record.task == "ant"]
     found = tabulate([*small, *sweep("ant", "grad", 0.95, preset="paper")])

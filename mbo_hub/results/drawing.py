@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ GREY, INK = "#999999", "#333333"
 SMALL, NORMAL, LARGE = 7.0, 8.5, 12.0  # points
 WIDTH = 9.6  # inches
 
-_LOOKS: Mapping[str, Any] = {
+_LOOKS: Any = {
     "font.size": NORMAL,
     "axes.titlesize": NORMAL,
     "axes.titleweight": "bold",
@@ -96,7 +97,7 @@ def looks() -> Iterator[None]:
     """Draw and write figures inside of it."""
     import matplotlib as mpl
 
-    with mpl.rc_context(dict(_LOOKS)):
+    with mpl.rc_context(_LOOKS):
         yield
 
 
@@ -150,8 +151,9 @@ def legend(figure: Any, entries: Mapping[str, Style], *, columns: int = 7) -> No
 
 
 def note(figure: Any, text: str) -> None:
-    """Write below a figure how to read it."""
-    figure.supxlabel(text, fontsize=NORMAL, color=INK, x=0.01, ha="left")
+    """Write below a figure how to read it, in lines that fit."""
+    letters = int(figure.get_figwidth() * 72 / (0.58 * NORMAL))
+    figure.supxlabel(fill(text, letters), fontsize=NORMAL, color=INK, x=0.01, ha="left")
 
 
 def spread(

@@ -170,7 +170,7 @@ def _best_of_k(drawn: Drawn) -> Any:
     drawing.note(
         figure,
         f"Mean over all choices of k designs and {_seeds(drawn.best)}. Grey line: D(best), the "
-        "best visible design.\nA curve that ends early lacks valid designs; one that "
+        "best visible design. A curve that ends early lacks valid designs; one that "
         "stays beside that of random shows no skill.",
     )
     return figure
@@ -214,9 +214,9 @@ def _best_and_median(drawn: Drawn) -> Any:
         ax.set(xlabel="50th percentile, score", ylabel="100th percentile, score")
 
     told = (
-        f"Means over {_seeds(drawn.best)}. Grey lines: D(best); right of and above them, a typical "
-        "design beats the data.\nOn the dotted diagonal, all designs are alike; far above it, the "
-        "best one is a lucky draw."
+        f"Means over {_seeds(drawn.best)}. Grey lines: D(best); right of the upright one, a "
+        "typical design beats the data. On the dotted diagonal, all designs are alike; far above "
+        "it, the best one is a lucky draw."
     )
     title = "Is a good best design typical, or luck?"
     return _scatter(drawn, title, told, place, finish)
@@ -238,7 +238,7 @@ def _novelty(drawn: Drawn) -> Any:
 
     told = (
         "Novelty: mean distance from a design to the nearest visible one, in the task's own "
-        f"distance. Means over {_seeds(drawn.best)}.\nGrey line: D(best). Upper left: small, safe "
+        f"distance. Means over {_seeds(drawn.best)}. Grey line: D(best). Upper left: small, safe "
         "steps from the data; lower right: lost far from it."
     )
     title = "Does leaving the data pay?"
@@ -308,7 +308,7 @@ def _exploit_gaps(drawn: Drawn) -> Any:
 
     told = (
         "Exploit gap: mean of predicted − true score over the designs of a seed. Right of 0, a "
-        "method promises more than it keeps:\nits designs exploit errors of its model. Methods "
+        "method promises more than it keeps: its designs exploit errors of its model. Methods "
         "that predict nothing are left out; scores span 0 to 1 in the data."
     )
     title = "Does a method get what it expects?"
@@ -352,7 +352,7 @@ def _gap_to_ceiling(drawn: Drawn) -> Any:
     drawing.note(
         figure,
         f"100th percentile, mean over {_seeds(drawn.best)}, rescaled: 0 is D(best), the best "
-        "visible design; the best method of each task is named.\nA ceiling is known, or the best "
+        "visible design; the best method of each task is named. A ceiling is known, or the best "
         f"that the full data or any run here has.{_without_room(drawn.best)}",
     )
     return figure
@@ -384,7 +384,7 @@ def _profiles(drawn: Drawn) -> Any:
     drawing.note(
         figure,
         f"Performance profiles of the 100th percentile: mean over {len(tasks)} tasks of the share "
-        f"of {_seeds(drawn.best)}.\nNames by the area below the curve; where curves cross, "
+        f"of {_seeds(drawn.best)}. Names by the area below the curve; where curves cross, "
         f"neither method is better everywhere.{_without_room(drawn.best)}",
     )
     return figure

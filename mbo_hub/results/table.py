@@ -7,7 +7,7 @@ aggregates. What is tuned on an oracle, failed or incomplete is listed apart wit
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -259,9 +259,13 @@ def tabulate(
             raise InvalidFile(f"no run is on task {name!r}; there are {', '.join(by_task)}")
     chosen = {name: by_task[name] for name in tasks or by_task}
     odd = {name: _odd(of_task) for name, of_task in chosen.items()}
-    facts = {
-        name: _facts([run for run in of_task if id(run) not in odd[name]])
+    usual = {
+        name: [run for run in of_task if id(run) not in odd[name]]
         for name, of_task in chosen.items()
+    }
+    facts = {
+        name: _facts(of_task)
+        for name, of_task in usual.items()
         if any(run.record.report for run in of_task)
     }
     if not facts:
@@ -301,7 +305,7 @@ def _order(entrant: Entrant) -> tuple[bool, str, bool, str]:
 
 def _odd(runs: Sequence[Run]) -> dict[int, str]:
     """Say of runs how they differ from most others of their task in what all should share."""
-    asked = {
+    asked: dict[str, Callable[[Record], object]] = {
         "version {} of the data": lambda record: record.task_version,
         "data with sha256 {:.12}…": lambda record: record.dataset_sha256,
         "a budget of {}": lambda record: record.budget,
