@@ -428,3 +428,11 @@ def test_what_does_not_fit_together_is_said(arguments: list[str], why: str, here
     assert ran.exit_code == 2, ran.output
     assert why in ran.output
     assert not (here / "x").exists()
+
+
+def test_an_error_of_the_other_process_keeps_its_kind_and_words() -> None:
+    for kind in (InvalidFile, UnknownTask, mbo_hub.InvalidDataset, mbo_hub.InvalidDesign):
+        error = work._error(kind.__name__, "row 3 is wrong")
+        assert isinstance(error, kind)
+        assert str(error) == "row 3 is wrong"
+    assert type(work._error("OfTomorrow", "x")) is MboHubError
