@@ -38,7 +38,7 @@ def runs() -> list[Run]:
             for seed in range(3):
                 y = 0.3 + 0.04 * number + 0.1 * random.normal(size=16)
                 scores = [
-                    None if i < seed and method == "gan" else float(s) for i, s in enumerate(y)
+                    None if i < seed and method == "cbas" else float(s) for i, s in enumerate(y)
                 ]
                 predicted = None if method in ("random", "mins") else [1.0] * 16
                 found.append(
@@ -50,6 +50,13 @@ def runs() -> list[Run]:
 @pytest.fixture(scope="module")
 def drawn(runs: list[Run]) -> Drawn:
     return prepare(runs)
+
+
+@pytest.fixture(scope="module")
+def with_hopper(runs: list[Run]) -> Drawn:
+    """One task more, of which nothing is above D(best)."""
+    full = [made("hopper", n, s, [0.1, 0.2], best_visible=1.0) for n in NAMES for s in range(3)]
+    return prepare([*runs, *full])
 
 
 @pytest.fixture(autouse=True)
@@ -157,9 +164,8 @@ def test_no_label_lies_on_another(drawn: Drawn, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_nothing_is_cut_off(runs: list[Run], name: str) -> None:
-    full = [made("hopper", n, s, [0.1, 0.2], best_visible=1.0) for n in NAMES for s in range(3)]
-    figure = PLOTS[name](prepare([*runs, *full]))
+def test_nothing_is_cut_off(with_hopper: Drawn, name: str) -> None:
+    figure = PLOTS[name](with_hopper)
     figure.draw_without_rendering()
     page = figure.bbox.padded(2)
     shown = [*figure.texts, *figure.legends, *(text for ax in figure.axes for text in ax.texts)]
@@ -189,14 +195,10 @@ def test_what_runs_say_nothing_on_is_left_out() -> None:
     assert empty == {"exploit-gap", "ceiling", "profiles"}
 
 
-def test_a_task_without_room_is_named(runs: list[Run]) -> None:
-    full = [
-        made("hopper", name, s, [0.1, 0.2], best_visible=1.0) for name in NAMES for s in range(3)
-    ]
-    drawn = prepare([*runs, *full])
+def test_a_task_without_room_is_named(with_hopper: Drawn) -> None:
     for name in ("ceiling", "profiles"):
         assert "Left out: HOPPER, where nothing is above D(best)" in " ".join(
-            PLOTS[name](drawn).get_supxlabel().split()
+            PLOTS[name](with_hopper).get_supxlabel().split()
         )
 
 

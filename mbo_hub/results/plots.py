@@ -305,6 +305,7 @@ def _exploit_gaps(drawn: Drawn) -> Any:
         ax.axvline(0, color=GREY, linewidth=1.0, zorder=1)
         if largest > 5:
             ax.set_xscale("symlog", linthresh=1)
+            ax.autoscale(axis="x")  # margins of the new scale
 
     told = (
         "Exploit gap: mean of predicted − true score over the designs of a seed. Right of 0, a "
