@@ -70,7 +70,7 @@ class Cluster:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler and two workers, each a process of its own."""
-    (tmp_path / "mine.py").write_text(
+    (tmp_path / "slowly.py").write_text(
         "import os, time\n"
         "def slow(offline, budget, seed):\n"
         "    with open('started', 'a') as file: file.write(f'{seed}\\n')\n"
@@ -137,7 +137,7 @@ def test_a_worker_that_is_killed_loses_nothing(
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        wanted = plans(["mine:slow"], ["tfbind8"], range(6), budget=8)
+        wanted = plans(["slowly:slow"], ["tfbind8"], range(6), budget=8)
         told = []
         result = sweep(wanted, cluster.folder / "runs", going, tell=told.append)
         killer.join()
@@ -155,7 +155,7 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(cluster.folder)
-    wanted = plans(["mine:slow"], ["tfbind8"], range(8), budget=8)
+    wanted = plans(["slowly:slow"], ["tfbind8"], range(8), budget=8)
     with DaskEngine(cluster.address) as going:
         wait_for_workers(going, 2)
         with pytest.raises(MboHubError, match="engine was lost"):
