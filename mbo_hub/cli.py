@@ -525,7 +525,9 @@ def _sweep(
         )
     for place, why in became.waiting.items():
         echo(f"{place}: its designs wait for the oracle: {why}", err=True)
-    if became.waiting:
+    for place, why in became.lost.items():
+        echo(f"{place}: is still to do: {why}", err=True)
+    if became.waiting or became.lost:
         sys.exit(1)
 
 

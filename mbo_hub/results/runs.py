@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mbo_hub.archive import folders
-from mbo_hub.errors import InvalidFile, OracleUnavailable
+from mbo_hub.errors import InvalidFile, OracleUnavailable, StepLost
 from mbo_hub.methods import find
 from mbo_hub.results.engines import Engine
 from mbo_hub.results.record import DESIGNS, RECORD, Plan, Record, problem, read_run, write_run
@@ -73,6 +73,7 @@ class Sweep:
         there: how many were there before.
         elsewhere: how many another program has in hand.
         waiting: runs whose designs are there and whose oracle cannot run here, with the reason.
+        lost: runs that something else than the method ended, with the reason; they are still to do.
     """
 
     scored: int = 0
@@ -80,6 +81,7 @@ class Sweep:
     there: int = 0
     elsewhere: int = 0
     waiting: dict[str, str] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -128,11 +130,11 @@ def sweep(
     going: dict[Future[Outcome], _Job] = {}
     try:
         while True:
-            for job in _some(jobs, engine.slots - len(going)):
+            for job in _some(jobs, engine.room - len(going)):
                 going[engine.submit(isolated, job.plan, job.outcome)] = job
             if not going:
                 return result
-            finished, _ = wait(going, return_when=FIRST_COMPLETED)
+            finished, _ = wait(going, engine.look_again, return_when=FIRST_COMPLETED)
             for future in finished:
                 job = going.pop(future)
                 after = _after(job, partial(engine.result, future), directory, result)
@@ -140,7 +142,7 @@ def sweep(
                     job.claim.close()
                 elif after.record.status == "proposed":
                     job.outcome = after
-                    going[engine.submit(isolated, job.plan, after)] = job
+                    going[engine.submit(isolated, job.plan, after, first=True)] = job
                 else:
                     job.claim.close()
                     todo.pop(job.place)
@@ -156,11 +158,14 @@ def sweep(
 def _after(
     job: _Job, step: Callable[[], Outcome], directory: Path, result: Sweep
 ) -> Outcome | None:
-    """Keep what a step came to; None: it has to wait."""
+    """Keep what a step came to; None: it came to nothing that could be kept."""
     try:
         outcome = step()
     except OracleUnavailable as error:
         result.waiting[job.place.as_posix()] = str(error)
+        return None
+    except StepLost as error:
+        result.lost[job.place.as_posix()] = str(error)
         return None
     write_run(directory, outcome.record, outcome.designs)
     result.scored += outcome.record.status == "scored"
