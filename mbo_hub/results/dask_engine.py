@@ -84,7 +84,7 @@ class DaskEngine(Engine):
         with self._not_lost():
             found = self._client.run(pickle.loads, _sealed(_nothing), on_error="return")
         for worker, outcome in found.items():
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, ImportError | MboHubError):  # OSError: it went away meanwhile
                 self._refuse(f"worker {worker}", outcome)
 
     def _refuse(self, worker: str, error: Exception) -> NoReturn:

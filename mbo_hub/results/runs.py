@@ -15,11 +15,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from mbo_hub.archive import folders
 from mbo_hub.errors import InvalidFile, OracleUnavailable, StepLost
 from mbo_hub.methods import find
 from mbo_hub.results.engines import Engine
-from mbo_hub.results.record import DESIGNS, RECORD, Plan, Record, problem, read_run, write_run
+from mbo_hub.results.record import (
+    DESIGNS,
+    RECORD,
+    Plan,
+    Record,
+    problem,
+    read_run,
+    write_run,
+)
 from mbo_hub.results.work import Outcome, isolated
 
 __all__ = ["Sweep", "Told", "plans", "sweep"]
@@ -182,12 +192,22 @@ def _places(wanted: Sequence[Plan]) -> dict[Path, Plan]:
     found: dict[Path, Plan] = {}
     for plan in wanted:
         method = find(plan.method, plan.preset, declared[plan.task])
-        place = Path(
-            problem(declared[plan.task], plan.subset), method.name, plan.preset, f"seed-{plan.seed}"
-        )
-        if found.setdefault(place, plan) != plan:
-            raise InvalidFile(f"{place}: two different runs would go there; run them apart")
+        where = problem(declared[plan.task], plan.subset)
+        goes = folder_of(where, method.name, plan.preset, plan.seed)
+        plan = msgspec.structs.replace(plan, task=folders.everywhere(plan.task))
+        if found.setdefault(goes, plan) != plan:
+            raise InvalidFile(f"{goes}: two different runs would go there; run them apart")
+    _one_a_folder(found)
     return found
+
+
+def _one_a_folder(places: Iterable[Path]) -> None:
+    """Refuse what would be one folder where letters have no case."""
+    seen: dict[str, Path] = {}
+    for goes in places:
+        other = seen.setdefault(goes.as_posix().lower(), goes)
+        if other != goes:
+            raise InvalidFile(f"{goes} and {other} are one folder on some systems; rename a method")
 
 
 def _record(directory: Path, place: Path) -> Record | None:

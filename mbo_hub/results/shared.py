@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 import mbo_hub
-from mbo_hub.archive.folders import is_folder_name
+from mbo_hub.archive.folders import everywhere
 from mbo_hub.arrays import Num
 from mbo_hub.oracles.protocol import Agreement, Answer, Fingerprint, Oracle
 from mbo_hub.results.engines import Engine
@@ -19,6 +19,7 @@ from mbo_hub.task import Oracles, Task
 __all__ = ["shared_out"]
 
 PARTS = 4  # of each worker, so that none waits long for the last one
+LARGEST = 2**22  # bytes of designs in a part: Dask asks for less than 10 MB at a time
 
 
 def shared_out(task: Task, engine: Engine, place: str) -> Task:
@@ -29,8 +30,7 @@ def shared_out(task: Task, engine: Engine, place: str) -> Task:
         engine: where to score.
         place: where workers load the task from: a name, a repository, or a folder that they have.
     """
-    if is_folder_name(place):
-        place = str(Path(place).expanduser().resolve())
+    place = everywhere(place)
 
     def opener(name: str) -> Callable[[], Oracle]:
         return lambda: _SharedOut(task, name, engine, place)
@@ -59,7 +59,8 @@ class _SharedOut(Oracle):
 
     def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
         """Score rows wherever there is a worker, and put them together in order."""
-        count = max(1, min(len(legal), PARTS * self._engine.slots))
+        wanted = max(PARTS * self._engine.slots, math.ceil(legal.nbytes / LARGEST))
+        count = max(1, min(len(legal), wanted))
         parts = np.array_split(legal, count)
         futures = [self._engine.submit(_answer, *self._asked, part) for part in parts]
         answers = [self._engine.result(future) for future in futures]
