@@ -26,6 +26,7 @@ from mbo_hub.results.record import (
     RECORD,
     Plan,
     Record,
+    folder_of,
     problem,
     read_run,
     write_run,
