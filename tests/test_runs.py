@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import msgspec
@@ -20,13 +24,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mbo_hub
+from mbo_hub import errors
 from mbo_hub.cli import _numbers, main
+from mbo_hub.dataset import parquet
 from mbo_hub.errors import InvalidFile, MboHubError, UnknownMethod, UnknownTask
 from mbo_hub.methods import find
+from mbo_hub.oracles.protocol import Answer
 from mbo_hub.results import runs, work
 from mbo_hub.results.collection import read_runs
 from mbo_hub.results.engines import LocalEngine
-from mbo_hub.results.record import DESIGNS, RECORD, Plan, Record, read_run, write_run
+from mbo_hub.results.record import (
+    DESIGNS,
+    RECORD,
+    Plan,
+    Record,
+    Run,
+    folder_of,
+    read_run,
+    write_run,
+)
 from mbo_hub.results.runs import Told, plans, sweep
 
 MINE = '''
@@ -51,6 +67,22 @@ def dies(offline, budget, seed):
 
 def raves(offline, budget, seed):
     raise MethodFailed("\\x1b[31mred\\r\\0 " + 9999 * "more ")
+
+def is_ended(offline, budget, seed):
+    if not Path("mended").exists():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    return offline.x[:budget]
+
+def aux(offline, budget, seed):
+    return offline.x[:budget]
+
+Good = good
+
+def tells_threads(offline, budget, seed):
+    from mbo_hub.oracles.threads import cores
+    Path("threads").write_text(str(cores()))
+    return offline.x[:budget]
 
 def illegal(offline, budget, seed):
     return offline.x[:budget] + 9
@@ -214,6 +246,47 @@ def test_a_failed_run_is_a_record_with_its_reason(method: str, why: str, here: P
     assert not (Path(run.where) / DESIGNS).exists()
 
 
+def test_a_step_that_is_ended_from_outside_is_no_failure_and_still_to_do(here: Path) -> None:
+    """As a cluster does that ends a job: the processes of steps may be the first to hear of it."""
+    result, _ = go("mine:is_ended", "random")
+    assert (result.scored, result.failed) == (1, 0)
+    assert result.lost == {"tfbind8/is_ended/standard/seed-0": "its process was ended by SIGTERM"}
+    assert [run.record.method for run in read_runs("runs")] == ["random"]
+    command = ["run", "mine:is_ended", "--task", "tfbind8", "--seeds", "0", "--out", "runs"]
+    ran = CliRunner().invoke(main, command)
+    assert ran.exit_code == 1
+    assert "tfbind8/is_ended/standard/seed-0: is still to do: its process was" in ran.stderr
+    (here / "mended").touch()
+    assert CliRunner().invoke(main, command).exit_code == 0
+
+
+def test_a_step_has_one_thread(here: Path) -> None:
+    go("mine:tells_threads")
+    assert (here / "threads").read_text() == "1"
+
+
+def test_names_that_some_system_has_no_folder_for_are_refused_before_anything_runs(
+    here: Path,
+) -> None:
+    with pytest.raises(InvalidFile, match="method 'aux' is the name of a device on Windows"):
+        go("mine:counts", "mine:aux")
+    with pytest.raises(InvalidFile, match="are one folder on some systems"):
+        go("mine:counts", "mine:good", "mine:Good")
+    assert not (here / "count").exists()
+
+
+@given(st.text(max_size=12), st.integers(0, 99))
+def test_a_folder_is_named_for_every_system_or_refused(name: str, seed: int) -> None:
+    with suppress(InvalidFile):
+        folder = folder_of("tfbind8@p0-20", name, "standard", seed)
+        for kind in (PurePosixPath, PureWindowsPath):
+            assert kind(folder.as_posix()).parts[1] == name
+            assert kind(folder.as_posix()).parts[3] == f"seed-{seed}"
+        assert not set(name) & set('<>:"/\\|?*\0 ')
+        assert name.isascii()
+        assert name[-1] != "."
+
+
 def test_failed_runs_are_run_again_only_when_asked(here: Path) -> None:
     go("mine:diverges")
     (here / "mended").touch()
@@ -259,10 +332,17 @@ def test_two_programs_that_share_a_folder_do_each_run_once(here: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize(
-    ("kill", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 1), (signal.SIGTERM, -15)]
+    ("kill", "code", "send"),
+    [
+        (signal.SIGKILL, -9, os.kill),
+        (signal.SIGINT, 1, os.kill),
+        (signal.SIGINT, 1, os.killpg),  # as a terminal does
+        (signal.SIGTERM, -15, os.killpg),  # as SLURM does
+    ],
+    ids=["kill", "interrupt", "terminal", "cluster"],
 )
 def test_a_killed_program_loses_the_runs_in_hand_and_leaves_no_process(
-    kill: signal.Signals, code: int, here: Path
+    kill: signal.Signals, code: int, send: Callable[[int, int], None], here: Path
 ) -> None:
     go("random")
     program = mbo("run", "random", "mine:sleeps", "--task", "tfbind8", "--seeds", "0-1",
@@ -271,11 +351,11 @@ def test_a_killed_program_loses_the_runs_in_hand_and_leaves_no_process(
     wait_for(lambda: (here / "asleep-1").exists() and (here / "asleep-1").read_text())
     children = [int((here / f"asleep-{seed}").read_text()) for seed in (0, 1)]
     start = time.monotonic()
-    program.send_signal(kill)
+    send(program.pid, kill)
     _, said = program.communicate(timeout=20)
     assert time.monotonic() - start < 10
     assert program.returncode == code, said
-    assert "Traceback" not in said
+    assert not {"Traceback", "KeyboardInterrupt", "Error"} & set(re.findall(r"\w+", said)), said
     wait_for(lambda: not any(psutil.pid_exists(child) for child in children), 10)
     found = read_runs("runs")
     assert [(r.record.method, r.record.seed) for r in found] == [("random", 0), ("random", 1)]
@@ -308,6 +388,9 @@ def record() -> Record:
         ({"method": "../../x"}, "has to be letters"),
         ({"preset": ".."}, "has to be letters"),
         ({"task": "Tf/Bind"}, "task"),
+        ({"method": "nul"}, "is the name of a device"),
+        ({"y_range": [0.0]}, "y_range"),
+        ({"machine": {}}, "machine"),
     ],
 )
 def test_a_record_that_cannot_be_true_is_refused(
@@ -317,6 +400,57 @@ def test_a_record_that_cannot_be_true_is_refused(
     with pytest.raises(InvalidFile, match=r"^record\.json: ") as raised:
         Record.decode(json.dumps(document).encode(), "record.json")
     assert why in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("budget", 9), ("dataset_sha256", "0" * 64), ("designs_sha256", "0" * 64), ("version", "2.0.0"),
+        ("task", "ant"), ("y", [0.5]),
+    ],
+)  # fmt: skip
+def test_a_record_whose_receipt_is_of_something_else_is_refused(
+    part: str, value: Any, scored: Record
+) -> None:
+    document = json.loads(scored.encode())
+    assert Record.decode(json.dumps(document).encode(), "x") == scored
+    document["report"][part] = value
+    with pytest.raises(InvalidFile, match=r"^x: its .* is .*, that of its receipt "):
+        Record.decode(json.dumps(document).encode(), "x")
+
+
+@pytest.fixture(scope="module")
+def scored() -> Record:
+    plan = Plan(task="tfbind8", method="random", budget=8)
+    proposed = work.propose(plan)
+    return work.score(plan, proposed.record, proposed.designs or b"").record
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"{}"])
+def test_a_damaged_record_is_named_and_not_run_over(content: bytes, here: Path) -> None:
+    go("random")
+    path = here / "runs/tfbind8/random/standard/seed-0" / RECORD
+    path.write_bytes(content)
+    with pytest.raises(InvalidFile, match=r"seed-0.record\.json: "):
+        go("random")
+    assert path.read_bytes() == content
+
+
+def test_a_design_without_a_value_has_none_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a simulation breaks: null in the receipt, NaN in the file."""
+    plan = Plan(task="tfbind8", method="best_logged", budget=3)
+    proposed = work.propose(plan)
+    values = np.float32([0.25, np.nan, 0.75])
+    kind = type(mbo_hub.load("tfbind8").oracle)
+    monkeypatch.setattr(kind, "answer", lambda self, legal: Answer(values))
+    outcome = work.score(plan, proposed.record, proposed.designs or b"")
+    assert outcome.record.report is not None
+    assert outcome.record.report.y == (0.25, None, 0.75)
+    run = Run(Record.decode(outcome.record.encode(), "x"), "x")
+    np.testing.assert_array_equal(run.y, values)
+    assert outcome.designs is not None
+    (y,) = parquet.cells(outcome.designs, ["y"], "x", 2**20)
+    np.testing.assert_array_equal(y, values)
 
 
 @given(st.binary(max_size=60) | st.recursive(
@@ -428,6 +562,15 @@ def test_what_does_not_fit_together_is_said(arguments: list[str], why: str, here
     assert ran.exit_code == 2, ran.output
     assert why in ran.output
     assert not (here / "x").exists()
+
+
+@pytest.mark.parametrize("name", [n for n, k in vars(errors).items() if isinstance(k, type)
+                                  and issubclass(k, MboHubError)])  # fmt: skip
+def test_every_error_travels_between_processes(name: str) -> None:
+    there = {"InvalidDataset": ("x", ["a", "b"]), "UnsupportedFormat": ("x", ["a"])}
+    for error in (work._error(name, "row 3"), getattr(errors, name)(*there.get(name, ("row 3",)))):
+        back = pickle.loads(pickle.dumps(error))  # noqa: S301 -- its own
+        assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
 
 
 def test_an_error_of_the_other_process_keeps_its_kind_and_words() -> None:

@@ -17,7 +17,7 @@ from mbo_hub._version import __version__
 from mbo_hub.errors import MboHubError, StepLost
 from mbo_hub.extras import require
 from mbo_hub.oracles.threads import THREADS, cores
-from mbo_hub.results.engines import Engine
+from mbo_hub.results.local_engine import Engine
 
 __all__ = ["DaskEngine"]
 
