@@ -166,8 +166,9 @@ def _cluster_here(dask: Any, workers: int) -> Any:
     return dask.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
-        dashboard_address=None,
         host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",  # else 8787 on all interfaces, even without a dashboard
+        worker_dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
     )
 
