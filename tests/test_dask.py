@@ -21,6 +21,7 @@ import pytest
 
 import mbo_hub
 from mbo_hub.errors import MboHubError
+from mbo_hub.methods import find
 from mbo_hub.oracles.protocol import Answer
 from mbo_hub.results.collection import read_runs
 from mbo_hub.results.engines import LocalEngine, engine
@@ -68,7 +69,7 @@ class Cluster:
         self.workers.append(
             serve(
                 "distributed.cli.dask_worker", self.address, "--host", "127.0.0.1", "--nthreads",
-                "1", "--no-nanny", "--no-dashboard", "--local-directory", str(self.folder),
+                "1", "--no-nanny", "--dashboard-address", "127.0.0.1:0", "--local-directory", str(self.folder),
                 cwd=self.folder, before=before,
             )
         )  # fmt: skip
@@ -89,7 +90,7 @@ def empty_cluster(tmp_path: Path) -> Iterator[Cluster]:
         "import os, time\n"
         "def slow(offline, budget, seed):\n"
         "    with open('started', 'a') as file: file.write(f'{seed}\\n')\n"
-        "    time.sleep(1.5)\n"
+        "    time.sleep(1.0)\n"
         "    return offline.x[seed : seed + budget]\n"
         "def long(offline, budget, seed):\n"
         "    with open('started', 'a') as file: file.write(f'{os.getpid()}\\n')\n"
@@ -97,7 +98,7 @@ def empty_cluster(tmp_path: Path) -> Iterator[Cluster]:
     )
     told = tmp_path / "scheduler.json"
     scheduler = serve(
-        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0",
         "--scheduler-file", str(told), cwd=tmp_path,
     )  # fmt: skip
     found = Cluster("", tmp_path, scheduler, [])
@@ -136,16 +137,16 @@ def wait_for_workers(going: DaskEngine, count: int) -> None:
 
 
 def test_a_cluster_on_this_machine_gives_the_same_designs(tmp_path: Path) -> None:
-    wanted = plans(["random", "best_logged"], ["tfbind8"], range(2), budget=8)
+    wanted = plans(["random", "best_logged"], ["tfbind8"], [1], budget=8)
     with engine("dask", 2) as going:
         assert going.slots == 2
-        result = sweep(wanted, tmp_path / "dask", going)
-    assert result.scored == 4
-    with engine("local", 2) as here:
-        sweep(wanted, tmp_path / "local", here)
-    for one, other in zip(read_runs(tmp_path / "dask"), read_runs(tmp_path / "local"), strict=True):
-        assert one.record.designs_sha256 == other.record.designs_sha256
-        np.testing.assert_array_equal(one.y, other.y)
+        result = sweep(wanted, tmp_path, going)
+    assert result.scored == 2
+    task = mbo_hub.load("tfbind8")
+    for run in read_runs(tmp_path):
+        here = find(run.record.method)(task.offline, budget=8, seed=1)
+        np.testing.assert_array_equal(run.designs, here.designs)
+        np.testing.assert_array_equal(run.y, task.oracle(here.designs))
 
 
 def test_a_worker_that_is_killed_loses_nothing(
@@ -165,18 +166,18 @@ def test_a_worker_that_is_killed_loses_nothing(
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        wanted = plans(["slowly:slow"], ["tfbind8"], range(6), budget=8)
+        wanted = plans(["slowly:slow"], ["tfbind8"], range(4), budget=8)
         told = []
         result = sweep(wanted, cluster.folder / "runs", going, tell=told.append)
         killer.join()
     assert cluster.workers[0].poll() == -signal.SIGKILL
-    assert (result.scored, result.failed) == (6, 0)
-    assert [t.done for t in told] == list(range(1, 7)), "none twice"
+    assert (result.scored, result.failed) == (4, 0)
+    assert [t.done for t in told] == list(range(1, 5)), "none twice"
     x = mbo_hub.load("tfbind8").x
     for run in read_runs(cluster.folder / "runs"):
         seed = run.record.seed
         np.testing.assert_array_equal(run.designs, x[seed : seed + 8])
-    assert len(started.read_text().split()) >= 6
+    assert len(started.read_text().split()) >= 4
 
 
 def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
@@ -207,9 +208,9 @@ def test_work_waits_for_workers_and_says_so_once(
     with DaskEngine(empty_cluster.address) as going:
         assert (going.slots, going.room) == (1, 1 + dask_engine.AHEAD)
         threading.Timer(1.0, empty_cluster.add_worker).start()
-        wanted = plans(["random"], ["tfbind8"], range(3), budget=8)
+        wanted = plans(["random"], ["tfbind8"], range(2), budget=8)
         result = sweep(wanted, empty_cluster.folder / "runs", going, tell=all_go)
-    assert result.scored == 3
+    assert result.scored == 2
     said = [r.message for r in caplog.records if r.name.startswith("mbo_hub")]
     assert said == [f"{empty_cluster.address} has no workers now; the work waits for them"] * 2
 
@@ -251,8 +252,10 @@ def test_a_step_that_kills_its_workers_is_still_to_do(
     assert [run.record.method for run in read_runs("runs")] == ["random"]
 
 
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("where", ["here", "there"])
+@pytest.mark.parametrize(
+    ("where", "kill"),
+    [("here", signal.SIGINT), ("there", signal.SIGINT), ("there", signal.SIGKILL)],
+)
 def test_steps_end_with_the_program_that_wants_them(
     where: str, kill: signal.Signals, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,11 +276,7 @@ def test_steps_end_with_the_program_that_wants_them(
     if kill == signal.SIGINT:
         assert (program.returncode, said.strip()) == (1, "Aborted!")
     assert [worker.poll() for worker in cluster.workers] == [None, None]
-    assert (
-        not read_runs(cluster.folder / "runs")
-        if (cluster.folder / "runs/tfbind8").exists()
-        else True
-    )
+    assert not list(cluster.folder.rglob("record.json"))
 
 
 def test_workers_find_a_task_that_was_named_by_a_relative_path(
