@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from conftest import ROOT
 
 import mbo_hub
 from mbo_hub.errors import MboHubError
@@ -350,3 +352,41 @@ def test_mbo_score_takes_an_engine(cluster: Cluster, tmp_path: Path) -> None:
     assert there.exit_code == 0, there.output
     assert there.stdout == here.stdout
     assert os.environ["HF_ENDPOINT"]
+
+
+SLURM = """
+from distributed import LocalCluster
+
+class SLURMCluster(LocalCluster):
+    def __init__(self, *, queue, account, cores, processes, memory, walltime, job_script_prologue):
+        assert cores == processes
+        super().__init__(n_workers=0, threads_per_worker=1, processes=False, protocol="tcp://",
+                         host="127.0.0.1", dashboard_address="127.0.0.1:0")
+
+    def adapt(self, *, maximum_jobs):
+        return super().adapt(minimum=0, maximum=2, interval="100ms")
+"""
+
+
+def test_the_script_on_the_page_starts_a_cluster_that_grows_with_the_work(tmp_path: Path) -> None:
+    """With a cluster of this machine in the place of SLURM's."""
+    page = (ROOT / "docs/on-a-cluster.md").read_text("utf-8")
+    (script,) = re.findall(r"<<'END'\n(.*?)END\n", page, re.DOTALL)
+    (tmp_path / "cluster.py").write_text(script)
+    (tmp_path / "dask_jobqueue.py").write_text(SLURM)
+    with subprocess.Popen(
+        [sys.executable, "cluster.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as cluster:
+        try:
+            assert cluster.stdout is not None
+            address = cluster.stdout.readline().strip()
+            said = subprocess.run(
+                [sys.executable, "-m", "mbo_hub", "run", "random", "--task", "tfbind8", "--seeds",
+                 "0-1", "--out", "runs", "--engine", f"dask:{address}"],
+                cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False,
+            )  # fmt: skip
+        finally:
+            cluster.terminate()
+    assert said.returncode == 0, said.stderr
+    assert said.stdout == "runs: 2 runs scored, 0 failed, 0 were there\n"
+    assert said.stderr.startswith(f"{address} has no workers now; the work waits for them\n")
