@@ -70,3 +70,10 @@ def test_cores_are_those_that_the_process_may_use() -> None:
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
     assert cores() == len(os.sched_getaffinity(0))
+
+
+def test_the_environment_says_how_many_threads_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = cores()
+    for said, wanted in (("3", 3), ("0", 1), ("", usual), ("many", usual), ("-1", usual)):
+        monkeypatch.setenv(threads.THREADS, said)
+        assert cores() == wanted
