@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
     from mbo_hub.dataset.subset import Subset
-    from mbo_hub.results.record import Plan
+    from mbo_hub.results.engines import Engine
+    from mbo_hub.results.record import Plan, Run
     from mbo_hub.results.verify import Checked
     from mbo_hub.scoring.report import Report
     from mbo_hub.task import Task
@@ -299,6 +301,12 @@ visible_option = click.option(
 rows_option = click.option(
     "--rows", type=click.IntRange(1), help="Show only so many designs, drawn at random."
 )
+engine_option = click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    help="What works: local, dask, or dask:tcp://HOST:8786.",
+)
 column_option = click.option("--column", help="Column of a CSV or parquet file to read.")
 
 
@@ -320,6 +328,7 @@ column_option = click.option("--column", help="Column of a CSV or parquet file t
 @visible_option
 @rows_option
 @click.option("--receipt", type=click.Path(path_type=Path), help="Save the receipt to this file.")
+@engine_option
 @as_json
 def score(
     task: str,
@@ -332,12 +341,14 @@ def score(
     visible: str | None,
     rows: int | None,
     receipt: Path | None,
+    engine: str,
     as_json: bool,
 ) -> None:
     """Score the designs of FILE on TASK and print the report.
 
     FILE is CSV, text with one design a line, FASTA, .smi, .npy, .npz or .parquet, each also
-    compressed with gzip, or - for standard input.
+    compressed with gzip, or - for standard input. With --engine dask, the designs of a large file
+    are shared out to workers, which changes no value.
     """
     from mbo_hub.reading import read_designs
 
@@ -346,7 +357,12 @@ def score(
     designs = read_designs(file, loaded.manifest, column=column, strict=strict)
     if receipt is not None and receipt.is_dir():
         raise InvalidFile(f"{receipt}: is a folder; name the file that the receipt goes to")
-    report = loaded.evaluate(designs, budget=budget, project=project, oracle=oracle)
+    with ExitStack() as stack:
+        if engine != "local":
+            from mbo_hub.results.shared import shared_out
+
+            loaded = shared_out(loaded, stack.enter_context(_engine(engine)), task)
+        report = loaded.evaluate(designs, budget=budget, project=project, oracle=oracle)
     if project and invalid == "refuse" and report.invalid:
         raise InvalidFile(
             f"{file}: {report.invalid:.1%} of the designs have no nearest legal one, or cannot be "
@@ -411,8 +427,7 @@ def methods(as_json: bool) -> None:
 @rows_option
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one a core]")
-@click.option("--engine", default="local", show_default=True,
-              help="What works: local, dask, or dask:tcp://HOST:8786.")  # fmt: skip
+@engine_option
 @click.option("--again", is_flag=True, help="Also run what failed before.")
 @click.option("--tuned-on-oracle", is_flag=True,
               help="Say that hyper-parameters were chosen by the oracle's scores.")  # fmt: skip
@@ -489,7 +504,6 @@ def _sweep(
     wanted: list[Plan], out: Path, engine: str, jobs: int | None, *, again: bool, as_json: bool
 ) -> None:
     """Do many runs, and say what becomes of each."""
-    from mbo_hub.results.engines import engine as start
     from mbo_hub.results.runs import Told, sweep
 
     def tell(told: Told) -> None:
@@ -500,11 +514,7 @@ def _sweep(
         left = f"about {timedelta(seconds=round(told.left))} left"
         echo(f"[{told.done}/{told.of}] {record}: {found}, {took:.0f} s; {left}", err=True)
 
-    try:
-        going = start(engine, jobs)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--engine") from None
-    with going:
+    with _engine(engine, jobs) as going:
         became = sweep(wanted, out, going, again=again, tell=tell)
     if as_json:
         _print_json(asdict(became))
@@ -517,6 +527,16 @@ def _sweep(
         echo(f"{place}: its designs wait for the oracle: {why}", err=True)
     if became.waiting:
         sys.exit(1)
+
+
+def _engine(name: str, jobs: int | None = None) -> Engine:
+    """Start what works."""
+    from mbo_hub.results.engines import engine
+
+    try:
+        return engine(name, jobs)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--engine") from None
 
 
 def _numbers(text: str) -> list[int]:
@@ -644,6 +664,84 @@ def _tell_checked(one: Checked) -> None:
 def _checked(one: Checked) -> dict[str, Any]:
     place = one.record.place.as_posix()
     return {"run": place, "verdict": one.verdict, "problems": one.problems}
+
+
+only_option = click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="TASK",
+    shell_complete=_complete_task,
+    help="Only these tasks, in this order.",
+)
+seeds_option = click.option("--seeds", metavar="0-7", help="Only these seeds.")
+
+
+@main.command(epilog="Example:  mbo table runs --metric median --literature")
+@click.argument("place", metavar="DIR")
+@only_option
+@seeds_option
+@click.option("--metric", type=click.Choice(["best", "median"]), default="best",
+              show_default=True, help="100th or 50th percentile of the designs.")  # fmt: skip
+@click.option("--at", type=click.IntRange(1), metavar="K",
+              help="Instead: the best of K of the designs, on average.")  # fmt: skip
+@click.option("--literature", is_flag=True, help="Also show published figures beside ours.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "latex", "csv", "json"]),
+              default="text", show_default=True, help="How to write it.")  # fmt: skip
+@as_json
+def table(
+    place: str,
+    tasks: tuple[str, ...],
+    seeds: str | None,
+    metric: Any,
+    at: int | None,
+    literature: bool,
+    form: str,
+    as_json: bool,
+) -> None:
+    """Compare the runs in DIR: what each method gets on each task, and how surely.
+
+    DIR is a folder that `mbo run --seeds` fills, or a collection of results, here or on the Hub. A
+    method is ranked on a task if it has a run for each seed that any method has; what is left out
+    is listed with the reason. While runs are still going on, --seeds 0 compares those that are
+    there.
+    """
+    from mbo_hub.results.rendering import render
+    from mbo_hub.results.table import Measure, tabulate
+
+    measure = Measure(metric) if at is None else Measure("best-of-k", at)
+    made = tabulate(_runs(place, seeds), measure, tasks or None)
+    echo(render(made, "json" if as_json else form, literature=literature), nl=False)
+
+
+@main.command(epilog="Example:  mbo plot runs --out figures")
+@click.argument("place", metavar="DIR")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of figures.")
+@only_option
+@seeds_option
+@as_json
+def plot(place: str, out: Path, tasks: tuple[str, ...], seeds: str | None, as_json: bool) -> None:
+    """Draw the runs in DIR, as PNG and SVG: the title of each plot asks what it answers.
+
+    DIR is as for `mbo table`, and so is what is compared.
+    """
+    from mbo_hub.results.plots import draw
+
+    written = draw(_runs(place, seeds), out, tasks or None)
+    if as_json:
+        _print_json(list(map(str, written)))
+    else:
+        echo("\n".join(map(str, written)))
+
+
+def _runs(place: str, seeds: str | None) -> list[Run]:
+    from mbo_hub.results.joining import find_runs
+
+    wanted = None if seeds is None else _numbers(seeds)
+    runs = [run for run in find_runs(place) if wanted is None or run.record.seed in wanted]
+    if not runs:
+        raise InvalidFile(f"{place}: there is no run with seed {seeds}")
+    return runs
 
 
 @main.command(epilog="Example:  mbo new ./my-task --from designs.csv --space dna")

@@ -37,6 +37,8 @@ MODULES = [m.name for m in pkgutil.walk_packages(mbo_hub.__path__, "mbo_hub.")]
 
 # Pages that are read elsewhere, too, name the project's own files by these.
 GITHUB = "https://github.com/mbo-hub/mbo-hub/"
+# Pages whose Python goes on from what their first commands leave.
+GO_ON = {"docs/compare-methods.md"}
 FILES = (
     f"{GITHUB}blob/main/",
     f"{GITHUB}tree/main/",
@@ -141,6 +143,10 @@ def printed(run_offline: Run, desk: Path) -> Callable[[str], str]:
     done: dict[str, str] = {}
 
     def run_page(page: str) -> str:
+        if page in GO_ON:
+            command = blocks(PAGES[page], "bash")[0]
+            env = environment(desk / "home")
+            subprocess.run(["bash", "-ec", command], cwd=desk, env=env, check=True)
         if page not in done:
             done[page] = run_offline("\n".join(blocks(PAGES[page], "python")), desk)
         return done[page]

@@ -43,8 +43,13 @@ VERBS = {
     "methods": ["methods"],
     "run": ["run", "random", "--task", "tfbind8"],
     "run grad": ["run", "grad", "--task", "tfbind8"],
+    "run --seeds": ["run", "random", "--task", "tfbind8", "--seeds", "0", "--out", "runs"],
+    "table": ["table", "runs"],
+    "plot": ["plot", "runs", "--out", "figures"],
 }
 NEEDS = {
+    "table": "MissingExtra: a table of runs needs scipy; install it with  pip install 'mbo-hub[results]'",
+    "plot": "MissingExtra: drawing runs needs matplotlib and scipy; install them with  pip install 'mbo-hub[results]'",
     "run grad": "MissingExtra: the method 'grad' needs torch; install it with  pip install 'mbo-hub[methods]'",
     "validate": "MissingExtra: checking a dataset folder needs jsonschema, pandera and polars; install them with  pip install 'mbo-hub[publish]'",
     "publish": "MissingExtra: publishing a dataset needs jsonschema, pandera and polars; install them with  pip install 'mbo-hub[publish]'",

@@ -535,6 +535,7 @@ def test_a_slow_exact_oracle_is_not_asked_for_what_the_dataset_has(
         return Answer(np.full(len(legal), 50, np.float32))
 
     monkeypatch.setattr(type(task.oracle), "answer", train)
+    monkeypatch.setattr(type(task.oracle), "agreement", "exact")  # which trains golden networks
     new = task.space.sample(2, rng=12345)
     hidden_x, hidden_y = task.hidden
     designs = np.concatenate([task.x[:3], new, hidden_x[:1]])
@@ -550,3 +551,50 @@ def test_a_slow_exact_oracle_is_not_asked_for_what_the_dataset_has(
 def test_other_oracles_are_always_asked(name: str) -> None:
     task = mbo_hub.load(name)
     assert looked_up(task) is task
+
+
+# ------------------------------------------------------------------------------- what is published
+
+PUBLISHED = ROOT / "dataset_cards" / "results"
+
+
+def test_the_published_results_hold_what_they_say() -> None:
+    """A sample of each task's runs, scored again; nas takes minutes a run."""
+    found = read_runs(PUBLISHED)
+    wanted = sample([r for r in found if r.record.task in ("tfbind8", "tfbind10", "chembl")], 9)
+    verdict = verify_runs(found, only=lambda record: str(record) in wanted)
+    assert len(verdict.checked) == 9
+    assert verdict.ok, str(verdict)
+    assert {one.record.task for one in verdict.checked} == {"tfbind8", "tfbind10", "chembl"}
+
+
+def test_the_published_results_copy_no_data_that_are_not_ours() -> None:
+    for run in read_runs(PUBLISHED):
+        if run.record.task == "superconductor" and run.designs is not None:
+            assert run.record.report is not None
+            assert run.record.report.visible == 0
+
+
+def test_the_published_results_fit_a_repository() -> None:
+    sizes = [path.stat().st_size for path in PUBLISHED.rglob("*") if path.is_file()]
+    assert sum(sizes) < 40e6
+    assert (PUBLISHED / "README.md").read_text().startswith("---\nlicense:")
+
+
+def test_the_real_client_loads_each_config_of_the_published_results(tmp_path: Path) -> None:
+    code = (
+        "import datasets, sys\n"
+        "for name in datasets.get_dataset_config_names(sys.argv[1]):\n"
+        "    rows = datasets.load_dataset(sys.argv[1], name, streaming=True)['train']\n"
+        "    print(name, {row['task'] for row in rows})"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(PUBLISHED)],
+        env={"PATH": "", "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    tasks = sorted({run.record.task for run in read_runs(PUBLISHED)})
+    assert sorted(ran.stdout.splitlines()) == [f"{task} {{{task!r}}}" for task in tasks]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import mbo_hub.results.costs as costs
 from mbo_hub.methods import METHODS
-from mbo_hub.results import costs
 from mbo_hub.results.collection import COLUMNS, DATA
 from mbo_hub.results.record import Record, Run
 from mbo_hub.results.rendering import render

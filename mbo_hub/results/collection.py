@@ -112,6 +112,7 @@ def encode(runs: Iterable[Run]) -> bytes:
         sink,
         compression="zstd",
         compression_level=9,
+        data_page_version="2.0",  # values by themselves: git finds those that stay
         row_group_size=max(1, len(listed)),
         use_dictionary=texts,
         use_byte_stream_split=floating,

@@ -5,20 +5,37 @@ An engine is an executor of `concurrent.futures` and the number of steps that it
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
+import mbo_hub.results.work as work
+from mbo_hub._version import __version__
 from mbo_hub.errors import MboHubError
 from mbo_hub.extras import require
 from mbo_hub.oracles.threads import cores
-from mbo_hub.results import work
 
 __all__ = ["DaskEngine", "Engine", "LocalEngine", "engine"]
 
+LOST = (
+    "the engine was lost, and with it the work in hand; what was done is kept, and the same "
+    "command goes on with the rest"
+)
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+@contextmanager
+def _not_lost() -> Iterator[None]:
+    """Say that the engine is gone, where the connection to it is."""
+    try:
+        yield
+    except (OSError, CancelledError) as error:
+        raise MboHubError(LOST) from error
 
 
 class Engine:
@@ -32,6 +49,17 @@ class Engine:
     @abstractmethod
     def submit(self, step: Callable[..., T], *arguments: Any) -> Future[T]:
         """Start a step."""
+
+    def result(self, future: Future[T]) -> T:
+        """What a step came to.
+
+        Raises:
+            MboHubError: the engine was lost; or whatever the step raised.
+        """
+        try:
+            return future.result()
+        except CancelledError as error:
+            raise MboHubError(LOST) from error
 
     @abstractmethod
     def close(self, *, at_once: bool) -> None:
@@ -104,20 +132,44 @@ class DaskEngine(Engine):
                 dashboard_address=None,
                 host="127.0.0.1",
             )
+        self._address = address or "the cluster on this machine"
         try:
-            self._client = dask.Client(self._cluster or address, timeout="30s")
-        except OSError as error:
+            self._client = dask.Client(self._cluster or address, timeout="10s")
+        except (OSError, ValueError) as error:
             raise MboHubError(f"{address}: no Dask scheduler answers there: {error}") from None
-        self._pool = self._client.get_executor(pure=False, retries=2)
+        self._pool = self._client.get_executor(pure=False)
+        self._see_that_workers_are_alike()
+
+    def _see_that_workers_are_alike(self) -> None:
+        """Compare the version of mbo-hub that each worker has with the one here."""
+        try:
+            found = self._client.run(_version)
+        except ModuleNotFoundError as error:
+            self.close(at_once=True)
+            raise MboHubError(
+                f"{self._address}: a worker lacks {error.name}; install mbo-hub {__version__} and "
+                "what the methods need in the environment of the workers"
+            ) from None
+        others = {worker: version for worker, version in found.items() if version != __version__}
+        if others:
+            self.close(at_once=True)
+            worker, version = next(iter(others.items()))
+            raise MboHubError(
+                f"{self._address}: worker {worker} has mbo-hub {version}, here is {__version__}"
+            )
+        if not found:
+            log.warning("%s has no workers yet; the work waits for them", self._address)
 
     @property
     def slots(self) -> int:
         """How many threads the workers have now; one if they are still to come."""
-        return max(1, sum(self._client.nthreads().values()))
+        with _not_lost():
+            return max(1, sum(self._client.nthreads().values()))
 
     def submit(self, step: Callable[..., T], *arguments: Any) -> Future[T]:
         """Send a step to a worker."""
-        future: Future[T] = self._pool.submit(step, *arguments)
+        with _not_lost():
+            future: Future[T] = self._pool.submit(step, *arguments)
         return future
 
     def close(self, *, at_once: bool) -> None:
@@ -126,6 +178,10 @@ class DaskEngine(Engine):
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+def _version() -> str:
+    return __version__
 
 
 def engine(name: str, jobs: int | None = None) -> Engine:

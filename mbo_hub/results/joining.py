@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+import mbo_hub.results.schema as schema
 from mbo_hub.archive import hub
 from mbo_hub.errors import InvalidFile, PublishConflict
-from mbo_hub.results import schema
 from mbo_hub.results.collection import DATA, decode, encode, file_of, read_runs
 from mbo_hub.results.record import Record, Run
 from mbo_hub.results.verify import Checked, Verdict, verify_runs

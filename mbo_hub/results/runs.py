@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,7 +135,7 @@ def sweep(
             finished, _ = wait(going, return_when=FIRST_COMPLETED)
             for future in finished:
                 job = going.pop(future)
-                after = _after(job, future, directory, result)
+                after = _after(job, partial(engine.result, future), directory, result)
                 if after is None:
                     job.claim.close()
                 elif after.record.status == "proposed":
@@ -152,10 +153,12 @@ def sweep(
             job.claim.close()
 
 
-def _after(job: _Job, future: Future[Outcome], directory: Path, result: Sweep) -> Outcome | None:
+def _after(
+    job: _Job, step: Callable[[], Outcome], directory: Path, result: Sweep
+) -> Outcome | None:
     """Keep what a step came to; None: it has to wait."""
     try:
-        outcome = future.result()
+        outcome = step()
     except OracleUnavailable as error:
         result.waiting[job.place.as_posix()] = str(error)
         return None

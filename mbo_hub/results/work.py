@@ -7,7 +7,6 @@ arithmetic does not depend on how many cores there are, and what kills it kills 
 from __future__ import annotations
 
 import os
-import pickle
 import platform
 import signal
 import subprocess
@@ -25,6 +24,7 @@ import msgspec
 import numpy as np
 
 import mbo_hub
+from mbo_hub import errors
 from mbo_hub._version import __version__
 from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed
 from mbo_hub.methods import Method, Proposal, find
@@ -49,7 +49,8 @@ __all__ = ["Outcome", "isolated", "make", "propose", "score", "stop"]
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-_PLAN, _ERROR, _STDERR = "plan.json", "error.pickle", "stderr.txt"
+LONGEST = 2000  # characters of what a method says
+_PLAN, _ERROR, _STDERR = "plan.json", "error.json", "stderr.txt"
 _children: set[subprocess.Popen[bytes]] = set()  # so that an interrupted program can end them
 _children_lock = threading.Lock()
 
@@ -83,7 +84,7 @@ def propose(plan: Plan, progress: Progress | None = None) -> Outcome:
     try:
         proposal = method(task.offline, budget=plan.budget, seed=plan.seed, progress=progress)
     except MethodFailed as error:
-        failure = str(error)
+        failure = _plain(str(error))
     took = {
         "wall_seconds": round(time.perf_counter() - wall, 2),
         "cpu_seconds": round(time.process_time() - cpu, 2),
@@ -104,7 +105,7 @@ def _proposed(record: Record, proposal: Proposal, task: Task) -> Outcome:
         designs=len(proposal),
         designs_sha256=designs_sha256(proposal.designs, task.space),
         projected=proposal.projected,
-        notes=proposal.notes,
+        notes=tuple(map(_plain, proposal.notes)),
     )
     return Outcome(done, encode_designs(task.manifest, proposal.designs, known))
 
@@ -241,8 +242,7 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
         if code == 0:
             return _take(folder)
         if (folder / _ERROR).exists():
-            error: MboHubError = pickle.loads((folder / _ERROR).read_bytes())  # noqa: S301 ours
-            raise error
+            raise _error(*msgspec.json.decode((folder / _ERROR).read_bytes()))
         reason = _why(code, (folder / _STDERR).read_bytes())
         if outcome is None and (folder / RECORD).exists():
             return Outcome(msgspec.structs.replace(_take(folder).record, failure=reason), None)
@@ -281,6 +281,14 @@ def stop() -> None:
             child.terminate()
 
 
+def _error(name: str, message: str) -> MboHubError:
+    """An error of the other process, by its name and words; what else it held is not needed."""
+    kind: type[MboHubError] = getattr(errors, name, MboHubError)
+    error = kind.__new__(kind)
+    error.args = (message,)
+    return error
+
+
 def _why(code: int, said: bytes) -> str:
     """Say how a process ended."""
     if code < 0:
@@ -288,7 +296,13 @@ def _why(code: int, said: bytes) -> str:
         memory = "; there may have been too little memory" if name == "SIGKILL" else ""
         return f"its process was ended by {name}{memory}"
     lines = said.decode(errors="replace").strip().splitlines()
-    return f"its process ended with code {code}: {lines[-1][:500] if lines else 'no word'}"
+    return f"its process ended with code {code}: {_plain(lines[-1]) if lines else 'no word'}"
+
+
+def _plain(text: str) -> str:
+    """Words of a method for a record: control characters as escapes, and not too many words."""
+    escaped = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return escaped if len(escaped) <= LONGEST else f"{escaped[:LONGEST]}…"
 
 
 def _leave(folder: Path, outcome: Outcome) -> None:
@@ -315,7 +329,7 @@ def _serve(folder: Path) -> None:
             _leave(folder, Outcome(_about(plan, task, make(plan, task)), None))
             outcome = propose(plan)
     except MboHubError as error:
-        (folder / _ERROR).write_bytes(pickle.dumps(error))
+        (folder / _ERROR).write_bytes(msgspec.json.encode((type(error).__name__, str(error))))
         sys.exit(1)
     _leave(folder, outcome)
 

@@ -21,7 +21,7 @@ OURS, DATA, BEST = "#2f6690", "#c9d3df", "#c1121f"  # as on the cards
 
 
 def best_of(
-    values: Num[np.ndarray, " n"],
+    values: Num[np.ndarray, " n"], sizes: Int64[np.ndarray, " p"] | None = None
 ) -> tuple[Int64[np.ndarray, " p"], Float64[np.ndarray, " p"]]:
     """Tell how good the best of k designs is on average, exactly.
 
@@ -30,10 +30,11 @@ def best_of(
 
     Args:
         values: n of them, n at least 1.
+        sizes: each k that is asked for, between 1 and n; None: all, but where there are more than
+            200, as many, evenly spaced on a logarithmic scale.
 
     Returns:
-        k, 1 to n; where there are more than 200, as many, evenly spaced on a logarithmic scale. And
-        the mean over all subsets of k values of the largest.
+        Each k, and the mean over all subsets of k values of the largest.
 
     Example:
         >>> k, mean = best_of(np.array([1.0, 2.0, 6.0]))
@@ -42,9 +43,9 @@ def best_of(
     """
     ordered = np.sort(np.asarray(values, np.float64))
     n = len(ordered)
-    sizes = np.unique(np.geomspace(1, n, min(n, POINTS)).round().astype(np.int64))
-    if n <= POINTS:
-        sizes = np.arange(1, n + 1)
+    if sizes is None:
+        sizes = np.unique(np.geomspace(1, n, min(n, POINTS)).round().astype(np.int64))
+        sizes = np.arange(1, n + 1) if n <= POINTS else sizes
     logarithms = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])  # of factorials
     means = np.empty(len(sizes))
     for place, k in enumerate(sizes):

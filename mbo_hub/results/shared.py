@@ -1,0 +1,84 @@
+"""Score many designs on a cluster: rows are shared out, and values do not depend on how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+import mbo_hub
+from mbo_hub.archive.folders import is_folder_name
+from mbo_hub.arrays import Num
+from mbo_hub.oracles.protocol import Agreement, Answer, Fingerprint, Oracle
+from mbo_hub.results.engines import Engine
+from mbo_hub.task import Oracles, Task
+
+__all__ = ["shared_out"]
+
+PARTS = 4  # of each worker, so that none waits long for the last one
+
+
+def shared_out(task: Task, engine: Engine, place: str) -> Task:
+    """Give a task whose oracles score on the workers of an engine.
+
+    Args:
+        task: as loaded here.
+        engine: where to score.
+        place: where workers load the task from: a name, a repository, or a folder that they have.
+    """
+    if is_folder_name(place):
+        place = str(Path(place).expanduser().resolve())
+
+    def opener(name: str) -> Callable[[], Oracle]:
+        return lambda: _SharedOut(task, name, engine, place)
+
+    return replace(task, oracles=Oracles({name: opener(name) for name in task.oracles}))
+
+
+class _SharedOut(Oracle):
+    """Asks workers about a part of the designs each."""
+
+    def __init__(self, task: Task, name: str, engine: Engine, place: str) -> None:
+        here = task.oracles[name]
+        self.space, self.exact = here.space, here.exact
+        self._here, self._engine = here, engine
+        self._asked = (place, name, task.dataset_sha256)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """That of the oracle as it is here."""
+        return self._here.fingerprint
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """How golden values come out here."""
+        return self._here.agreement
+
+    def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
+        """Score rows wherever there is a worker, and put them together in order."""
+        count = max(1, min(len(legal), PARTS * self._engine.slots))
+        parts = np.array_split(legal, count)
+        futures = [self._engine.submit(_answer, *self._asked, part) for part in parts]
+        answers = [self._engine.result(future) for future in futures]
+        y = np.concatenate([a.y for a in answers])
+        spreads = [a.spread for a in answers if a.spread is not None]
+        return Answer(y, np.concatenate(spreads) if spreads else None)
+
+
+def _answer(place: str, name: str, dataset_sha256: str, part: Num[np.ndarray, "m d"]) -> Answer:
+    """Score some rows, on a worker."""
+    task = _task(place)
+    if task.dataset_sha256 != dataset_sha256:
+        raise mbo_hub.IntegrityError(
+            f"{place}: a worker has another version of it (task.json {task.dataset_sha256[:12]}…, "
+            f"here {dataset_sha256[:12]}…)"
+        )
+    return task.oracles[name].answer(part)
+
+
+@lru_cache(4)
+def _task(place: str) -> Task:
+    return mbo_hub.load(place)

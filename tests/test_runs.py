@@ -1,0 +1,438 @@
+"""Sweeps: every run once, whatever happens in between; designs before scores; failures kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mbo_hub
+from mbo_hub.cli import _numbers, main
+from mbo_hub.errors import InvalidFile, MboHubError, UnknownMethod, UnknownTask
+from mbo_hub.methods import find
+from mbo_hub.results import runs, work
+from mbo_hub.results.collection import read_runs
+from mbo_hub.results.engines import LocalEngine
+from mbo_hub.results.record import DESIGNS, RECORD, Plan, Record, read_run, write_run
+from mbo_hub.results.runs import Told, plans, sweep
+
+MINE = '''
+"""Methods of somebody's own, as they go wrong."""
+import os, signal, time
+from pathlib import Path
+from mbo_hub.errors import MethodFailed
+
+def good(offline, budget, seed):
+    return offline.x[seed : seed + budget]
+
+def diverges(offline, budget, seed):
+    if Path("mended").exists():
+        return offline.x[:budget]
+    raise MethodFailed("the model diverged")
+
+def has_a_bug(offline, budget, seed):
+    return offline.nothing
+
+def dies(offline, budget, seed):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def raves(offline, budget, seed):
+    raise MethodFailed("\\x1b[31mred\\r\\0 " + 9999 * "more ")
+
+def illegal(offline, budget, seed):
+    return offline.x[:budget] + 9
+
+def counts(offline, budget, seed):
+    with open("count", "a") as file:
+        file.write(f"{os.getpid()} {seed}\\n")
+    time.sleep(0.5)
+    return offline.x[:budget]
+
+def sleeps(offline, budget, seed):
+    Path(f"asleep-{seed}").write_text(str(os.getpid()))
+    time.sleep(600)
+'''
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with somebody's methods, which we are in."""
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def go(*methods: str, seeds: int = 1, tasks: tuple[str, ...] = ("tfbind8",), **options: Any) -> Any:
+    told: list[Told] = []
+    with LocalEngine(2) as engine:
+        wanted = plans(methods, tasks, range(seeds), budget=8)
+        return sweep(wanted, Path("runs"), engine, tell=told.append, **options), told
+
+
+def mbo(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mbo_hub", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def wait_for(condition: Any, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
+# ------------------------------------------------------------------------------------- what is kept
+
+
+def test_a_sweep_keeps_a_record_and_the_designs_of_each_run(here: Path) -> None:
+    result, told = go("random", "best_logged", seeds=2)
+    assert (result.scored, result.failed, result.there) == (4, 0, 0)
+    assert [t.done for t in told] == [1, 2, 3, 4]
+    assert {t.of for t in told} == {4}
+    assert told[-1].left == 0
+    found = read_runs(here / "runs")
+    assert [(r.record.method, r.record.seed) for r in found] == [
+        ("best_logged", 0), ("best_logged", 1), ("random", 0), ("random", 1),
+    ]  # fmt: skip
+    task = mbo_hub.load("tfbind8")
+    for run in found:
+        alone = find(run.record.method)(task.offline, budget=8, seed=run.record.seed)
+        assert run.designs is not None
+        np.testing.assert_array_equal(run.designs, alone.designs)
+        assert run.record.report is not None
+        assert task.verify(run.record.report, run.designs).ok
+        np.testing.assert_allclose(run.score, task.score(run.y))
+        assert run.record.ranked
+
+
+def test_what_is_there_is_not_done_again(here: Path) -> None:
+    go("mine:counts", seeds=2)
+    before = (here / "count").read_text()
+    again, told = go("mine:counts", seeds=3)
+    assert (again.scored, again.there) == (1, 2)
+    assert len((here / "count").read_text().splitlines()) == 3
+    assert (here / "count").read_text().startswith(before)
+    assert told[-1].done == told[-1].of == 3
+
+
+def test_designs_are_on_disk_before_an_oracle_is_opened(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen at the moment when the second step starts."""
+    seen: list[tuple[str, bool, bool]] = []
+
+    def isolated(plan: Plan, outcome: work.Outcome | None = None) -> work.Outcome:
+        folder = Path("runs/tfbind8/random/standard/seed-0")
+        if outcome is None:
+            assert not folder.exists()
+            return work.propose(plan)
+        record = json.loads((folder / RECORD).read_bytes())
+        seen.append((record["status"], "report" in record, (folder / DESIGNS).exists()))
+        assert outcome.designs is not None
+        return work.score(plan, outcome.record, outcome.designs)
+
+    monkeypatch.setattr(runs, "isolated", isolated)
+    result, _ = go("random")
+    assert result.scored == 1
+    assert seen == [("proposed", False, True)]
+
+
+def test_the_first_step_opens_no_oracle(here: Path) -> None:
+    """Not even its file is read."""
+    code = (
+        "import sys, mbo_hub; from mbo_hub.task import Oracles\n"
+        "Oracles.__getitem__ = lambda self, name: sys.exit('an oracle was opened')\n"
+        "from mbo_hub.results.work import propose; from mbo_hub.results.record import Plan\n"
+        "print(propose(Plan(task='chembl', method='random')).record.status)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "proposed\n"
+
+
+def test_designs_that_wait_are_scored_later(here: Path) -> None:
+    plan = Plan(task="tfbind8", method="random", budget=8)
+    proposed = work.propose(plan)
+    write_run(Path("runs"), proposed.record, proposed.designs)
+    result, _ = go("random")
+    assert result.scored == 1
+    record = read_run(here / "runs" / proposed.record.place).record
+    assert record.started == proposed.record.started, "it was not run again"
+    assert record.designs_sha256 == proposed.record.designs_sha256
+
+
+def test_an_oracle_that_cannot_run_here_leaves_designs_waiting(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def isolated(plan: Plan, outcome: work.Outcome | None = None) -> work.Outcome:
+        if outcome is None:
+            return work.propose(plan)
+        raise mbo_hub.OracleUnavailable("it needs a robot")
+
+    monkeypatch.setattr(runs, "isolated", isolated)
+    result, _ = go("random")
+    assert result.waiting == {"tfbind8/random/standard/seed-0": "it needs a robot"}
+    assert read_runs("runs")[0].record.status == "proposed"
+
+
+# ------------------------------------------------------------------------------------------- failures
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        ("diverges", "the model diverged"),
+        ("has_a_bug", "AttributeError: 'Offline' object has no attribute 'nothing'"),
+        ("dies", "ended by SIGKILL; there may have been too little memory"),
+        ("illegal", "it proposed an illegal design"),
+        ("raves", r"\x1b[31mred\r\x00 more more"),
+    ],
+)
+def test_a_failed_run_is_a_record_with_its_reason(method: str, why: str, here: Path) -> None:
+    result, _ = go(f"mine:{method}", "random")
+    assert (result.scored, result.failed) == (1, 1)
+    run = next(r for r in read_runs("runs") if r.record.method == method)
+    assert run.record.status == "failed"
+    assert why in str(run.record.failure)
+    assert run.record.code == f"mine:{method}"
+    assert not run.record.ranked
+    assert run.designs is None
+    assert not (Path(run.where) / DESIGNS).exists()
+
+
+def test_failed_runs_are_run_again_only_when_asked(here: Path) -> None:
+    go("mine:diverges")
+    (here / "mended").touch()
+    assert go("mine:diverges")[0].there == 1
+    assert read_runs("runs")[0].record.status == "failed"
+    assert go("mine:diverges", again=True)[0].scored == 1
+    assert read_runs("runs")[0].record.status == "scored"
+
+
+def test_what_cannot_be_run_is_said_before_anything_runs(here: Path) -> None:
+    with pytest.raises(UnknownMethod, match="gradd"):
+        go("mine:counts", "gradd")
+    with pytest.raises(UnknownTask, match="tfbind88"):
+        go("mine:counts", tasks=("tfbind8", "tfbind88"))
+    assert not (here / "count").exists()
+
+
+def test_a_run_that_says_it_was_tuned_on_the_oracle_is_not_ranked(here: Path) -> None:
+    ran = CliRunner().invoke(
+        main, ["run", "random", "--task", "tfbind8", "--seeds", "0", "--out", "runs",
+               "--tuned-on-oracle"],
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    record = read_runs("runs")[0].record
+    assert record.tuned_on_oracle
+    assert not record.ranked
+
+
+# ----------------------------------------------------------------------- several programs, and kills
+
+
+def test_two_programs_that_share_a_folder_do_each_run_once(here: Path) -> None:
+    command = ["run", "mine:counts", "--task", "tfbind8", "--seeds", "0-5", "--out", "runs",
+               "--jobs", "2", "--budget", "8"]  # fmt: skip
+    programs = [mbo(*command), mbo(*command)]
+    outputs = [program.communicate(timeout=90) for program in programs]
+    assert [program.returncode for program in programs] == [0, 0], outputs
+    lines = (here / "count").read_text().splitlines()
+    assert sorted(line.split()[1] for line in lines) == list("012345"), outputs
+    assert len(read_runs("runs")) == 6
+    assert {run.record.status for run in read_runs("runs")} == {"scored"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(
+    ("kill", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 1), (signal.SIGTERM, -15)]
+)
+def test_a_killed_program_loses_the_runs_in_hand_and_leaves_no_process(
+    kill: signal.Signals, code: int, here: Path
+) -> None:
+    go("random")
+    program = mbo("run", "random", "mine:sleeps", "--task", "tfbind8", "--seeds", "0-1",
+                  "--out", "runs", "--jobs", "2", "--budget", "8")  # fmt: skip
+    wait_for(lambda: (here / "asleep-0").exists() and (here / "asleep-0").read_text())
+    wait_for(lambda: (here / "asleep-1").exists() and (here / "asleep-1").read_text())
+    children = [int((here / f"asleep-{seed}").read_text()) for seed in (0, 1)]
+    start = time.monotonic()
+    program.send_signal(kill)
+    _, said = program.communicate(timeout=20)
+    assert time.monotonic() - start < 10
+    assert program.returncode == code, said
+    assert "Traceback" not in said
+    wait_for(lambda: not any(psutil.pid_exists(child) for child in children), 10)
+    found = read_runs("runs")
+    assert [(r.record.method, r.record.seed) for r in found] == [("random", 0), ("random", 1)]
+    assert not [p for p in (here / "runs").rglob("*") if p.suffix == ".tmp"]
+    (here / "mine.py").write_text(MINE.replace("time.sleep(600)", "return offline.x[:budget]"))
+    again, _ = go("random", "mine:sleeps", seeds=2)
+    assert (again.there, again.scored, again.elsewhere) == (2, 2, 0), "its locks are gone with it"
+
+
+# ---------------------------------------------------------------------------------- records and files
+
+
+@pytest.fixture(scope="module")
+def record() -> Record:
+    return work.propose(Plan(task="tfbind8", method="random", budget=8)).record
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"format": 2}, "format 2, this mbo_hub reads up to 1"),
+        ({"format": 0}, "format"),
+        ({"seed": -1}, "seed"),
+        ({"nonsense": 1}, "nonsense"),
+        ({"status": "won"}, "status"),
+        ({"designs": 9}, "9 designs do not fit"),
+        ({"designs": 0}, "0 designs do not fit"),
+        ({"status": "scored"}, "a run that is scored has a report"),
+        ({"failure": "no"}, "a run that is proposed has no failure"),
+        ({"method": "../../x"}, "has to be letters"),
+        ({"preset": ".."}, "has to be letters"),
+        ({"task": "Tf/Bind"}, "task"),
+    ],
+)
+def test_a_record_that_cannot_be_true_is_refused(
+    change: dict[str, Any], why: str, record: Record
+) -> None:
+    document = json.loads(record.encode()) | change
+    with pytest.raises(InvalidFile, match=r"^record\.json: ") as raised:
+        Record.decode(json.dumps(document).encode(), "record.json")
+    assert why in str(raised.value)
+
+
+@given(st.binary(max_size=60) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+).map(lambda value: json.dumps(value).encode()))  # fmt: skip
+def test_anything_else_is_not_a_record(raw: bytes) -> None:
+    with pytest.raises(InvalidFile, match=r"^record\.json: "):
+        Record.decode(raw, "record.json")
+
+
+PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=["C"]))
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "seed": st.integers(0, 2**40),
+            "deviations": st.lists(PLAIN, max_size=3).map(tuple),
+            "notes": st.lists(st.text().map(work._plain), max_size=3).map(tuple),
+            "cpu_seconds": st.floats(0, 1e9),
+            "tuned_on_oracle": st.booleans(),
+            "libraries": st.dictionaries(PLAIN, PLAIN, max_size=3),
+        },
+    )
+)
+def test_a_record_comes_back_as_it_was_written(fields: dict[str, Any]) -> None:
+    one = msgspec.structs.replace(_RECORD, **fields)
+    assert Record.decode(one.encode(), "x") == one
+
+
+_RECORD = work.propose(Plan(task="tfbind8", method="random", budget=8)).record
+
+
+def test_a_run_in_another_folder_is_named(here: Path) -> None:
+    go("random")
+    (here / "runs/tfbind8/random").rename(here / "runs/tfbind8/mine")
+    with pytest.raises(InvalidFile, match=r"it belongs in tfbind8/random/standard/seed-0"):
+        read_runs("runs")
+
+
+def test_other_designs_are_not_scored_for_a_record(here: Path) -> None:
+    one, other = (work.propose(Plan(task="tfbind8", method="random", seed=s)) for s in (0, 1))
+    write_run(Path("runs"), one.record, other.designs)
+    with pytest.raises(InvalidFile, match="not those that its record was written for"):
+        work.score(Plan(task="tfbind8", method="random"), one.record, other.designs or b"")
+    with pytest.raises(MboHubError, match="not those that its record"):
+        go("random")
+
+
+# -------------------------------------------------------------------------------------- command line
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5)), min_size=1, max_size=5))
+def test_seeds_are_read_as_they_are_written(parts: list[tuple[int, int]]) -> None:
+    text = ",".join(f"{a}-{a + n}" if n else str(a) for a, n in parts)
+    wanted = dict.fromkeys(seed for a, n in parts for seed in range(a, a + n + 1))
+    assert _numbers(text) == list(wanted)
+
+
+@pytest.mark.parametrize("text", ["", "a", "1-", "-1", "1..3", "1;2", "3-1", "1,,2", "٣-x"])
+def test_other_seeds_are_refused(text: str) -> None:
+    ran = CliRunner().invoke(main, ["run", "random", "--task", "tfbind8", "--seeds", text,
+                                    "--out", "never"])  # fmt: skip
+    assert ran.exit_code == 2
+    assert "--seeds" in ran.output
+
+
+def test_mbo_run_says_what_becomes_of_each_run(here: Path) -> None:
+    command = [
+        "run",
+        "random",
+        "mine:diverges",
+        "--task",
+        "tfbind8",
+        "--seeds",
+        "0",
+        "--out",
+        "runs",
+    ]
+    ran = CliRunner().invoke(main, command)
+    assert ran.exit_code == 0, ran.output
+    assert "random (standard) on tfbind8, seed 0: best 0.978" in ran.stderr
+    assert (
+        "diverges (standard) on tfbind8, seed 0: diverges on tfbind8, seed 0: the model"
+        in ran.stderr
+    )
+    assert ran.stdout == "runs: 1 runs scored, 1 failed, 0 were there\n"
+    ran = CliRunner().invoke(main, [*command, "--json"])
+    assert json.loads(ran.stdout)["there"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["random", "grad", "--task", "tfbind8"], "say which seeds"),
+        (["random", "--task", "tfbind8", "--seeds", "0"], "name the folder"),
+        (["random", "--task", "tfbind8", "--seeds", "0", "--out", "x.parquet"], "name the folder"),
+        (["random", "--task", "tfbind8", "--engine", "dask"], "say which seeds"),
+        (
+            ["random", "--task", "tfbind8", "--seeds", "0", "--out", "x", "--engine", "ray"],
+            "no engine",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_said(arguments: list[str], why: str, here: Path) -> None:
+    ran = CliRunner().invoke(main, ["run", *arguments])
+    assert ran.exit_code == 2, ran.output
+    assert why in ran.output
+    assert not (here / "x").exists()
+
+
+def test_an_error_of_the_other_process_keeps_its_kind_and_words() -> None:
+    for kind in (InvalidFile, UnknownTask, mbo_hub.InvalidDataset, mbo_hub.InvalidDesign):
+        error = work._error(kind.__name__, "row 3 is wrong")
+        assert isinstance(error, kind)
+        assert str(error) == "row 3 is wrong"
+    assert type(work._error("OfTomorrow", "x")) is MboHubError
