@@ -699,7 +699,7 @@ def table(
     form: str,
     as_json: bool,
 ) -> None:
-    """Compare the runs in DIR: what each method gets on each task, and how surely.
+    """Compare the runs in DIR: who gets what on each task, and how surely.
 
     DIR is a folder that `mbo run --seeds` fills, or a collection of results, here or on the Hub. A
     method is ranked on a task if it has a run for each seed that any method has; what is left out
@@ -721,7 +721,7 @@ def table(
 @seeds_option
 @as_json
 def plot(place: str, out: Path, tasks: tuple[str, ...], seeds: str | None, as_json: bool) -> None:
-    """Draw the runs in DIR, as PNG and SVG: the title of each plot asks what it answers.
+    """Draw the runs in DIR: each plot answers the question in its title.
 
     DIR is as for `mbo table`, and so is what is compared.
     """

@@ -129,7 +129,7 @@ class DaskEngine(Engine):
             self._cluster = dask.LocalCluster(
                 n_workers=jobs or cores(),
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 host="127.0.0.1",
             )
         self._address = address or "the cluster on this machine"
