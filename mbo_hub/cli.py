@@ -524,7 +524,7 @@ def _sweep(
             + (f", {became.elsewhere} are in other hands" if became.elsewhere else "")
         )
     for place, why in became.waiting.items():
-        echo(f"{place}: its designs wait for the oracle: {why}", err=True)
+        echo(f"{place}: not finished: {why}", err=True)
     if became.waiting:
         sys.exit(1)
 

@@ -70,11 +70,11 @@ class Cluster:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler and two workers, each a process of its own."""
-    (tmp_path / "mine.py").write_text(
+    (tmp_path / "far.py").write_text(
         "import os, time\n"
         "def slow(offline, budget, seed):\n"
         "    with open('started', 'a') as file: file.write(f'{seed}\\n')\n"
-        "    time.sleep(1.5)\n"
+        "    time.sleep(0.7)\n"
         "    return offline.x[seed : seed + budget]\n"
     )
     told = tmp_path / "scheduler.json"
@@ -137,7 +137,7 @@ def test_a_worker_that_is_killed_loses_nothing(
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        wanted = plans(["mine:slow"], ["tfbind8"], range(6), budget=8)
+        wanted = plans(["far:slow"], ["tfbind8"], range(6), budget=8)
         told = []
         result = sweep(wanted, cluster.folder / "runs", going, tell=told.append)
         killer.join()
@@ -155,7 +155,8 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(cluster.folder)
-    wanted = plans(["mine:slow"], ["tfbind8"], range(8), budget=8)
+    monkeypatch.setattr(engines, "PATIENCE_S", 1)
+    wanted = plans(["far:slow"], ["tfbind8"], range(8), budget=8)
     with DaskEngine(cluster.address) as going:
         wait_for_workers(going, 2)
         with pytest.raises(MboHubError, match="engine was lost"):
@@ -163,7 +164,8 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
     assert 1 <= len(read_runs(cluster.folder / "runs")) < 8
 
 
-def test_an_address_where_nobody_answers_is_said() -> None:
+def test_an_address_where_nobody_answers_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "PATIENCE_S", 1)
     with pytest.raises(MboHubError, match=r"127\.0\.0\.1:9: no Dask scheduler answers there"):
         DaskEngine("tcp://127.0.0.1:9")
     with pytest.raises(MboHubError, match="no Dask scheduler answers"):

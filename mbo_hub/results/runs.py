@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,8 +19,17 @@ from mbo_hub.archive import folders
 from mbo_hub.errors import InvalidFile, OracleUnavailable
 from mbo_hub.methods import find
 from mbo_hub.results.engines import Engine
-from mbo_hub.results.record import DESIGNS, RECORD, Plan, Record, problem, read_run, write_run
-from mbo_hub.results.work import Outcome, isolated
+from mbo_hub.results.record import (
+    DESIGNS,
+    RECORD,
+    Plan,
+    Record,
+    content,
+    problem,
+    read_run,
+    write_run,
+)
+from mbo_hub.results.work import Outcome, StepBroke, code_of, isolated
 
 __all__ = ["Sweep", "Told", "plans", "sweep"]
 
@@ -72,7 +81,8 @@ class Sweep:
         failed: how many of its runs failed.
         there: how many were there before.
         elsewhere: how many another program has in hand.
-        waiting: runs whose designs are there and whose oracle cannot run here, with the reason.
+        waiting: runs that could not be finished, with the reason: the oracle cannot run here, or
+            what worked on them was lost. The same sweep takes them up again.
     """
 
     scored: int = 0
@@ -111,14 +121,15 @@ def sweep(
 
     Raises:
         UnknownTask, UnknownMethod: before anything runs.
-        InvalidFile: the folder holds something else, or cannot be written.
+        InvalidFile: the folder holds something else, such as a run with another budget, or cannot
+            be written.
         MissingExtra: a method needs a library that is not installed.
         MboHubError: a step of a run broke.
     """
     places = _places(wanted)
     result, estimate, todo = Sweep(), _Estimate(), {}
     for place, plan in places.items():
-        record = _record(directory, place)
+        record = _record(directory, place, plan)
         estimate.learn(record)
         if _is_done(record, again=again):
             result.there += 1
@@ -128,19 +139,18 @@ def sweep(
     going: dict[Future[Outcome], _Job] = {}
     try:
         while True:
-            for job in _some(jobs, engine.slots - len(going)):
+            for job in _some(jobs, engine.slots + engine.ahead - len(going)):
                 going[engine.submit(isolated, job.plan, job.outcome)] = job
             if not going:
                 return result
-            finished, _ = wait(going, return_when=FIRST_COMPLETED)
-            for future in finished:
+            for future in engine.wait(going):
                 job = going.pop(future)
                 after = _after(job, partial(engine.result, future), directory, result)
                 if after is None:
                     job.claim.close()
                 elif after.record.status == "proposed":
                     job.outcome = after
-                    going[engine.submit(isolated, job.plan, after)] = job
+                    going[engine.submit(isolated, job.plan, after, soon=True)] = job
                 else:
                     job.claim.close()
                     todo.pop(job.place)
@@ -159,7 +169,7 @@ def _after(
     """Keep what a step came to; None: it has to wait."""
     try:
         outcome = step()
-    except OracleUnavailable as error:
+    except (OracleUnavailable, StepBroke) as error:
         result.waiting[job.place.as_posix()] = str(error)
         return None
     write_run(directory, outcome.record, outcome.designs)
@@ -185,9 +195,27 @@ def _places(wanted: Sequence[Plan]) -> dict[Path, Plan]:
     return found
 
 
-def _record(directory: Path, place: Path) -> Record | None:
+def _record(directory: Path, place: Path, plan: Plan) -> Record | None:
+    """The record of a run that is there.
+
+    Raises:
+        InvalidFile: it cannot be read, or is that of another run.
+    """
     folder = directory / place
-    return read_run(folder).record if (folder / RECORD).exists() else None
+    if not (folder / RECORD).exists():
+        return None
+    record = read_run(folder).record
+    for what, there, wanted in (
+        ("budget", record.budget, plan.budget),
+        ("method", record.code, code_of(plan)),
+        ("word on tuning", record.tuned_on_oracle, plan.tuned_on_oracle),
+    ):
+        if there != wanted:
+            raise InvalidFile(
+                f"{folder}: the {what} of this run is {there}, not {wanted}; keep the others in "
+                "another folder"
+            )
+    return record
 
 
 def _is_done(record: Record | None, *, again: bool) -> bool:
@@ -211,16 +239,20 @@ def _claimed(
         except Timeout:
             result.elsewhere += 1
             continue
+        except NotImplementedError:
+            raise InvalidFile(
+                f"{directory}: its file system has no locks (flock); choose a folder elsewhere"
+            ) from None
         except OSError as error:
             raise InvalidFile(f"{directory}: cannot be written: {error.strerror}") from None
-        record = _record(directory, place)
+        record = _record(directory, place, plan)
         if _is_done(record, again=again):
             claim.close()
             result.there += 1
             continue
         outcome = None
         if record is not None and record.status == "proposed":
-            outcome = Outcome(record, (directory / place / DESIGNS).read_bytes())
+            outcome = Outcome(record, content(directory / place / DESIGNS))
         yield _Job(place, plan, outcome, claim)
 
 

@@ -18,7 +18,8 @@ from mbo_hub.task import Oracles, Task
 
 __all__ = ["shared_out"]
 
-PARTS = 4  # of each worker, so that none waits long for the last one
+PARTS = 4  # of each thread, so that none waits long for the last one
+LEAST, MOST = 64, 2**22  # parts even where there are no workers yet; bytes that go in one
 
 
 def shared_out(task: Task, engine: Engine, place: str) -> Task:
@@ -59,9 +60,14 @@ class _SharedOut(Oracle):
 
     def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
         """Score rows wherever there is a worker, and put them together in order."""
-        count = max(1, min(len(legal), PARTS * self._engine.slots))
-        parts = np.array_split(legal, count)
+        wanted = max(PARTS * self._engine.slots, LEAST, legal.nbytes // MOST)
+        parts = np.array_split(legal, max(1, min(len(legal), wanted)))
         futures = [self._engine.submit(_answer, *self._asked, part) for part in parts]
+        waiting = set(futures)
+        while waiting:
+            for future in self._engine.wait(waiting):
+                self._engine.result(future)  # an error ends it at once
+                waiting.remove(future)
         answers = [self._engine.result(future) for future in futures]
         y = np.concatenate([a.y for a in answers])
         spreads = [a.spread for a in answers if a.spread is not None]

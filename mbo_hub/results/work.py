@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -44,15 +48,30 @@ from mbo_hub.results.record import (
 from mbo_hub.scoring.evaluate import designs_sha256
 from mbo_hub.task import Task
 
-__all__ = ["Outcome", "isolated", "make", "propose", "score", "stop"]
+__all__ = [
+    "Outcome",
+    "StepBroke",
+    "code_of",
+    "isolated",
+    "make",
+    "owned",
+    "propose",
+    "score",
+    "stop",
+]
 
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 LONGEST = 2000  # characters of what a method says
 _PLAN, _ERROR, _STDERR = "plan.json", "error.json", "stderr.txt"
-_children: set[subprocess.Popen[bytes]] = set()  # so that an interrupted program can end them
+_children: dict[subprocess.Popen[bytes], str] = {}  # and whom each works for, who may end it
 _children_lock = threading.Lock()
+_owner: ContextVar[str] = ContextVar("owner", default="")
+
+
+class StepBroke(MboHubError):
+    """A step ended without an outcome, which says nothing about the method; try it again."""
 
 
 class Outcome(NamedTuple):
@@ -158,6 +177,11 @@ def make(plan: Plan, task: Task) -> Method:
     return method if plan.device == "cpu" else replace(method, device=plan.device)
 
 
+def code_of(plan: Plan) -> str:
+    """What a plan runs, as a record says it."""
+    return plan.method if ":" in plan.method else "mbo_hub"
+
+
 def _about(plan: Plan, task: Task, method: Method) -> Record:
     """What is known before the method starts: the record of a run whose process dies."""
     statistics = task.manifest.statistics
@@ -176,7 +200,7 @@ def _about(plan: Plan, task: Task, method: Method) -> Record:
         method=method.name,
         title=method.title,
         method_version=method.version,
-        code="mbo_hub" if ":" not in plan.method else plan.method,
+        code=code_of(plan),
         preset=plan.preset,
         seed=plan.seed,
         budget=plan.budget,
@@ -231,6 +255,7 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
         As `propose` or `score`; a method whose process was killed has failed.
 
     Raises:
+        StepBroke: the process was killed, and no method is to blame.
         MboHubError: as `propose` or `score`.
     """
     with tempfile.TemporaryDirectory(prefix="mbo-run-") as name:
@@ -246,7 +271,7 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
         reason = _why(code, (folder / _STDERR).read_bytes())
         if outcome is None and (folder / RECORD).exists():
             return Outcome(msgspec.structs.replace(_take(folder).record, failure=reason), None)
-        raise MboHubError(f"{plan.method} on {plan.task}, seed {plan.seed}: {reason}")
+        raise StepBroke(reason)
 
 
 def _in_child(folder: Path) -> int:
@@ -264,21 +289,32 @@ def _in_child(folder: Path) -> int:
             stderr=stderr,
         )
     with _children_lock:
-        _children.add(child)
+        _children[child] = _owner.get()
     try:
         return child.wait()
     finally:
         with _children_lock:
-            _children.discard(child)
+            del _children[child]
         if child.stdin is not None:
             child.stdin.close()
 
 
-def stop() -> None:
-    """End the processes of all steps that are going on here."""
+@contextmanager
+def owned(owner: str) -> Iterator[None]:
+    """Let the processes that this thread starts work for somebody, who may `stop` them."""
+    before = _owner.set(owner)
+    try:
+        yield
+    finally:
+        _owner.reset(before)
+
+
+def stop(owner: str) -> None:
+    """End the processes of steps that are going on here for somebody."""
     with _children_lock:
-        for child in _children:
-            child.terminate()
+        for child, worked_for in _children.items():
+            if worked_for == owner:
+                child.kill()
 
 
 def _error(name: str, message: str) -> MboHubError:
@@ -334,12 +370,14 @@ def _serve(folder: Path) -> None:
     _leave(folder, outcome)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(folder: Path) -> None:
     """Wait for the end of stdin, which is that of the process that asked for this step."""
     os.read(sys.stdin.fileno(), 1)
+    shutil.rmtree(folder, ignore_errors=True)  # nobody else is left to do it
     os._exit(1)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _serve(Path(sys.argv[1]))
+    place = Path(sys.argv[1])
+    threading.Thread(target=_end_with_parent, args=(place,), daemon=True).start()
+    _serve(place)
