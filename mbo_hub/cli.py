@@ -410,7 +410,7 @@ def methods(as_json: bool) -> None:
             echo(f"    - {sentence}")
 
 
-@main.command(epilog="Example:  mbo run grad --task tfbind8 --seed 0 --out designs.parquet")
+@main.command(epilog="Example:  mbo run grad --task chembl --seed 0 --out designs.parquet")
 @click.argument("methods", nargs=-1, required=True, metavar="METHOD...")
 @click.option("--task", "tasks", multiple=True, required=True, shell_complete=_complete_task,
               help="What to run on; may be given several times, or `all`.")  # fmt: skip

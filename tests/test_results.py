@@ -586,7 +586,7 @@ def test_the_real_client_loads_each_config_of_the_published_results(tmp_path: Pa
         "import datasets, sys\n"
         "for name in datasets.get_dataset_config_names(sys.argv[1]):\n"
         "    rows = datasets.load_dataset(sys.argv[1], name, streaming=True)['train']\n"
-        "    print(name, {row['task'] for row in rows})"
+        "    print(name, next(iter(rows))['task'])"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code, str(PUBLISHED)],
@@ -597,4 +597,4 @@ def test_the_real_client_loads_each_config_of_the_published_results(tmp_path: Pa
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     tasks = sorted({run.record.task for run in read_runs(PUBLISHED)})
-    assert sorted(ran.stdout.splitlines()) == [f"{task} {{{task!r}}}" for task in tasks]
+    assert sorted(ran.stdout.splitlines()) == [f"{task} {task}" for task in tasks]
