@@ -360,7 +360,9 @@ def test_a_run_in_another_folder_is_named(here: Path) -> None:
 
 
 def test_other_designs_are_not_scored_for_a_record(here: Path) -> None:
-    one, other = (work.propose(Plan(task="tfbind8", method="random", seed=s)) for s in (0, 1))
+    one, other = (
+        work.propose(Plan(task="tfbind8", method="random", seed=s, budget=8)) for s in (0, 1)
+    )
     write_run(Path("runs"), one.record, other.designs)
     with pytest.raises(InvalidFile, match="not those that its record was written for"):
         work.score(Plan(task="tfbind8", method="random"), one.record, other.designs or b"")

@@ -230,7 +230,7 @@ class DaskEngine(Engine):
             ) from None
 
     def close(self, *, at_once: bool) -> None:
-        """Leave the cluster, and end one that was started here; at once: also what goes on there."""
+        """Leave the cluster, or end one of this machine; at once: also end what goes on there."""
         self._pool.shutdown(wait=not at_once)
         if at_once and self._client.status == "running":
             with suppress(Exception):  # a cluster that is gone works on nothing
