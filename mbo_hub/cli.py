@@ -524,8 +524,10 @@ def _sweep(
             + (f", {became.elsewhere} are in other hands" if became.elsewhere else "")
         )
     for place, why in became.waiting.items():
-        echo(f"{place}: not finished: {why}", err=True)
-    if became.waiting:
+        echo(f"{place}: its designs wait for the oracle: {why}", err=True)
+    for place, why in became.lost.items():
+        echo(f"{place}: is still to do: {why}", err=True)
+    if became.waiting or became.lost:
         sys.exit(1)
 
 

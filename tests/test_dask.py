@@ -18,9 +18,10 @@ import pytest
 
 import mbo_hub
 from mbo_hub.errors import MboHubError
-from mbo_hub.results import engines
+from mbo_hub.results import dask_engine
 from mbo_hub.results.collection import read_runs
-from mbo_hub.results.engines import DaskEngine, engine
+from mbo_hub.results.dask_engine import DaskEngine
+from mbo_hub.results.engines import engine
 from mbo_hub.results.runs import plans, sweep
 from mbo_hub.results.shared import shared_out
 
@@ -70,7 +71,7 @@ class Cluster:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler and two workers, each a process of its own."""
-    (tmp_path / "far.py").write_text(
+    (tmp_path / "slowly.py").write_text(
         "import os, time\n"
         "def slow(offline, budget, seed):\n"
         "    with open('started', 'a') as file: file.write(f'{seed}\\n')\n"
@@ -137,7 +138,7 @@ def test_a_worker_that_is_killed_loses_nothing(
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        wanted = plans(["far:slow"], ["tfbind8"], range(6), budget=8)
+        wanted = plans(["slowly:slow"], ["tfbind8"], range(6), budget=8)
         told = []
         result = sweep(wanted, cluster.folder / "runs", going, tell=told.append)
         killer.join()
@@ -155,8 +156,8 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(cluster.folder)
-    monkeypatch.setattr(engines, "PATIENCE_S", 1)
-    wanted = plans(["far:slow"], ["tfbind8"], range(8), budget=8)
+    monkeypatch.setattr(dask_engine, "PATIENCE_S", 1)
+    wanted = plans(["slowly:slow"], ["tfbind8"], range(8), budget=8)
     with DaskEngine(cluster.address) as going:
         wait_for_workers(going, 2)
         with pytest.raises(MboHubError, match="engine was lost"):
@@ -165,7 +166,7 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
 
 
 def test_an_address_where_nobody_answers_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "PATIENCE_S", 1)
+    monkeypatch.setattr(dask_engine, "PATIENCE_S", 1)
     with pytest.raises(MboHubError, match=r"127\.0\.0\.1:9: no Dask scheduler answers there"):
         DaskEngine("tcp://127.0.0.1:9")
     with pytest.raises(MboHubError, match="no Dask scheduler answers"):
@@ -177,7 +178,7 @@ def test_a_worker_with_another_version_is_named(
 ) -> None:
     with DaskEngine(cluster.address) as going:
         wait_for_workers(going, 2)
-    monkeypatch.setattr(engines, "__version__", "9.9.9")
+    monkeypatch.setattr(dask_engine, "__version__", "9.9.9")
     with pytest.raises(MboHubError, match=r"worker tcp://\S+ has mbo-hub \S+, here is 9\.9\.9"):
         DaskEngine(cluster.address)
 

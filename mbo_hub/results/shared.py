@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 import mbo_hub
-from mbo_hub.archive.folders import is_folder_name
+from mbo_hub.archive.folders import everywhere
 from mbo_hub.arrays import Num
 from mbo_hub.oracles.protocol import Agreement, Answer, Fingerprint, Oracle
 from mbo_hub.results.engines import Engine
@@ -19,7 +19,8 @@ from mbo_hub.task import Oracles, Task
 __all__ = ["shared_out"]
 
 PARTS = 4  # of each thread, so that none waits long for the last one
-LEAST, MOST = 64, 2**22  # parts even where there are no workers yet; bytes that go in one
+LEAST = 64  # parts, even where there are no workers yet
+LARGEST = 2**22  # bytes of designs in a part: Dask asks for less than 10 MB at a time
 
 
 def shared_out(task: Task, engine: Engine, place: str) -> Task:
@@ -30,8 +31,7 @@ def shared_out(task: Task, engine: Engine, place: str) -> Task:
         engine: where to score.
         place: where workers load the task from: a name, a repository, or a folder that they have.
     """
-    if is_folder_name(place):
-        place = str(Path(place).expanduser().resolve())
+    place = everywhere(place)
 
     def opener(name: str) -> Callable[[], Oracle]:
         return lambda: _SharedOut(task, name, engine, place)
@@ -60,7 +60,7 @@ class _SharedOut(Oracle):
 
     def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
         """Score rows wherever there is a worker, and put them together in order."""
-        wanted = max(PARTS * self._engine.slots, LEAST, legal.nbytes // MOST)
+        wanted = max(PARTS * self._engine.slots, LEAST, math.ceil(legal.nbytes / LARGEST))
         parts = np.array_split(legal, max(1, min(len(legal), wanted)))
         futures = [self._engine.submit(_answer, *self._asked, part) for part in parts]
         waiting = set(futures)
