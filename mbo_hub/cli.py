@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
     from mbo_hub.dataset.subset import Subset
-    from mbo_hub.results.engines import Engine
+    from mbo_hub.results.engine import Engine
     from mbo_hub.results.record import Plan, Run
     from mbo_hub.results.verify import Checked
     from mbo_hub.scoring.report import Report

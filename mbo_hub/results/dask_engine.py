@@ -14,10 +14,10 @@ from typing import Any, NoReturn, TypeVar
 
 import mbo_hub.results.work as work
 from mbo_hub._version import __version__
-from mbo_hub.errors import MboHubError, StepLost
+from mbo_hub.errors import MboHubError, MissingExtra, StepLost
 from mbo_hub.extras import require
 from mbo_hub.oracles.threads import THREADS, cores
-from mbo_hub.results.engines import Engine
+from mbo_hub.results.engine import Engine
 
 __all__ = ["DaskEngine"]
 
@@ -83,16 +83,21 @@ class DaskEngine(Engine):
         with self._not_lost():
             found = self._client.run(pickle.loads, _sealed(_nothing), on_error="return")
         for worker, outcome in found.items():
-            if isinstance(outcome, MboHubError):
-                raise outcome
-            if isinstance(outcome, ImportError):  # OSError: it went away meanwhile
-                self._refuse(f"worker {worker}", outcome)
+            if isinstance(outcome, Exception) and not isinstance(outcome, OSError):
+                self._refuse(f"worker {worker}", outcome)  # OSError: it went away meanwhile
 
-    def _refuse(self, worker: str, error: ImportError) -> NoReturn:
-        raise MboHubError(
-            f"{self._address}: {worker} lacks {error.name}; install mbo-hub {__version__} and "
-            "what the methods need in the environment of the workers"
-        ) from None
+    def _refuse(self, worker: str, error: Exception) -> NoReturn:
+        match error:
+            case _OtherVersion():
+                said = f"has mbo-hub {error}, here is {__version__}; install the same version"
+            case ImportError():
+                said = (
+                    f"lacks {error.name}; install mbo-hub {__version__} and what the methods need "
+                    "in the environment of the workers"
+                )
+            case _:
+                said = f"cannot do steps: {error}"
+        raise MboHubError(f"{self._address}: {worker} {said}") from None
 
     @contextmanager
     def _not_lost(self) -> Iterator[None]:
@@ -153,8 +158,6 @@ class DaskEngine(Engine):
 
         try:
             return future.result()
-        except MboHubError:
-            raise
         except CancelledError as error:
             raise MboHubError(LOST) from error
         except KilledWorker as error:
@@ -162,8 +165,10 @@ class DaskEngine(Engine):
                 f"{error.allowed_failures + 1} workers died while they had it; there may have been "
                 "too little memory"
             ) from None
-        except ImportError as error:
-            self._see_that_workers_are_alike()
+        except (_OtherVersion, ImportError) as error:
+            if isinstance(error, MissingExtra):  # a step says so
+                raise
+            self._see_that_workers_are_alike()  # names the worker
             self._refuse("a worker", error)
 
     def close(self, *, at_once: bool) -> None:
@@ -180,6 +185,10 @@ def _cluster_here(dask: Any, workers: int) -> Any:
         host="127.0.0.1",
         silence_logs=logging.CRITICAL,
     )
+
+
+class _OtherVersion(MboHubError):
+    """A worker has another mbo-hub, of the version that this holds."""
 
 
 class _Call:
@@ -203,13 +212,7 @@ def _sealed(step: Callable[..., Any], *arguments: Any) -> bytes:
 def _on_worker(version: str, step: Callable[..., T], *arguments: Any) -> T:
     """Do a step where it was sent to, until nobody waits for it any more."""
     if version != __version__:
-        from distributed import get_worker
-
-        worker: Any = get_worker()
-        raise MboHubError(
-            f"worker {worker.address} has mbo-hub {__version__}, here is {version}; install the "
-            "same version"
-        )
+        raise _OtherVersion(__version__)
     os.environ.setdefault(THREADS, "1")  # a thread of the worker is what it was given
     with _while_wanted():
         return step(*arguments)

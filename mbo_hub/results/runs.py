@@ -20,7 +20,7 @@ import msgspec
 from mbo_hub.archive import folders
 from mbo_hub.errors import InvalidFile, OracleUnavailable, StepLost
 from mbo_hub.methods import find
-from mbo_hub.results.engines import Engine
+from mbo_hub.results.engine import Engine
 from mbo_hub.results.record import (
     DESIGNS,
     RECORD,

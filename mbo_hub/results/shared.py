@@ -13,7 +13,7 @@ import mbo_hub
 from mbo_hub.archive.folders import everywhere
 from mbo_hub.arrays import Num
 from mbo_hub.oracles.protocol import Agreement, Answer, Fingerprint, Oracle
-from mbo_hub.results.engines import Engine
+from mbo_hub.results.engine import Engine
 from mbo_hub.task import Oracles, Task
 
 __all__ = ["shared_out"]
