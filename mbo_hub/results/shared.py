@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -21,6 +22,7 @@ __all__ = ["shared_out"]
 PARTS = 4  # of each thread, so that none waits long for the last one
 LEAST = 64  # parts, even where there are no workers yet
 LARGEST = 2**22  # bytes of designs in a part: Dask asks for less than 10 MB at a time
+_loading = threading.Lock()
 
 
 def shared_out(task: Task, engine: Engine, place: str) -> Task:
@@ -76,13 +78,15 @@ class _SharedOut(Oracle):
 
 def _answer(place: str, name: str, dataset_sha256: str, part: Num[np.ndarray, "m d"]) -> Answer:
     """Score some rows, on a worker."""
-    task = _task(place)
+    with _loading:  # threads of a worker share what one of them loaded
+        task = _task(place)
+        oracle = task.oracles[name]
     if task.dataset_sha256 != dataset_sha256:
         raise mbo_hub.IntegrityError(
             f"{place}: a worker has another version of it (task.json {task.dataset_sha256[:12]}…, "
             f"here {dataset_sha256[:12]}…)"
         )
-    return task.oracles[name].answer(part)
+    return oracle.answer(part)
 
 
 @lru_cache(4)
