@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
     from mbo_hub.dataset.subset import Subset
-    from mbo_hub.results.engines import Engine
+    from mbo_hub.results.engine import Engine
     from mbo_hub.results.record import Plan, Run
     from mbo_hub.results.verify import Checked
     from mbo_hub.scoring.report import Report
@@ -524,8 +524,10 @@ def _sweep(
             + (f", {became.elsewhere} are in other hands" if became.elsewhere else "")
         )
     for place, why in became.waiting.items():
-        echo(f"{place}: not finished: {why}", err=True)
-    if became.waiting:
+        echo(f"{place}: its designs wait for the oracle: {why}", err=True)
+    for place, why in became.lost.items():
+        echo(f"{place}: is still to do: {why}", err=True)
+    if became.waiting or became.lost:
         sys.exit(1)
 
 

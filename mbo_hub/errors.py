@@ -14,6 +14,7 @@
     ├── IntegrityError      (ValueError)         a file's sha256 is not the declared one
     ├── OracleUnavailable   (RuntimeError)       the oracle exists but cannot run here
     ├── MethodFailed        (RuntimeError)       a method did not come to designs
+    ├── StepLost            (RuntimeError)       a step of a run was ended from outside
     ├── MissingExtra        (ImportError)        a library of an optional extra is not installed
     ├── HubUnavailable      (ConnectionError)    not here, and the Hub cannot be reached
     ├── NotPermitted        (PermissionError)    the Hub refuses this token
@@ -26,6 +27,8 @@ Every message says what was expected, what was found, and what to do about it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 def quoted(value: object, longest: int = 60) -> str:
@@ -41,6 +44,18 @@ class MboHubError(Exception):
     def __str__(self) -> str:
         # KeyError would print the repr of its argument.
         return str(self.args[0]) if self.args else ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Arguments of __init__ are not always what is kept in args.
+        return remade, (type(self), self.args, self.__dict__)
+
+
+def remade(kind: type[MboHubError], args: tuple[object, ...], rest: dict[str, Any]) -> MboHubError:
+    """Make an error as it was, from what it held."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(rest)
+    return error
 
 
 class UnknownTask(MboHubError, KeyError):
@@ -130,6 +145,10 @@ class GitFailed(MboHubError, RuntimeError):
 
 class MethodFailed(MboHubError, RuntimeError):
     """A method did not come to designs: a model diverged, too few data."""
+
+
+class StepLost(MboHubError, RuntimeError):
+    """A step of a run was ended from outside, which says nothing about the method: do it again."""
 
 
 class UnknownMethod(MboHubError, LookupError):

@@ -9,18 +9,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import mbo_hub
 from mbo_hub.errors import MboHubError
-from mbo_hub.results import engines
+from mbo_hub.methods import find
+from mbo_hub.results import dask_engine
 from mbo_hub.results.collection import read_runs
-from mbo_hub.results.engines import DaskEngine, engine
+from mbo_hub.results.dask_engine import DaskEngine
+from mbo_hub.results.engines import engine
 from mbo_hub.results.runs import plans, sweep
 from mbo_hub.results.shared import shared_out
 
@@ -28,6 +31,7 @@ pytest.importorskip("distributed", reason="the extra 'results' is not installed"
 
 # Scheduler and workers end with the process that holds their stdin.
 SERVE = """
+{before}
 import os, sys, threading
 def wait():
     os.read(0, 1)
@@ -39,10 +43,13 @@ main()
 """
 
 
-def serve(module: str, *arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
+LACKING = "import sys; sys.modules['mbo_hub'] = None"  # as if it were not installed
+
+
+def serve(module: str, *arguments: str, cwd: Path, before: str = "") -> subprocess.Popen[bytes]:
     with (cwd / f"{module}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", SERVE.format(module=module), *arguments],
+            [sys.executable, "-c", SERVE.format(module=module, before=before), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -57,12 +64,12 @@ class Cluster:
     scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
 
-    def add_worker(self) -> None:
+    def add_worker(self, threads: int = 1, before: str = "") -> None:
         self.workers.append(
             serve(
                 "distributed.cli.dask_worker", self.address, "--host", "127.0.0.1", "--nthreads",
-                "1", "--no-nanny", "--no-dashboard", "--local-directory", str(self.folder),
-                cwd=self.folder,
+                str(threads), "--no-nanny", "--no-dashboard", "--local-directory", str(self.folder),
+                cwd=self.folder, before=before,
             )
         )  # fmt: skip
 
@@ -70,12 +77,18 @@ class Cluster:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler and two workers, each a process of its own."""
-    (tmp_path / "far.py").write_text(
+    (tmp_path / "slowly.py").write_text(
         "import os, time\n"
         "def slow(offline, budget, seed):\n"
         "    with open('started', 'a') as file: file.write(f'{seed}\\n')\n"
         "    time.sleep(0.7)\n"
         "    return offline.x[seed : seed + budget]\n"
+        "def sleeps(offline, budget, seed):\n"
+        "    open('asleep', 'w').write(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+        "def kills(offline, budget, seed):\n"
+        "    os.kill(os.getppid(), 9)\n"
+        "    time.sleep(600)\n"
     )
     told = tmp_path / "scheduler.json"
     scheduler = serve(
@@ -103,21 +116,29 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             process.stdin.close()  # type: ignore[union-attr]
 
 
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
 def wait_for_workers(going: DaskEngine, count: int) -> None:
     going._client.wait_for_workers(count, timeout=60)
 
 
 def test_a_cluster_on_this_machine_gives_the_same_designs(tmp_path: Path) -> None:
-    wanted = plans(["random", "best_logged"], ["tfbind8"], range(2), budget=8)
+    wanted = plans(["random", "best_logged"], ["tfbind8"], [1], budget=8)
     with engine("dask", 2) as going:
         assert going.slots == 2
-        result = sweep(wanted, tmp_path / "dask", going)
-    assert result.scored == 4
-    with engine("local", 2) as here:
-        sweep(wanted, tmp_path / "local", here)
-    for one, other in zip(read_runs(tmp_path / "dask"), read_runs(tmp_path / "local"), strict=True):
-        assert one.record.designs_sha256 == other.record.designs_sha256
-        np.testing.assert_array_equal(one.y, other.y)
+        result = sweep(wanted, tmp_path / "runs", going)
+    assert result.scored == 2
+    task = mbo_hub.load("tfbind8")
+    for run in read_runs(tmp_path / "runs"):
+        alone = find(run.record.method)(task.offline, budget=8, seed=1)
+        assert run.designs is not None
+        np.testing.assert_array_equal(run.designs, alone.designs)
+        np.testing.assert_array_equal(run.y, task.oracle(alone.designs))
 
 
 def test_a_worker_that_is_killed_loses_nothing(
@@ -131,32 +152,32 @@ def test_a_worker_that_is_killed_loses_nothing(
         wait_for_workers(going, 2)
 
         def kill_one() -> None:
-            while not started.exists() or len(started.read_text().split()) < 3:
+            while not started.exists() or len(started.read_text().split()) < 2:
                 time.sleep(0.05)
             cluster.workers[0].send_signal(signal.SIGKILL)
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        wanted = plans(["far:slow"], ["tfbind8"], range(6), budget=8)
+        wanted = plans(["slowly:slow"], ["tfbind8"], range(4), budget=8)
         told = []
         result = sweep(wanted, cluster.folder / "runs", going, tell=told.append)
         killer.join()
     assert cluster.workers[0].poll() == -signal.SIGKILL
-    assert (result.scored, result.failed) == (6, 0)
-    assert [t.done for t in told] == list(range(1, 7)), "none twice"
+    assert (result.scored, result.failed) == (4, 0)
+    assert [t.done for t in told] == list(range(1, 5)), "none twice"
     x = mbo_hub.load("tfbind8").x
     for run in read_runs(cluster.folder / "runs"):
         seed = run.record.seed
         np.testing.assert_array_equal(run.designs, x[seed : seed + 8])
-    assert len(started.read_text().split()) >= 6
+    assert len(started.read_text().split()) >= 4
 
 
 def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(cluster.folder)
-    monkeypatch.setattr(engines, "PATIENCE_S", 1)
-    wanted = plans(["far:slow"], ["tfbind8"], range(8), budget=8)
+    monkeypatch.setattr(dask_engine, "PATIENCE_S", 1)
+    wanted = plans(["slowly:slow"], ["tfbind8"], range(8), budget=8)
     with DaskEngine(cluster.address) as going:
         wait_for_workers(going, 2)
         with pytest.raises(MboHubError, match="engine was lost"):
@@ -165,7 +186,7 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
 
 
 def test_an_address_where_nobody_answers_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "PATIENCE_S", 1)
+    monkeypatch.setattr(dask_engine, "PATIENCE_S", 1)
     with pytest.raises(MboHubError, match=r"127\.0\.0\.1:9: no Dask scheduler answers there"):
         DaskEngine("tcp://127.0.0.1:9")
     with pytest.raises(MboHubError, match="no Dask scheduler answers"):
@@ -177,9 +198,92 @@ def test_a_worker_with_another_version_is_named(
 ) -> None:
     with DaskEngine(cluster.address) as going:
         wait_for_workers(going, 2)
-    monkeypatch.setattr(engines, "__version__", "9.9.9")
+    monkeypatch.setattr(dask_engine, "__version__", "9.9.9")
     with pytest.raises(MboHubError, match=r"worker tcp://\S+ has mbo-hub \S+, here is 9\.9\.9"):
         DaskEngine(cluster.address)
+
+
+def test_a_worker_that_lacks_mbo_hub_is_named_early_and_late(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cluster.folder)
+    wanted = plans(["random"], ["tfbind8"], range(8), budget=8)
+    lacks = r"worker tcp://\S+ lacks mbo_hub\S*; install mbo-hub"
+    with DaskEngine(cluster.address) as going:
+        wait_for_workers(going, 2)
+        cluster.add_worker(before=LACKING)
+        wait_for_workers(going, 3)
+        with pytest.raises(MboHubError, match=lacks):
+            sweep(wanted, cluster.folder / "runs", going)
+    with pytest.raises(MboHubError, match=lacks):
+        DaskEngine(cluster.address)
+
+
+def test_work_waits_while_nobody_is_there_and_says_so(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(cluster.folder)
+    monkeypatch.setattr(DaskEngine, "look_again", 0.2)
+    with DaskEngine(cluster.address) as going:
+        wait_for_workers(going, 2)
+        caplog.clear()
+
+        def change_workers() -> None:
+            wait_for(lambda: (cluster.folder / "started").exists())
+            for worker in cluster.workers:
+                worker.kill()
+            wait_for(lambda: "no workers" in caplog.text)
+            cluster.add_worker()
+
+        changes = threading.Thread(target=change_workers)
+        changes.start()
+        wanted = plans(["slowly:slow"], ["tfbind8"], [0], budget=8)
+        result = sweep(wanted, cluster.folder / "runs", going)
+        changes.join()
+    assert result.scored == 1
+    assert caplog.text.count("has no workers now; the work waits for them") == 1
+
+
+def test_a_run_that_kills_its_workers_is_left_and_the_others_go_on(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask gives a step up when four workers died of it, by itself with the scheduler's default."""
+    monkeypatch.chdir(cluster.folder)
+    for _ in range(3):
+        cluster.add_worker()
+    with DaskEngine(cluster.address) as going:
+        wait_for_workers(going, 5)
+        wanted = plans(["slowly:kills", "random"], ["tfbind8"], [0], budget=8)
+        result = sweep(wanted, cluster.folder / "runs", going)
+    assert (result.scored, result.failed) == (1, 0)
+    assert list(result.lost) == ["tfbind8/kills/standard/seed-0"]
+    assert "4 workers died while they had it" in next(iter(result.lost.values()))
+    assert [run.record.method for run in read_runs(cluster.folder / "runs")] == ["random"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("where", ["dask", "dask:elsewhere"])
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_a_command_that_is_stopped_stops_what_it_had_going_on_workers(
+    where: str, kill: signal.Signals, cluster: Cluster
+) -> None:
+    """Ctrl-C comes to all processes of the terminal, a kill to the command alone."""
+    address = where.replace("elsewhere", cluster.address)
+    command = [
+        sys.executable, "-m", "mbo_hub", "run", "slowly:sleeps", "--task", "tfbind8", "--seeds", "0",
+        "--out", "runs", "--engine", address, "--jobs", "1",
+    ]  # fmt: skip
+    program = subprocess.Popen(
+        command, cwd=cluster.folder, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    asleep = cluster.folder / "asleep"
+    wait_for(lambda: program.poll() is not None or (asleep.exists() and asleep.read_text()))
+    (os.kill if kill == signal.SIGKILL else os.killpg)(program.pid, kill)
+    _, said = program.communicate(timeout=20)
+    assert program.returncode == (-9 if kill == signal.SIGKILL else 1), said
+    assert "Traceback" not in said
+    wait_for(lambda: not psutil.pid_exists(int(asleep.read_text())), 20)
+    assert not list((cluster.folder / "runs").rglob("record.json"))
 
 
 @pytest.mark.parametrize("name", ["tfbind8", "chembl"])
@@ -191,6 +295,20 @@ def test_scores_of_a_cluster_are_the_same_to_the_bit(name: str, tmp_path: Path) 
         there = shared_out(task, going, name).evaluate(designs, budget=100)
     here = task.evaluate(designs, budget=100)
     assert there.to_dict() == here.to_dict()
+
+
+@pytest.mark.parametrize("name", ["ant", "chembl"])
+def test_threads_of_a_worker_do_not_disturb_each_other(name: str, cluster: Cluster) -> None:
+    """A worker may have several threads, which share what it loaded."""
+    task = mbo_hub.load(name)
+    for worker in cluster.workers:
+        worker.kill()
+    cluster.add_worker(threads=4)
+    designs = task.space.sample(8, rng=0)
+    with DaskEngine(cluster.address) as going:
+        wait_for(lambda: going.slots == 4)
+        there = shared_out(task, going, name).oracle(designs)
+    np.testing.assert_array_equal(there, task.oracle(designs))
 
 
 def test_mbo_score_takes_an_engine(cluster: Cluster, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ HEAVY = {
     "datasets": {"publishing.metadata"},
     "yaml": {"publishing.metadata"},
     "mujoco": {"oracles.mujoco"},
-    "distributed": {"results.engines"},
+    "distributed": {"results.dask_engine"},
     "jsonschema": {"publishing"},
     "PIL": {"oracles.mujoco.render"},
     "imageio_ffmpeg": {"oracles.mujoco.render"},

@@ -368,6 +368,11 @@ def is_folder_name(name: str | os.PathLike[str]) -> bool:
     return not isinstance(name, str) or bool(re.match(r"[.~/\\]|[A-Za-z]:[/\\]", name))
 
 
+def everywhere(name: str) -> str:
+    """The name of a task as processes in other folders find it: an absolute path for a folder."""
+    return str(Path(name).expanduser().resolve()) if is_folder_name(name) else name
+
+
 def version_of(revision: str | None) -> str | None:
     """The version that a revision asks for: '1.0.0' of 'v1.0.0' and '1.0.0'; None of a branch."""
     found = re.fullmatch(r"v?(\d+\.\d+\.\d+)", revision or "")

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import TypeVar
 
-__all__ = ["GRACE_S", "cores", "share_out"]
+__all__ = ["GRACE_S", "THREADS", "cores", "share_out"]
 
+THREADS = "MBO_HUB_THREADS"  # of the environment: so many for each process
 GRACE_S = 0.5  # that threads have to end once they are told to
 POLL_S = 0.1  # between two looks for Ctrl-C, where waiting for a lock does not notice it (Windows)
 
@@ -22,8 +23,10 @@ Result = TypeVar("Result")
 def cores() -> int:
     """Count the processor cores that this process may use: fewer than all under taskset or SLURM.
 
-    With Python 3.13 or newer, `PYTHON_CPU_COUNT` says another number.
+    `MBO_HUB_THREADS` says another number; with Python 3.13 or newer, `PYTHON_CPU_COUNT`, too.
     """
+    if (said := os.environ.get(THREADS, "")).isdecimal():
+        return max(1, int(said))
     if sys.version_info >= (3, 13):
         return os.process_cpu_count() or 1
     if sys.platform == "linux":

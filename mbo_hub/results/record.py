@@ -39,6 +39,7 @@ __all__ = [
     "Submitted",
     "content",
     "decode_designs",
+    "folder_of",
     "problem",
     "read_run",
     "write_run",
@@ -72,6 +73,33 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 def problem(task: str, subset: Subset | None) -> str:
     """Name a task, and what is visible of it where that is not what is published."""
     return task if subset is None else f"{task}@{subset.slug}"
+
+
+def folder_of(where: str, method: str, preset: str, seed: int) -> Path:
+    """Name the folder of a run below that of all runs.
+
+    Args:
+        where: its `problem`.
+        method: short name.
+        preset: of its hyper-parameters.
+        seed: of the run.
+
+    Raises:
+        InvalidFile: these are no names of folders on every system.
+    """
+    for what, name in (("task", where), ("method", method), ("preset", preset)):
+        if wrong := _wrong_name(name):
+            raise InvalidFile(f"{what} {name!r} {wrong}")
+    return Path(where, method, preset, f"seed-{seed}")
+
+
+def _wrong_name(name: str) -> str | None:
+    """Say why a name cannot be that of a folder, on Windows, too."""
+    if not re.fullmatch(r"[A-Za-z0-9_.+@-]{1,120}", name) or name.strip(".") != name:
+        return "has to be letters, digits, _ + - and dots inside, at most 120; give it another name"
+    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name):
+        return "is the name of a device on Windows; give it another name"
+    return None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -171,7 +199,7 @@ class Record(
     @property
     def place(self) -> Path:
         """Folder of the run below that of all runs."""
-        return Path(self.problem, self.method, self.preset, f"seed-{self.seed}")
+        return folder_of(self.problem, self.method, self.preset, self.seed)
 
     @property
     def problem(self) -> str:
@@ -223,10 +251,10 @@ class Record(
 
 def _contradiction(record: Record) -> str | None:
     """Say what cannot be true of a record as a whole."""
-    for name in ("method", "preset"):
-        value = getattr(record, name)
-        if not re.fullmatch(r"[\w.+-]{1,80}", value) or value.strip(".") != value:
-            return f"{name} {value!r} has to be letters, digits, _ + - and dots inside"
+    try:
+        folder_of(record.problem, record.method, record.preset, record.seed)
+    except InvalidFile as error:
+        return str(error)
     wanted = {
         "proposed": (True, False, False),
         "scored": (True, True, False),

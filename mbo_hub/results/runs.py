@@ -15,21 +15,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from mbo_hub.archive import folders
-from mbo_hub.errors import InvalidFile, OracleUnavailable
+from mbo_hub.errors import InvalidFile, OracleUnavailable, StepLost
 from mbo_hub.methods import find
-from mbo_hub.results.engines import Engine
+from mbo_hub.results.engine import Engine
 from mbo_hub.results.record import (
     DESIGNS,
     RECORD,
     Plan,
     Record,
     content,
+    folder_of,
     problem,
     read_run,
     write_run,
 )
-from mbo_hub.results.work import Outcome, StepBroke, code_of, isolated
+from mbo_hub.results.work import Outcome, code_of, isolated
 
 __all__ = ["Sweep", "Told", "plans", "sweep"]
 
@@ -81,8 +84,8 @@ class Sweep:
         failed: how many of its runs failed.
         there: how many were there before.
         elsewhere: how many another program has in hand.
-        waiting: runs that could not be finished, with the reason: the oracle cannot run here, or
-            what worked on them was lost. The same sweep takes them up again.
+        waiting: runs whose designs are there and whose oracle cannot run here, with the reason.
+        lost: runs that something else than the method ended, with the reason; they are still to do.
     """
 
     scored: int = 0
@@ -90,6 +93,7 @@ class Sweep:
     there: int = 0
     elsewhere: int = 0
     waiting: dict[str, str] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -139,7 +143,7 @@ def sweep(
     going: dict[Future[Outcome], _Job] = {}
     try:
         while True:
-            for job in _some(jobs, engine.slots + engine.ahead - len(going)):
+            for job in _some(jobs, engine.room - len(going)):
                 going[engine.submit(isolated, job.plan, job.outcome)] = job
             if not going:
                 return result
@@ -150,7 +154,7 @@ def sweep(
                     job.claim.close()
                 elif after.record.status == "proposed":
                     job.outcome = after
-                    going[engine.submit(isolated, job.plan, after, soon=True)] = job
+                    going[engine.submit(isolated, job.plan, after, first=True)] = job
                 else:
                     job.claim.close()
                     todo.pop(job.place)
@@ -166,11 +170,14 @@ def sweep(
 def _after(
     job: _Job, step: Callable[[], Outcome], directory: Path, result: Sweep
 ) -> Outcome | None:
-    """Keep what a step came to; None: it has to wait."""
+    """Keep what a step came to; None: it came to nothing that could be kept."""
     try:
         outcome = step()
-    except (OracleUnavailable, StepBroke) as error:
+    except OracleUnavailable as error:
         result.waiting[job.place.as_posix()] = str(error)
+        return None
+    except StepLost as error:
+        result.lost[job.place.as_posix()] = str(error)
         return None
     write_run(directory, outcome.record, outcome.designs)
     result.scored += outcome.record.status == "scored"
@@ -187,12 +194,22 @@ def _places(wanted: Sequence[Plan]) -> dict[Path, Plan]:
     found: dict[Path, Plan] = {}
     for plan in wanted:
         method = find(plan.method, plan.preset, declared[plan.task])
-        place = Path(
-            problem(declared[plan.task], plan.subset), method.name, plan.preset, f"seed-{plan.seed}"
-        )
-        if found.setdefault(place, plan) != plan:
-            raise InvalidFile(f"{place}: two different runs would go there; run them apart")
+        where = problem(declared[plan.task], plan.subset)
+        goes = folder_of(where, method.name, plan.preset, plan.seed)
+        plan = msgspec.structs.replace(plan, task=folders.everywhere(plan.task))
+        if found.setdefault(goes, plan) != plan:
+            raise InvalidFile(f"{goes}: two different runs would go there; run them apart")
+    _one_a_folder(found)
     return found
+
+
+def _one_a_folder(places: Iterable[Path]) -> None:
+    """Refuse what would be one folder where letters have no case."""
+    seen: dict[str, Path] = {}
+    for goes in places:
+        other = seen.setdefault(goes.as_posix().lower(), goes)
+        if other != goes:
+            raise InvalidFile(f"{goes} and {other} are one folder on some systems; rename a method")
 
 
 def _record(directory: Path, place: Path, plan: Plan) -> Record | None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 import mbo_hub
-from mbo_hub.archive.folders import is_folder_name
+from mbo_hub.archive.folders import everywhere
 from mbo_hub.arrays import Num
 from mbo_hub.oracles.protocol import Agreement, Answer, Fingerprint, Oracle
-from mbo_hub.results.engines import Engine
+from mbo_hub.results.engine import Engine
 from mbo_hub.task import Oracles, Task
 
 __all__ = ["shared_out"]
 
 PARTS = 4  # of each thread, so that none waits long for the last one
-LEAST, MOST = 64, 2**22  # parts even where there are no workers yet; bytes that go in one
+LEAST = 64  # parts, even where there are no workers yet
+LARGEST = 2**22  # bytes of designs in a part: Dask asks for less than 10 MB at a time
+_loading = threading.Lock()
 
 
 def shared_out(task: Task, engine: Engine, place: str) -> Task:
@@ -30,8 +33,7 @@ def shared_out(task: Task, engine: Engine, place: str) -> Task:
         engine: where to score.
         place: where workers load the task from: a name, a repository, or a folder that they have.
     """
-    if is_folder_name(place):
-        place = str(Path(place).expanduser().resolve())
+    place = everywhere(place)
 
     def opener(name: str) -> Callable[[], Oracle]:
         return lambda: _SharedOut(task, name, engine, place)
@@ -60,7 +62,7 @@ class _SharedOut(Oracle):
 
     def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
         """Score rows wherever there is a worker, and put them together in order."""
-        wanted = max(PARTS * self._engine.slots, LEAST, legal.nbytes // MOST)
+        wanted = max(PARTS * self._engine.slots, LEAST, math.ceil(legal.nbytes / LARGEST))
         parts = np.array_split(legal, max(1, min(len(legal), wanted)))
         futures = [self._engine.submit(_answer, *self._asked, part) for part in parts]
         waiting = set(futures)
@@ -76,13 +78,15 @@ class _SharedOut(Oracle):
 
 def _answer(place: str, name: str, dataset_sha256: str, part: Num[np.ndarray, "m d"]) -> Answer:
     """Score some rows, on a worker."""
-    task = _task(place)
+    with _loading:  # threads of a worker share what one of them loaded
+        task = _task(place)
+        oracle = task.oracles[name]
     if task.dataset_sha256 != dataset_sha256:
         raise mbo_hub.IntegrityError(
             f"{place}: a worker has another version of it (task.json {task.dataset_sha256[:12]}…, "
             f"here {dataset_sha256[:12]}…)"
         )
-    return task.oracles[name].answer(part)
+    return oracle.answer(part)
 
 
 @lru_cache(4)

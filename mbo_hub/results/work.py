@@ -15,9 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -30,9 +27,10 @@ import numpy as np
 import mbo_hub
 from mbo_hub import errors
 from mbo_hub._version import __version__
-from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed
+from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed, StepLost, remade
 from mbo_hub.methods import Method, Proposal, find
 from mbo_hub.methods.progress import Progress
+from mbo_hub.oracles.threads import THREADS
 from mbo_hub.reading import encode_designs
 from mbo_hub.results.lookup import looked_up
 from mbo_hub.results.record import (
@@ -50,28 +48,26 @@ from mbo_hub.task import Task
 
 __all__ = [
     "Outcome",
-    "StepBroke",
     "code_of",
     "isolated",
     "make",
-    "owned",
     "propose",
     "score",
     "stop",
 ]
 
 ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
+    (
+        "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+        THREADS,
+    ),
+    "1",
+)  # fmt: skip
+FROM_OUTSIDE = ("SIGINT", "SIGTERM", "SIGHUP")  # a terminal, or a cluster, that ends a whole job
 LONGEST = 2000  # characters of what a method says
 _PLAN, _ERROR, _STDERR = "plan.json", "error.json", "stderr.txt"
-_children: dict[subprocess.Popen[bytes], str] = {}  # and whom each works for, who may end it
+_children: dict[subprocess.Popen[bytes], int] = {}  # and the thread that waits for each
 _children_lock = threading.Lock()
-_owner: ContextVar[str] = ContextVar("owner", default="")
-
-
-class StepBroke(MboHubError):
-    """A step ended without an outcome, which says nothing about the method; try it again."""
 
 
 class Outcome(NamedTuple):
@@ -255,7 +251,7 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
         As `propose` or `score`; a method whose process was killed has failed.
 
     Raises:
-        StepBroke: the process was killed, and no method is to blame.
+        StepLost: the process was ended, and no method is to blame.
         MboHubError: as `propose` or `score`.
     """
     with tempfile.TemporaryDirectory(prefix="mbo-run-") as name:
@@ -269,9 +265,11 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
         if (folder / _ERROR).exists():
             raise _error(*msgspec.json.decode((folder / _ERROR).read_bytes()))
         reason = _why(code, (folder / _STDERR).read_bytes())
+        if code < 0 and signal.Signals(-code).name in FROM_OUTSIDE:
+            raise StepLost(reason)
         if outcome is None and (folder / RECORD).exists():
             return Outcome(msgspec.structs.replace(_take(folder).record, failure=reason), None)
-        raise StepBroke(reason)
+        raise StepLost(reason)
 
 
 def _in_child(folder: Path) -> int:
@@ -289,40 +287,32 @@ def _in_child(folder: Path) -> int:
             stderr=stderr,
         )
     with _children_lock:
-        _children[child] = _owner.get()
+        _children[child] = threading.get_ident()
     try:
         return child.wait()
     finally:
         with _children_lock:
-            del _children[child]
+            _children.pop(child)
         if child.stdin is not None:
             child.stdin.close()
 
 
-@contextmanager
-def owned(owner: str) -> Iterator[None]:
-    """Let the processes that this thread starts work for somebody, who may `stop` them."""
-    before = _owner.set(owner)
-    try:
-        yield
-    finally:
-        _owner.reset(before)
+def stop(thread: int | None = None) -> None:
+    """End the processes of all steps that are going on here.
 
-
-def stop(owner: str) -> None:
-    """End the processes of steps that are going on here for somebody."""
+    Args:
+        thread: only of those that this one waits for.
+    """
     with _children_lock:
-        for child, worked_for in _children.items():
-            if worked_for == owner:
+        for child, waits in _children.items():
+            if thread in (None, waits):
                 child.kill()
 
 
 def _error(name: str, message: str) -> MboHubError:
     """An error of the other process, by its name and words; what else it held is not needed."""
     kind: type[MboHubError] = getattr(errors, name, MboHubError)
-    error = kind.__new__(kind)
-    error.args = (message,)
-    return error
+    return remade(kind, (message,), {})
 
 
 def _why(code: int, said: bytes) -> str:
