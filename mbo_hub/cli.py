@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mbo_hub.archive.folders import Folder
     from mbo_hub.archive.versions import Change
     from mbo_hub.dataset.subset import Subset
-    from mbo_hub.results.engines import Engine
+    from mbo_hub.results.engine import Engine
     from mbo_hub.results.record import Plan, Run
     from mbo_hub.results.verify import Checked
     from mbo_hub.scoring.report import Report
@@ -410,7 +410,7 @@ def methods(as_json: bool) -> None:
             echo(f"    - {sentence}")
 
 
-@main.command(epilog="Example:  mbo run grad --task tfbind8 --seed 0 --out designs.parquet")
+@main.command(epilog="Example:  mbo run grad --task chembl --seed 0 --out designs.parquet")
 @click.argument("methods", nargs=-1, required=True, metavar="METHOD...")
 @click.option("--task", "tasks", multiple=True, required=True, shell_complete=_complete_task,
               help="What to run on; may be given several times, or `all`.")  # fmt: skip
@@ -701,7 +701,7 @@ def table(
     form: str,
     as_json: bool,
 ) -> None:
-    """Compare the runs in DIR: what each method gets on each task, and how surely.
+    """Compare the runs in DIR: who gets what on each task, and how surely.
 
     DIR is a folder that `mbo run --seeds` fills, or a collection of results, here or on the Hub. A
     method is ranked on a task if it has a run for each seed that any method has; what is left out
@@ -723,7 +723,7 @@ def table(
 @seeds_option
 @as_json
 def plot(place: str, out: Path, tasks: tuple[str, ...], seeds: str | None, as_json: bool) -> None:
-    """Draw the runs in DIR, as PNG and SVG: the title of each plot asks what it answers.
+    """Draw the runs in DIR: each plot answers the question in its title.
 
     DIR is as for `mbo table`, and so is what is compared.
     """

@@ -370,6 +370,8 @@ def test_every_help_ends_with_an_example_that_works(
     prepare = {
         "verify": "printf 'ACGTACGT\\n' > designs.txt; mbo score tfbind8 designs.txt --receipt receipt.json; ",
         "validate": "mbo export ./mbo; ",
+        "table": "mbo run random --task tfbind8 --seeds 0-1 --out runs; ",
+        "plot": "mbo run random --task tfbind8 --seeds 0-1 --out runs; ",
         "new": "printf 'sequence,y\\nACGT,1\\nGCTA,2\\n' > designs.csv; ",
     }
     path = f"{Path(MBO).parent}{os.pathsep}{os.environ['PATH']}"

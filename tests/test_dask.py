@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,28 +24,30 @@ import mbo_hub
 from mbo_hub.errors import MboHubError
 from mbo_hub.methods import find
 from mbo_hub.oracles.protocol import Answer
+from mbo_hub.results import dask_engine
 from mbo_hub.results.collection import read_runs
+from mbo_hub.results.dask_engine import DaskEngine
 from mbo_hub.results.engines import LocalEngine, engine
 from mbo_hub.results.runs import plans, sweep
 from mbo_hub.results.shared import shared_out
 
-distributed = pytest.importorskip("distributed", reason="the extra 'results' is not installed")
-
-from mbo_hub.results import dask_engine  # noqa: E402
-from mbo_hub.results.dask_engine import DaskEngine  # noqa: E402
+pytest.importorskip("distributed", reason="the extra 'results' is not installed")
 
 # Scheduler and workers end with the process that holds their stdin.
 SERVE = """
+{before}
 import os, sys, threading
 def wait():
     os.read(0, 1)
     os._exit(1)
 threading.Thread(target=wait, daemon=True).start()
-{before}
 from {module} import main
 sys.argv[0] = "dask"
 main()
 """
+
+
+LACKING = "import sys; sys.modules['mbo_hub'] = None"  # as if it were not installed
 
 
 def serve(module: str, *arguments: str, cwd: Path, before: str = "") -> subprocess.Popen[bytes]:
@@ -67,35 +68,30 @@ class Cluster:
     scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
 
-    def add_worker(self, before: str = "") -> None:
+    def add_worker(self, threads: int = 1, before: str = "") -> None:
         self.workers.append(
             serve(
                 "distributed.cli.dask_worker", self.address, "--host", "127.0.0.1", "--nthreads",
-                "1", "--no-nanny", "--dashboard-address", "127.0.0.1:0", "--local-directory", str(self.folder),
+                str(threads), "--no-nanny", "--dashboard-address", "127.0.0.1:0", "--local-directory", str(self.folder),
                 cwd=self.folder, before=before,
             )
         )  # fmt: skip
 
 
 @pytest.fixture
-def cluster(empty_cluster: Cluster) -> Cluster:
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler and two workers, each a process of its own."""
-    empty_cluster.add_worker()
-    empty_cluster.add_worker()
-    return empty_cluster
-
-
-@pytest.fixture
-def empty_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler without workers."""
     (tmp_path / "slowly.py").write_text(
         "import os, time\n"
         "def slow(offline, budget, seed):\n"
         "    with open('started', 'a') as file: file.write(f'{seed}\\n')\n"
-        "    time.sleep(1.0)\n"
+        "    time.sleep(0.7)\n"
         "    return offline.x[seed : seed + budget]\n"
-        "def long(offline, budget, seed):\n"
-        "    with open('started', 'a') as file: file.write(f'{os.getpid()}\\n')\n"
+        "def sleeps(offline, budget, seed):\n"
+        "    open('asleep', 'w').write(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+        "def kills(offline, budget, seed):\n"
+        "    os.kill(os.getppid(), 9)\n"
         "    time.sleep(600)\n"
     )
     told = tmp_path / "scheduler.json"
@@ -113,6 +109,8 @@ def empty_cluster(tmp_path: Path) -> Iterator[Cluster]:
             time.sleep(0.1)
             if told.exists() and told.read_bytes():
                 found.address = json.loads(told.read_bytes())["address"]
+        found.add_worker()
+        found.add_worker()
         yield found
     finally:
         for process in (*found.workers, scheduler):
@@ -122,16 +120,11 @@ def empty_cluster(tmp_path: Path) -> Iterator[Cluster]:
             process.stdin.close()  # type: ignore[union-attr]
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"
         time.sleep(0.05)
-
-
-def wait_for_some_worker(cluster: Cluster) -> None:
-    with distributed.Client(cluster.address) as client:
-        client.wait_for_workers(1, timeout=60)
 
 
 def wait_for_workers(going: DaskEngine, count: int) -> None:
@@ -142,13 +135,14 @@ def test_a_cluster_on_this_machine_gives_the_same_designs(tmp_path: Path) -> Non
     wanted = plans(["random", "best_logged"], ["tfbind8"], [1], budget=8)
     with engine("dask", 2) as going:
         assert going.slots == 2
-        result = sweep(wanted, tmp_path, going)
+        result = sweep(wanted, tmp_path / "runs", going)
     assert result.scored == 2
     task = mbo_hub.load("tfbind8")
-    for run in read_runs(tmp_path):
-        here = find(run.record.method)(task.offline, budget=8, seed=1)
-        np.testing.assert_array_equal(run.designs, here.designs)
-        np.testing.assert_array_equal(run.y, task.oracle(here.designs))
+    for run in read_runs(tmp_path / "runs"):
+        alone = find(run.record.method)(task.offline, budget=8, seed=1)
+        assert run.designs is not None
+        np.testing.assert_array_equal(run.designs, alone.designs)
+        np.testing.assert_array_equal(run.y, task.oracle(alone.designs))
 
 
 def test_a_worker_that_is_killed_loses_nothing(
@@ -162,7 +156,7 @@ def test_a_worker_that_is_killed_loses_nothing(
         wait_for_workers(going, 2)
 
         def kill_one() -> None:
-            while not started.exists() or len(started.read_text().split()) < 3:
+            while not started.exists() or len(started.read_text().split()) < 2:
                 time.sleep(0.05)
             cluster.workers[0].send_signal(signal.SIGKILL)
 
@@ -186,6 +180,7 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(cluster.folder)
+    monkeypatch.setattr(dask_engine, "PATIENCE_S", 1)
     wanted = plans(["slowly:slow"], ["tfbind8"], range(8), budget=8)
     with DaskEngine(cluster.address) as going:
         wait_for_workers(going, 2)
@@ -194,91 +189,144 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
     assert 1 <= len(read_runs(cluster.folder / "runs")) < 8
 
 
-def test_work_waits_for_workers_and_says_so_once(
-    empty_cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_an_address_where_nobody_answers_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_engine, "PATIENCE_S", 1)
+    with pytest.raises(MboHubError, match=r"127\.0\.0\.1:9: no Dask scheduler answers there"):
+        DaskEngine("tcp://127.0.0.1:9")
+    with pytest.raises(MboHubError, match="no Dask scheduler answers"):
+        DaskEngine("nonsense://x")
+
+
+def test_a_worker_with_another_version_is_named(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the first one, and when all are gone; a worker that comes late gets what waits."""
-    monkeypatch.chdir(empty_cluster.folder)
-    monkeypatch.setattr(dask_engine, "LOOK_S", 0.2)
-    monkeypatch.setattr(DaskEngine, "look_again", 0.2)
-
-    def all_go(_: object) -> None:
-        if len(empty_cluster.workers) == 1:
-            empty_cluster.workers[0].kill()
-            threading.Timer(2.0, empty_cluster.add_worker).start()
-
-    with DaskEngine(empty_cluster.address) as going:
-        assert (going.slots, going.room) == (1, 1 + dask_engine.AHEAD)
-        threading.Timer(1.0, empty_cluster.add_worker).start()
-        wanted = plans(["random"], ["tfbind8"], range(2), budget=8)
-        result = sweep(wanted, empty_cluster.folder / "runs", going, tell=all_go)
-    assert result.scored == 2
-    said = [r.message for r in caplog.records if r.name.startswith("mbo_hub")]
-    assert said == [f"{empty_cluster.address} has no workers now; the work waits for them"] * 2
+    with DaskEngine(cluster.address) as going:
+        wait_for_workers(going, 2)
+    monkeypatch.setattr(dask_engine, "__version__", "9.9.9")
+    with pytest.raises(MboHubError, match=r"worker tcp://\S+ has mbo-hub \S+, here is 9\.9\.9"):
+        DaskEngine(cluster.address)
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_a_worker_that_lacks_mbo_hub_is_named(late: bool, empty_cluster: Cluster) -> None:
+def test_a_worker_that_lacks_mbo_hub_is_named_early_and_late(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cluster.folder)
+    wanted = plans(["random"], ["tfbind8"], range(8), budget=8)
     lacks = r"worker tcp://\S+ lacks mbo_hub\S*; install mbo-hub"
-    with ExitStack() as stack:
-        if not late:
-            empty_cluster.add_worker("sys.modules['mbo_hub'] = None")
-            wait_for_some_worker(empty_cluster)
-            stack.enter_context(pytest.raises(MboHubError, match=lacks))
-        with DaskEngine(empty_cluster.address) as going:
-            empty_cluster.add_worker("sys.modules['mbo_hub'] = None")
-            with pytest.raises(MboHubError, match=lacks):
-                going.result(going.submit(max, 1, 2))
+    with DaskEngine(cluster.address) as going:
+        wait_for_workers(going, 2)
+        cluster.add_worker(before=LACKING)
+        wait_for_workers(going, 3)
+        with pytest.raises(MboHubError, match=lacks):
+            sweep(wanted, cluster.folder / "runs", going)
+    with pytest.raises(MboHubError, match=lacks):
+        DaskEngine(cluster.address)
 
 
-def test_a_step_that_kills_its_workers_is_still_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_work_waits_while_nobody_is_there_and_says_so(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import dask
+    monkeypatch.chdir(cluster.folder)
+    monkeypatch.setattr(DaskEngine, "look_again", 0.2)
+    with DaskEngine(cluster.address) as going:
+        wait_for_workers(going, 2)
+        caplog.clear()
 
-    (tmp_path / "worse.py").write_text(
-        "import os, signal, time\n"
-        "def kills(offline, budget, seed):\n"
-        "    os.kill(os.getppid(), signal.SIGKILL)\n"
-        "    time.sleep(60)\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    wanted = plans(["worse:kills", "random"], ["tfbind8"], [0], budget=8)
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        engine("dask", 1) as going,
-    ):
-        result = sweep(wanted, tmp_path / "runs", going)
+        def change_workers() -> None:
+            wait_for(lambda: (cluster.folder / "started").exists())
+            for worker in cluster.workers:
+                worker.kill()
+            wait_for(lambda: "no workers" in caplog.text)
+            cluster.add_worker()
+
+        changes = threading.Thread(target=change_workers)
+        changes.start()
+        wanted = plans(["slowly:slow"], ["tfbind8"], [0], budget=8)
+        result = sweep(wanted, cluster.folder / "runs", going)
+        changes.join()
+    assert result.scored == 1
+    assert caplog.text.count("has no workers now; the work waits for them") == 1
+
+
+def test_a_run_that_kills_its_workers_is_left_and_the_others_go_on(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask gives a step up when four workers died of it, by itself with the scheduler's default."""
+    monkeypatch.chdir(cluster.folder)
+    for _ in range(3):
+        cluster.add_worker()
+    with DaskEngine(cluster.address) as going:
+        wait_for_workers(going, 5)
+        wanted = plans(["slowly:kills", "random"], ["tfbind8"], [0], budget=8)
+        result = sweep(wanted, cluster.folder / "runs", going)
+    assert (result.scored, result.failed) == (1, 0)
     assert list(result.lost) == ["tfbind8/kills/standard/seed-0"]
-    assert "1 workers died while they had it" in result.lost["tfbind8/kills/standard/seed-0"]
-    assert [run.record.method for run in read_runs("runs")] == ["random"]
+    assert "4 workers died while they had it" in next(iter(result.lost.values()))
+    assert [run.record.method for run in read_runs(cluster.folder / "runs")] == ["random"]
 
 
-@pytest.mark.parametrize(
-    ("where", "kill"),
-    [("here", signal.SIGINT), ("there", signal.SIGINT), ("there", signal.SIGKILL)],
-)
-def test_steps_end_with_the_program_that_wants_them(
-    where: str, kill: signal.Signals, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("where", ["dask", "dask:elsewhere"])
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_a_command_that_is_stopped_stops_what_it_had_going_on_workers(
+    where: str, kill: signal.Signals, cluster: Cluster
 ) -> None:
-    """Also on workers that stay, which would be busy for hours otherwise."""
-    name = "dask" if where == "here" else f"dask:{cluster.address}"
+    """Ctrl-C comes to all processes of the terminal, a kill to the command alone."""
+    address = where.replace("elsewhere", cluster.address)
+    command = [
+        sys.executable, "-m", "mbo_hub", "run", "slowly:sleeps", "--task", "tfbind8", "--seeds", "0",
+        "--out", "runs", "--engine", address, "--jobs", "1",
+    ]  # fmt: skip
     program = subprocess.Popen(
-        [sys.executable, "-m", "mbo_hub", "run", "slowly:long", "--task", "tfbind8", "--seeds", "0-3",
-         "--out", "runs", "--jobs", "2", "--engine", name],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cluster.folder,
-        start_new_session=True,
-    )  # fmt: skip
-    started = cluster.folder / "started"
-    wait_for(lambda: started.exists() and len(started.read_text().split()) == 2)
-    steps = [int(pid) for pid in started.read_text().split()]
-    os.killpg(program.pid, kill)
-    said, _ = program.communicate(timeout=30)
-    wait_for(lambda: not any(map(psutil.pid_exists, steps)), 15)
-    if kill == signal.SIGINT:
-        assert (program.returncode, said.strip()) == (1, "Aborted!")
-    assert [worker.poll() for worker in cluster.workers] == [None, None]
-    assert not list(cluster.folder.rglob("record.json"))
+        command, cwd=cluster.folder, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    asleep = cluster.folder / "asleep"
+    wait_for(lambda: program.poll() is not None or (asleep.exists() and asleep.read_text()))
+    (os.kill if kill == signal.SIGKILL else os.killpg)(program.pid, kill)
+    _, said = program.communicate(timeout=20)
+    assert program.returncode == (-9 if kill == signal.SIGKILL else 1), said
+    assert "Traceback" not in said
+    wait_for(lambda: not psutil.pid_exists(int(asleep.read_text())), 20)
+    assert not list((cluster.folder / "runs").rglob("record.json"))
+
+
+@pytest.mark.parametrize("name", ["tfbind8", "chembl"])
+def test_scores_of_a_cluster_are_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
+    task = mbo_hub.load(name)
+    designs = task.space.sample(100, rng=0).astype(np.float64)
+    designs[7] = np.nan
+    with engine("dask", 2) as going:
+        there = shared_out(task, going, name).evaluate(designs, budget=100)
+    here = task.evaluate(designs, budget=100)
+    assert there.to_dict() == here.to_dict()
+
+
+@pytest.mark.parametrize("name", ["ant", "chembl"])
+def test_threads_of_a_worker_do_not_disturb_each_other(name: str, cluster: Cluster) -> None:
+    """A worker may have several threads, which share what it loaded."""
+    task = mbo_hub.load(name)
+    for worker in cluster.workers:
+        worker.kill()
+    cluster.add_worker(threads=4)
+    designs = task.space.sample(8, rng=0)
+    with DaskEngine(cluster.address) as going:
+        wait_for(lambda: going.slots == 4)
+        there = shared_out(task, going, name).oracle(designs)
+    np.testing.assert_array_equal(there, task.oracle(designs))
+
+
+def test_mbo_score_takes_an_engine(cluster: Cluster, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from mbo_hub.cli import main
+
+    (tmp_path / "designs.txt").write_text("GCTAATTA\nACGTACGT\n")
+    command = ["score", "tfbind8", str(tmp_path / "designs.txt"), "--json"]
+    here = CliRunner().invoke(main, command)
+    there = CliRunner().invoke(main, [*command, "--engine", f"dask:{cluster.address}"])
+    assert there.exit_code == 0, there.output
+    assert there.stdout == here.stdout
+    assert os.environ["HF_ENDPOINT"]
 
 
 def test_workers_find_a_task_that_was_named_by_a_relative_path(
@@ -307,51 +355,6 @@ def test_large_designs_are_sent_in_parts_that_dask_asks_for() -> None:
         shared_out(task, going, "hopper").oracle.answer(task.x)
     assert sum(sizes) == task.x.nbytes
     assert max(sizes) <= 5_000_000
-
-
-def test_an_address_where_nobody_answers_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask_engine, "PATIENCE_S", 0.5)
-    with pytest.raises(MboHubError, match=r"127\.0\.0\.1:9: no Dask scheduler answers there"):
-        DaskEngine("tcp://127.0.0.1:9")
-    with pytest.raises(MboHubError, match="no Dask scheduler answers"):
-        DaskEngine("nonsense://x")
-
-
-def test_a_worker_with_another_version_is_named(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with DaskEngine(cluster.address) as going:
-        wait_for_workers(going, 2)
-        monkeypatch.setattr(dask_engine, "__version__", "9.9.9")
-        with pytest.raises(MboHubError, match=r"it has mbo-hub \S+, here is 9\.9\.9"):
-            going.result(going.submit(max, 1, 2))  # as on a worker that comes later
-    with pytest.raises(MboHubError, match=r"worker tcp://\S+: it has mbo-hub \S+, here is 9\.9\.9"):
-        DaskEngine(cluster.address)
-
-
-@pytest.mark.parametrize("name", ["tfbind8", "chembl"])
-def test_scores_of_a_cluster_are_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
-    task = mbo_hub.load(name)
-    designs = task.space.sample(100, rng=0).astype(np.float64)
-    designs[7] = np.nan
-    with engine("dask", 2) as going:
-        there = shared_out(task, going, name).evaluate(designs, budget=100)
-    here = task.evaluate(designs, budget=100)
-    assert there.to_dict() == here.to_dict()
-
-
-def test_mbo_score_takes_an_engine(cluster: Cluster, tmp_path: Path) -> None:
-    from click.testing import CliRunner
-
-    from mbo_hub.cli import main
-
-    (tmp_path / "designs.txt").write_text("GCTAATTA\nACGTACGT\n")
-    command = ["score", "tfbind8", str(tmp_path / "designs.txt"), "--json"]
-    here = CliRunner().invoke(main, command)
-    there = CliRunner().invoke(main, [*command, "--engine", f"dask:{cluster.address}"])
-    assert there.exit_code == 0, there.output
-    assert there.stdout == here.stdout
-    assert os.environ["HF_ENDPOINT"]
 
 
 SLURM = """

@@ -558,9 +558,14 @@ def test_other_oracles_are_always_asked(name: str) -> None:
 PUBLISHED = ROOT / "dataset_cards" / "results"
 
 
-def test_the_published_results_hold_what_they_say() -> None:
+@pytest.fixture(scope="module")
+def published() -> tuple[Run, ...]:
+    return read_runs(PUBLISHED)
+
+
+def test_the_published_results_hold_what_they_say(published: tuple[Run, ...]) -> None:
     """A sample of each task's runs, scored again; nas takes minutes a run."""
-    found = read_runs(PUBLISHED)
+    found = published
     wanted = sample([r for r in found if r.record.task in ("tfbind8", "tfbind10", "chembl")], 9)
     verdict = verify_runs(found, only=lambda record: str(record) in wanted)
     assert len(verdict.checked) == 9
@@ -568,8 +573,8 @@ def test_the_published_results_hold_what_they_say() -> None:
     assert {one.record.task for one in verdict.checked} == {"tfbind8", "tfbind10", "chembl"}
 
 
-def test_the_published_results_copy_no_data_that_are_not_ours() -> None:
-    for run in read_runs(PUBLISHED):
+def test_the_published_results_copy_no_data_that_are_not_ours(published: tuple[Run, ...]) -> None:
+    for run in published:
         if run.record.task == "superconductor" and run.designs is not None:
             assert run.record.report is not None
             assert run.record.report.visible == 0
@@ -581,12 +586,14 @@ def test_the_published_results_fit_a_repository() -> None:
     assert (PUBLISHED / "README.md").read_text().startswith("---\nlicense:")
 
 
-def test_the_real_client_loads_each_config_of_the_published_results(tmp_path: Path) -> None:
+def test_the_real_client_loads_each_config_of_the_published_results(
+    published: tuple[Run, ...], tmp_path: Path
+) -> None:
     code = (
         "import datasets, sys\n"
         "for name in datasets.get_dataset_config_names(sys.argv[1]):\n"
         "    rows = datasets.load_dataset(sys.argv[1], name, streaming=True)['train']\n"
-        "    print(name, {row['task'] for row in rows})"
+        "    print(name, next(iter(rows))['task'])"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code, str(PUBLISHED)],
@@ -596,5 +603,5 @@ def test_the_real_client_loads_each_config_of_the_published_results(tmp_path: Pa
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    tasks = sorted({run.record.task for run in read_runs(PUBLISHED)})
-    assert sorted(ran.stdout.splitlines()) == [f"{task} {{{task!r}}}" for task in tasks]
+    tasks = sorted({run.record.task for run in published})
+    assert sorted(ran.stdout.splitlines()) == [f"{task} {task}" for task in tasks]

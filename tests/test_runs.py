@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -221,6 +220,55 @@ def test_an_oracle_that_cannot_run_here_leaves_designs_waiting(
     assert read_runs("runs")[0].record.status == "proposed"
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"budget": 9}, "the budget of this run is 8, not 9"),
+        ({"method": "other:good"}, "the method of this run is mine:good, not other:good"),
+        ({"tuned_on_oracle": True}, "the word on tuning of this run is False, not True"),
+    ],
+)
+def test_another_run_in_the_place_of_one_is_refused(
+    change: dict[str, Any], why: str, here: Path
+) -> None:
+    """It would be taken for done otherwise."""
+    go("mine:good")
+    (here / "other.py").write_text(MINE)
+    plan = Plan(task="tfbind8", method="mine:good", budget=8)
+    wanted = [msgspec.structs.replace(plan, **change)]
+    with LocalEngine(1) as engine, pytest.raises(InvalidFile, match=why):
+        sweep(wanted, Path("runs"), engine)
+    sys.modules.pop("other", None)
+
+
+def test_designs_that_are_gone_are_named(here: Path) -> None:
+    proposed = work.propose(Plan(task="tfbind8", method="random", budget=8))
+    write_run(Path("runs"), proposed.record, None)
+    with pytest.raises(InvalidFile, match=r"designs\.parquet: cannot be read \(No such file"):
+        go("random")
+
+
+def test_a_step_of_scoring_that_dies_leaves_its_designs_and_the_others_go_on(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oracle is at fault, or too little memory; not the method."""
+    real = work._in_child
+
+    def in_child(folder: Path) -> int:
+        if (folder / DESIGNS).exists() and b'"seed": 1' in (folder / RECORD).read_bytes():
+            (folder / "stderr.txt").touch()
+            return -9
+        return real(folder)
+
+    monkeypatch.setattr(work, "_in_child", in_child)
+    result, _ = go("random", seeds=3)
+    assert (result.scored, result.failed) == (2, 0)
+    assert list(result.lost) == ["tfbind8/random/standard/seed-1"]
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    assert go("random", seeds=3)[0].scored == 1
+
+
 # ------------------------------------------------------------------------------------------- failures
 
 
@@ -332,26 +380,28 @@ def test_two_programs_that_share_a_folder_do_each_run_once(here: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize(
-    ("kill", "code", "send"),
+    ("kill", "whom", "code"),
     [
-        (signal.SIGKILL, -9, os.kill),
-        (signal.SIGINT, 1, os.kill),
-        (signal.SIGINT, 1, os.killpg),  # as a terminal does
-        (signal.SIGTERM, -15, os.killpg),  # as SLURM does
+        (signal.SIGKILL, "program", -9),
+        (signal.SIGTERM, "program", -15),
+        (signal.SIGINT, "program", 1),
+        (signal.SIGINT, "terminal", 1),
+        (signal.SIGTERM, "job", -15),
     ],
-    ids=["kill", "interrupt", "terminal", "cluster"],
 )
 def test_a_killed_program_loses_the_runs_in_hand_and_leaves_no_process(
-    kill: signal.Signals, code: int, send: Callable[[int, int], None], here: Path
+    kill: signal.Signals, whom: str, code: int, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go("random")
+    """Ctrl-C comes to all processes of a terminal, SLURM's signal to all of a job."""
+    (here / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(here / "tmp"))
     program = mbo("run", "random", "mine:sleeps", "--task", "tfbind8", "--seeds", "0-1",
                   "--out", "runs", "--jobs", "2", "--budget", "8")  # fmt: skip
     wait_for(lambda: (here / "asleep-0").exists() and (here / "asleep-0").read_text())
     wait_for(lambda: (here / "asleep-1").exists() and (here / "asleep-1").read_text())
     children = [int((here / f"asleep-{seed}").read_text()) for seed in (0, 1)]
     start = time.monotonic()
-    send(program.pid, kill)
+    (os.kill if whom == "program" else os.killpg)(program.pid, kill)
     _, said = program.communicate(timeout=20)
     assert time.monotonic() - start < 10
     assert program.returncode == code, said
@@ -360,6 +410,7 @@ def test_a_killed_program_loses_the_runs_in_hand_and_leaves_no_process(
     found = read_runs("runs")
     assert [(r.record.method, r.record.seed) for r in found] == [("random", 0), ("random", 1)]
     assert not [p for p in (here / "runs").rglob("*") if p.suffix == ".tmp"]
+    assert whom == "job" or not list((here / "tmp").glob("mbo-run-*"))
     (here / "mine.py").write_text(MINE.replace("time.sleep(600)", "return offline.x[:budget]"))
     again, _ = go("random", "mine:sleeps", seeds=2)
     assert (again.there, again.scored, again.elsewhere) == (2, 2, 0), "its locks are gone with it"
@@ -494,10 +545,14 @@ def test_a_run_in_another_folder_is_named(here: Path) -> None:
 
 
 def test_other_designs_are_not_scored_for_a_record(here: Path) -> None:
-    one, other = (work.propose(Plan(task="tfbind8", method="random", seed=s)) for s in (0, 1))
+    one, other = (
+        work.propose(Plan(task="tfbind8", method="random", seed=s, budget=8)) for s in (0, 1)
+    )
     write_run(Path("runs"), one.record, other.designs)
     with pytest.raises(InvalidFile, match="not those that its record was written for"):
-        work.score(Plan(task="tfbind8", method="random"), one.record, other.designs or b"")
+        work.score(
+            Plan(task="tfbind8", method="random", budget=8), one.record, other.designs or b""
+        )
     with pytest.raises(MboHubError, match="not those that its record"):
         go("random")
 

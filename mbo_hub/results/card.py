@@ -80,7 +80,7 @@ def documents(runs: Sequence[Run]) -> Documents:
 
 def _tasks(runs: Iterable[Run]) -> list[str]:
     """The tasks that runs are on, in the archive's order."""
-    there = {run.record.task for run in runs}
+    there = {run.record.problem for run in runs}
     return [*(task for task in TASKS if task in there), *sorted(there - {*TASKS})]
 
 
@@ -117,7 +117,7 @@ def _kept(runs: Sequence[Run]) -> str:
     missing: dict[str, int] = {}
     for run in runs:
         if run.record.status == "scored" and run.designs is None:
-            missing[run.record.task] = missing.get(run.record.task, 0) + 1
+            missing[run.record.problem] = missing.get(run.record.problem, 0) + 1
     if not missing:
         return "The designs of every scored run are here."
     told = ", ".join(f"{count} on {task}" for task, count in sorted(missing.items()))

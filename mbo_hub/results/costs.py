@@ -37,7 +37,7 @@ def costs(records: Iterable[Record], preset: str = "standard") -> dict[tuple[str
     grouped: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.preset == preset:
-            grouped.setdefault((record.task, record.method), []).append(record)
+            grouped.setdefault((record.problem, record.method), []).append(record)
     return {key: _cost(some) for key, some in grouped.items()}
 
 

@@ -7,17 +7,17 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import mbo_hub.results.work as work
 from mbo_hub._version import __version__
-from mbo_hub.errors import MboHubError, StepLost
+from mbo_hub.errors import MboHubError, MissingExtra, StepLost
 from mbo_hub.extras import require
 from mbo_hub.oracles.threads import THREADS, cores
-from mbo_hub.results.local_engine import Engine
+from mbo_hub.results.engine import Engine
 
 __all__ = ["DaskEngine"]
 
@@ -56,9 +56,8 @@ class DaskEngine(Engine):
 
         dask: Any = distributed  # it has types for half of itself
         self._open, self._jobs = ExitStack(), jobs
-        self._open.enter_context(
-            silence_logging_cmgr(logging.CRITICAL)
-        )  # what matters is said here
+        # What matters is said here.
+        self._open.enter_context(silence_logging_cmgr(logging.CRITICAL))
         self._address = address or "the cluster on this machine"
         self._empty = False
         try:
@@ -84,16 +83,21 @@ class DaskEngine(Engine):
         with self._not_lost():
             found = self._client.run(pickle.loads, _sealed(_nothing), on_error="return")
         for worker, outcome in found.items():
-            if isinstance(outcome, ImportError | MboHubError):  # OSError: it went away meanwhile
-                self._refuse(f"worker {worker}", outcome)
+            if isinstance(outcome, Exception) and not isinstance(outcome, OSError):
+                self._refuse(f"worker {worker}", outcome)  # OSError: it went away meanwhile
 
     def _refuse(self, worker: str, error: Exception) -> NoReturn:
-        if isinstance(error, ImportError) and not isinstance(error, MboHubError):
-            raise MboHubError(
-                f"{self._address}: {worker} lacks {error.name}; install mbo-hub {__version__} and "
-                "what the methods need in the environment of the workers"
-            ) from None
-        raise MboHubError(f"{self._address}: {worker}: {error}") from None
+        match error:
+            case _OtherVersion():
+                said = f"has mbo-hub {error}, here is {__version__}; install the same version"
+            case ImportError():
+                said = (
+                    f"lacks {error.name}; install mbo-hub {__version__} and what the methods need "
+                    "in the environment of the workers"
+                )
+            case _:
+                said = f"cannot do steps: {error}"
+        raise MboHubError(f"{self._address}: {worker} {said}") from None
 
     @contextmanager
     def _not_lost(self) -> Iterator[None]:
@@ -105,15 +109,19 @@ class DaskEngine(Engine):
         except (OSError, CancelledError, ClosedClientError) as error:
             raise MboHubError(LOST) from error
 
-    @property
-    def slots(self) -> int:
-        """How many threads the workers have now; one if they are still to come."""
+    def _see_who_is_there(self) -> int:
+        """Count the threads of workers; says once when there are none: the work then waits."""
         with self._not_lost():
             threads = sum(self._client.nthreads().values())
         if not threads and not self._empty:
             log.warning("%s has no workers now; the work waits for them", self._address)
         self._empty = not threads
-        return max(1, threads)
+        return threads
+
+    @property
+    def slots(self) -> int:
+        """How many threads the workers have now; one if they are still to come."""
+        return max(1, self._see_who_is_there())
 
     @property
     def room(self) -> int:
@@ -131,6 +139,13 @@ class DaskEngine(Engine):
             )
         return future
 
+    def wait(self, futures: Collection[Future[T]]) -> set[Future[T]]:
+        """Wait until a step came to its end, or it is time to look again; give those that did."""
+        done = super().wait(futures)
+        if not done:
+            self._see_who_is_there()
+        return done
+
     def result(self, future: Future[T]) -> T:
         """What a step came to.
 
@@ -143,8 +158,6 @@ class DaskEngine(Engine):
 
         try:
             return future.result()
-        except MboHubError:
-            raise
         except CancelledError as error:
             raise MboHubError(LOST) from error
         except KilledWorker as error:
@@ -152,8 +165,10 @@ class DaskEngine(Engine):
                 f"{error.allowed_failures + 1} workers died while they had it; there may have been "
                 "too little memory"
             ) from None
-        except ImportError as error:
-            self._see_that_workers_are_alike()
+        except (_OtherVersion, ImportError) as error:
+            if isinstance(error, MissingExtra):  # a step says so
+                raise
+            self._see_that_workers_are_alike()  # names the worker
             self._refuse("a worker", error)
 
     def close(self, *, at_once: bool) -> None:
@@ -167,10 +182,14 @@ def _cluster_here(dask: Any, workers: int) -> Any:
         n_workers=workers,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",  # else 8787 on all interfaces, even without a dashboard
+        dashboard_address="127.0.0.1:0",  # None would be 8787 on all interfaces
         worker_dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
     )
+
+
+class _OtherVersion(MboHubError):
+    """A worker has another mbo-hub, of the version that this holds."""
 
 
 class _Call:
@@ -194,7 +213,7 @@ def _sealed(step: Callable[..., Any], *arguments: Any) -> bytes:
 def _on_worker(version: str, step: Callable[..., T], *arguments: Any) -> T:
     """Do a step where it was sent to, until nobody waits for it any more."""
     if version != __version__:
-        raise MboHubError(f"it has mbo-hub {__version__}, here is {version}")
+        raise _OtherVersion(__version__)
     os.environ.setdefault(THREADS, "1")  # a thread of the worker is what it was given
     with _while_wanted():
         return step(*arguments)

@@ -1,10 +1,51 @@
-"""Where the steps of runs are worked on: processes of this machine, or a Dask cluster."""
+"""Where steps are worked on: processes of this machine, or a Dask cluster."""
 
 from __future__ import annotations
 
-from mbo_hub.results.local_engine import Engine, LocalEngine
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
-__all__ = ["Engine", "LocalEngine", "engine"]
+import mbo_hub.results.work as work
+from mbo_hub.oracles.threads import cores
+from mbo_hub.results.engine import Engine
+
+__all__ = ["LocalEngine", "engine"]
+
+T = TypeVar("T")
+
+
+class LocalEngine(Engine):
+    """As many processes as this program may use cores, one thread each.
+
+    Args:
+        jobs: another number of processes.
+    """
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self._slots = jobs or cores()
+        self._pool = ThreadPoolExecutor(self._slots)
+        self._going: set[Future[Any]] = set()
+
+    @property
+    def slots(self) -> int:
+        """How many processes there are."""
+        return self._slots
+
+    def submit(self, step: Callable[..., T], *arguments: Any, first: bool = False) -> Future[T]:
+        """Start a step as soon as a process is free; none waits, so that none is first."""
+        future = self._pool.submit(step, *arguments)
+        self._going.add(future)
+        future.add_done_callback(self._going.discard)
+        return future
+
+    def close(self, *, at_once: bool) -> None:
+        """Wait for what is going on, or end it."""
+        self._pool.shutdown(wait=False, cancel_futures=at_once)
+        while at_once and (going := list(self._going)):
+            work.stop()  # again and again: a thread may just be starting a process
+            wait(going, timeout=0.1)
+        self._pool.shutdown()
 
 
 def engine(name: str, jobs: int | None = None) -> Engine:

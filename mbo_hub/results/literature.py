@@ -18,7 +18,7 @@ __all__ = ["COMPARABLE", "SOURCES", "Beside", "Published", "Source", "beside", "
 # Why figures of a task may stand beside ours; of all other tasks, data or oracle differ.
 COMPARABLE = {
     "tfbind8": "the same table of measurements",
-    "superconductor": "the same data; both oracles are random forests, but not the same one",
+    "superconductor": "the same data; the oracle is another forest, which matters (findings)",
 }
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "Setting",
     "Status",
     "Submitted",
+    "content",
     "decode_designs",
     "folder_of",
     "problem",
@@ -367,14 +368,14 @@ def read_run(folder: Path) -> Run:
     Raises:
         InvalidFile: there is no record, it cannot be read, or belongs into another folder.
     """
-    record = Record.decode(_content(folder / RECORD), str(folder / RECORD))
+    record = Record.decode(content(folder / RECORD), str(folder / RECORD))
     if folder.parts[-4:] != record.place.parts:
         raise InvalidFile(f"{folder}: holds the record of {record}; it belongs in {record.place}")
 
     def load() -> Submitted | None:
         if record.designs_sha256 is None:
             return None
-        return decode_designs(_content(folder / DESIGNS), str(folder / DESIGNS))
+        return decode_designs(content(folder / DESIGNS), str(folder / DESIGNS))
 
     return Run(record, str(folder), load)
 
@@ -404,7 +405,12 @@ def write_run(directory: Path, record: Record, designs: bytes | None) -> Path:
     return folder
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """Read a file of a run.
+
+    Raises:
+        InvalidFile: it is not there, or cannot be read.
+    """
     try:
         return files.read(path)
     except InvalidFile as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,18 +20,19 @@ import msgspec
 from mbo_hub.archive import folders
 from mbo_hub.errors import InvalidFile, OracleUnavailable, StepLost
 from mbo_hub.methods import find
-from mbo_hub.results.engines import Engine
+from mbo_hub.results.engine import Engine
 from mbo_hub.results.record import (
     DESIGNS,
     RECORD,
     Plan,
     Record,
+    content,
     folder_of,
     problem,
     read_run,
     write_run,
 )
-from mbo_hub.results.work import Outcome, isolated
+from mbo_hub.results.work import Outcome, code_of, isolated
 
 __all__ = ["Sweep", "Told", "plans", "sweep"]
 
@@ -124,14 +125,15 @@ def sweep(
 
     Raises:
         UnknownTask, UnknownMethod: before anything runs.
-        InvalidFile: the folder holds something else, or cannot be written.
+        InvalidFile: the folder holds something else, such as a run with another budget, or cannot
+            be written.
         MissingExtra: a method needs a library that is not installed.
         MboHubError: a step of a run broke.
     """
     places = _places(wanted)
     result, estimate, todo = Sweep(), _Estimate(), {}
     for place, plan in places.items():
-        record = _record(directory, place)
+        record = _record(directory, place, plan)
         estimate.learn(record)
         if _is_done(record, again=again):
             result.there += 1
@@ -145,8 +147,7 @@ def sweep(
                 going[engine.submit(isolated, job.plan, job.outcome)] = job
             if not going:
                 return result
-            finished, _ = wait(going, engine.look_again, return_when=FIRST_COMPLETED)
-            for future in finished:
+            for future in engine.wait(going):
                 job = going.pop(future)
                 after = _after(job, partial(engine.result, future), directory, result)
                 if after is None:
@@ -211,9 +212,27 @@ def _one_a_folder(places: Iterable[Path]) -> None:
             raise InvalidFile(f"{goes} and {other} are one folder on some systems; rename a method")
 
 
-def _record(directory: Path, place: Path) -> Record | None:
+def _record(directory: Path, place: Path, plan: Plan) -> Record | None:
+    """The record of a run that is there.
+
+    Raises:
+        InvalidFile: it cannot be read, or is that of another run.
+    """
     folder = directory / place
-    return read_run(folder).record if (folder / RECORD).exists() else None
+    if not (folder / RECORD).exists():
+        return None
+    record = read_run(folder).record
+    for what, there, wanted in (
+        ("budget", record.budget, plan.budget),
+        ("method", record.code, code_of(plan)),
+        ("word on tuning", record.tuned_on_oracle, plan.tuned_on_oracle),
+    ):
+        if there != wanted:
+            raise InvalidFile(
+                f"{folder}: the {what} of this run is {there}, not {wanted}; keep the others in "
+                "another folder"
+            )
+    return record
 
 
 def _is_done(record: Record | None, *, again: bool) -> bool:
@@ -237,16 +256,20 @@ def _claimed(
         except Timeout:
             result.elsewhere += 1
             continue
+        except NotImplementedError:
+            raise InvalidFile(
+                f"{directory}: its file system has no locks (flock); choose a folder elsewhere"
+            ) from None
         except OSError as error:
             raise InvalidFile(f"{directory}: cannot be written: {error.strerror}") from None
-        record = _record(directory, place)
+        record = _record(directory, place, plan)
         if _is_done(record, again=again):
             claim.close()
             result.there += 1
             continue
         outcome = None
         if record is not None and record.status == "proposed":
-            outcome = Outcome(record, (directory / place / DESIGNS).read_bytes())
+            outcome = Outcome(record, content(directory / place / DESIGNS))
         yield _Job(place, plan, outcome, claim)
 
 

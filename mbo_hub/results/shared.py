@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -13,13 +14,15 @@ import mbo_hub
 from mbo_hub.archive.folders import everywhere
 from mbo_hub.arrays import Num
 from mbo_hub.oracles.protocol import Agreement, Answer, Fingerprint, Oracle
-from mbo_hub.results.engines import Engine
+from mbo_hub.results.engine import Engine
 from mbo_hub.task import Oracles, Task
 
 __all__ = ["shared_out"]
 
-PARTS = 4  # of each worker, so that none waits long for the last one
+PARTS = 4  # of each thread, so that none waits long for the last one
+LEAST = 64  # parts, even where there are no workers yet
 LARGEST = 2**22  # bytes of designs in a part: Dask asks for less than 10 MB at a time
+_loading = threading.Lock()
 
 
 def shared_out(task: Task, engine: Engine, place: str) -> Task:
@@ -59,10 +62,14 @@ class _SharedOut(Oracle):
 
     def answer(self, legal: Num[np.ndarray, "n d"]) -> Answer:
         """Score rows wherever there is a worker, and put them together in order."""
-        wanted = max(PARTS * self._engine.slots, math.ceil(legal.nbytes / LARGEST))
-        count = max(1, min(len(legal), wanted))
-        parts = np.array_split(legal, count)
+        wanted = max(PARTS * self._engine.slots, LEAST, math.ceil(legal.nbytes / LARGEST))
+        parts = np.array_split(legal, max(1, min(len(legal), wanted)))
         futures = [self._engine.submit(_answer, *self._asked, part) for part in parts]
+        waiting = set(futures)
+        while waiting:
+            for future in self._engine.wait(waiting):
+                self._engine.result(future)  # an error ends it at once
+                waiting.remove(future)
         answers = [self._engine.result(future) for future in futures]
         y = np.concatenate([a.y for a in answers])
         spreads = [a.spread for a in answers if a.spread is not None]
@@ -71,13 +78,15 @@ class _SharedOut(Oracle):
 
 def _answer(place: str, name: str, dataset_sha256: str, part: Num[np.ndarray, "m d"]) -> Answer:
     """Score some rows, on a worker."""
-    task = _task(place)
+    with _loading:  # threads of a worker share what one of them loaded
+        task = _task(place)
+        oracle = task.oracles[name]
     if task.dataset_sha256 != dataset_sha256:
         raise mbo_hub.IntegrityError(
             f"{place}: a worker has another version of it (task.json {task.dataset_sha256[:12]}…, "
             f"here {dataset_sha256[:12]}…)"
         )
-    return task.oracles[name].answer(part)
+    return oracle.answer(part)
 
 
 @lru_cache(4)

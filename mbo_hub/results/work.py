@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,7 +46,15 @@ from mbo_hub.results.record import (
 from mbo_hub.scoring.evaluate import designs_sha256
 from mbo_hub.task import Task
 
-__all__ = ["Outcome", "isolated", "make", "propose", "score", "stop"]
+__all__ = [
+    "Outcome",
+    "code_of",
+    "isolated",
+    "make",
+    "propose",
+    "score",
+    "stop",
+]
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -164,6 +173,11 @@ def make(plan: Plan, task: Task) -> Method:
     return method if plan.device == "cpu" else replace(method, device=plan.device)
 
 
+def code_of(plan: Plan) -> str:
+    """What a plan runs, as a record says it."""
+    return plan.method if ":" in plan.method else "mbo_hub"
+
+
 def _about(plan: Plan, task: Task, method: Method) -> Record:
     """What is known before the method starts: the record of a run whose process dies."""
     statistics = task.manifest.statistics
@@ -182,7 +196,7 @@ def _about(plan: Plan, task: Task, method: Method) -> Record:
         method=method.name,
         title=method.title,
         method_version=method.version,
-        code="mbo_hub" if ":" not in plan.method else plan.method,
+        code=code_of(plan),
         preset=plan.preset,
         seed=plan.seed,
         budget=plan.budget,
@@ -237,7 +251,7 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
         As `propose` or `score`; a method whose process was killed has failed.
 
     Raises:
-        StepLost: somebody else ended the process.
+        StepLost: the process was ended, and no method is to blame.
         MboHubError: as `propose` or `score`.
     """
     with tempfile.TemporaryDirectory(prefix="mbo-run-") as name:
@@ -255,7 +269,7 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
             raise StepLost(reason)
         if outcome is None and (folder / RECORD).exists():
             return Outcome(msgspec.structs.replace(_take(folder).record, failure=reason), None)
-        raise MboHubError(f"{plan.method} on {plan.task}, seed {plan.seed}: {reason}")
+        raise StepLost(reason)
 
 
 def _in_child(folder: Path) -> int:
@@ -292,7 +306,7 @@ def stop(thread: int | None = None) -> None:
     with _children_lock:
         for child, waits in _children.items():
             if thread in (None, waits):
-                child.terminate()
+                child.kill()
 
 
 def _error(name: str, message: str) -> MboHubError:
@@ -346,12 +360,14 @@ def _serve(folder: Path) -> None:
     _leave(folder, outcome)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(folder: Path) -> None:
     """Wait for the end of stdin, which is that of the process that asked for this step."""
     os.read(sys.stdin.fileno(), 1)
+    shutil.rmtree(folder, ignore_errors=True)  # nobody else is left to do it
     os._exit(1)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _serve(Path(sys.argv[1]))
+    place = Path(sys.argv[1])
+    threading.Thread(target=_end_with_parent, args=(place,), daemon=True).start()
+    _serve(place)
