@@ -114,8 +114,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield found
     finally:
         for process in (*found.workers, scheduler):
-            if process.poll() is None:
-                process.terminate()
+            process.kill()  # a worker without a scheduler would take its time
             process.wait(20)
             process.stdin.close()  # type: ignore[union-attr]
 
@@ -301,17 +300,16 @@ def test_scores_of_a_cluster_are_the_same_to_the_bit(name: str, tmp_path: Path) 
     assert there.to_dict() == here.to_dict()
 
 
-@pytest.mark.parametrize("name", ["ant", "chembl"])
-def test_threads_of_a_worker_do_not_disturb_each_other(name: str, cluster: Cluster) -> None:
+def test_threads_of_a_worker_do_not_disturb_each_other(cluster: Cluster) -> None:
     """A worker may have several threads, which share what it loaded."""
-    task = mbo_hub.load(name)
+    task = mbo_hub.load("chembl")
     for worker in cluster.workers:
         worker.kill()
     cluster.add_worker(threads=4)
     designs = task.space.sample(8, rng=0)
     with DaskEngine(cluster.address) as going:
         wait_for(lambda: going.slots == 4)
-        there = shared_out(task, going, name).oracle(designs)
+        there = shared_out(task, going, "chembl").oracle(designs)
     np.testing.assert_array_equal(there, task.oracle(designs))
 
 
