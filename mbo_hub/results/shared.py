@@ -81,6 +81,7 @@ def _answer(place: str, name: str, dataset_sha256: str, part: Num[np.ndarray, "m
     with _loading:  # threads of a worker share what one of them loaded
         task = _task(place)
         oracle = task.oracles[name]
+        _ = oracle.agreement  # takes seconds of a simulator; once is enough
     if task.dataset_sha256 != dataset_sha256:
         raise mbo_hub.IntegrityError(
             f"{place}: a worker has another version of it (task.json {task.dataset_sha256[:12]}…, "
