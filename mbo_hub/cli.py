@@ -904,7 +904,9 @@ def _publish_runs(place: str, to: str, *, pull_request: bool, dry_run: bool, as_
     from mbo_hub.results.collection import read_runs
     from mbo_hub.results.joining import join
 
-    joined = join(read_runs(place), to, pull_request=pull_request, dry_run=dry_run)
+    joined = join(
+        read_runs(place), to, pull_request=pull_request, dry_run=dry_run, tell=_tell_checked
+    )
     if as_json:
         _print_json({**asdict(joined), "dry_run": dry_run})
         return

@@ -190,7 +190,21 @@ def test_another_parquet_file_is_refused() -> None:
 def test_honest_runs_hold(scored: list[Run]) -> None:
     verdict = verify_runs(scored)
     assert verdict.ok, str(verdict)
-    assert verdict.counts() == {"holds": 4, "wrong": 0, "failed": 1, "unseen": 0}
+    found = {"holds": 4, "wrong": 0, "failed": 1, "unseen": 0, "unchecked": 0}
+    assert verdict.counts() == found
+
+
+def test_a_run_whose_task_cannot_be_had_is_not_called_wrong(scored: list[Run]) -> None:
+    """Nor does it hold: whoever checks has to get the task."""
+    honest = _of(scored, "best_logged")[0]
+    report = msgspec.structs.replace(honest.record.report, task="superconductor")
+    elsewhere = changed(honest, task="superconductor", report=report)
+    verdict = verify_runs([elsewhere, honest])
+    assert [one.verdict for one in verdict.checked] == ["unchecked", "holds"]
+    assert not verdict.ok
+    assert "1 could not be checked" in str(verdict)
+    assert "not checked: " in str(verdict)
+    assert "mbo build superconductor" in str(verdict)
 
 
 def _better(run: Run) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import mbo_hub.archive.catalog as catalog
 import mbo_hub.results.costs as costs
 from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import COLUMNS, DATA
@@ -15,7 +16,7 @@ from mbo_hub.results.table import CONTROLS, Measure, tabulate
 __all__ = ["Documents", "documents"]
 
 REPO = "mbo/results"
-TASKS = ("tfbind8", "tfbind10", "nas", "chembl", "superconductor", "ant", "dkitty", "hopper")
+TASKS = tuple(task.name for task in catalog.tasks())
 SEEDS = range(8)
 
 _ABOUT: Mapping[str, str] = {
@@ -84,7 +85,8 @@ def _tasks(runs: Iterable[Run]) -> list[str]:
     return [*(task for task in TASKS if task in there), *sorted(there - {*TASKS})]
 
 
-def _scored(runs: Iterable[Run]) -> list[Run]:
+def _standard(runs: Iterable[Run]) -> list[Run]:
+    """Those of the preset that all methods have, which tables compare."""
     return [run for run in runs if run.record.preset == "standard"]
 
 
@@ -131,7 +133,7 @@ def _kept(runs: Sequence[Run]) -> str:
 def _card(runs: Sequence[Run]) -> str:
     tasks = _tasks(runs)
     records = [run.record for run in runs]
-    table = tabulate(_scored(runs), Measure(), tasks)
+    table = tabulate(_standard(runs), Measure(), tasks)
     columns = "\n".join(f"| `{name}` | {_ABOUT[name]} |" for name in [*COLUMNS, "designs",
                                                                        "predicted"])  # fmt: skip
     first = tasks[0]
@@ -139,7 +141,7 @@ def _card(runs: Sequence[Run]) -> str:
 # Results of offline model-based optimization
 
 Who designs best from data alone? {len({r.method for r in records})} methods on {len(tasks)} tasks,
-every design kept, so that anybody can score it again. {_extent(records)}
+with the designs that they submitted, so that anybody can score them again. {_extent(records)}
 
 ```python
 from datasets import load_dataset
@@ -222,14 +224,14 @@ configs:
 def _page(runs: Sequence[Run]) -> str:
     tasks = _tasks(runs)
     records = [run.record for run in runs]
-    scored = _scored(runs)
-    best = tabulate(scored, Measure(), tasks)
-    median = tabulate(scored, Measure(metric="median"), tasks)
+    standard = _standard(runs)
+    best = tabulate(standard, Measure(), tasks)
+    median = tabulate(standard, Measure(metric="median"), tasks)
     measured = costs.costs(records)
     names = [*METHODS, *sorted({r.method for r in records} - {*METHODS})]
     return f"""# Results
 
-This page is made from [`{REPO}`](https://huggingface.co/datasets/{REPO}), which has every design:
+This page is made from [`{REPO}`](https://huggingface.co/datasets/{REPO}), which has the designs:
 {_extent(records)} Run it yourself with
 `mbo run all --task all --seeds 0-7 --out runs`, and make these tables with `mbo table runs`.
 

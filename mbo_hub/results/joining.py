@@ -75,6 +75,7 @@ class Asked:
             lines += ["It changes no run.", ""]
         lines += [f"- {problem}" for problem in self.problems]
         lines += [f"- {one.record}: {problem}" for one in rows for problem in one.problems]
+        lines += [f"- {one.record}: not checked: {one.unchecked}" for one in rows if one.unchecked]
         lines += [] if self.ok else [""]
         lines += [
             "| task | method | preset | seed | best | median | verdict |",
@@ -126,7 +127,13 @@ def published(repo: str, revision: str = MAIN, files: Iterable[str] | None = Non
 
 
 def join(
-    runs: Sequence[Run], repo: str, *, pull_request: bool, dry_run: bool = False, title: str = ""
+    runs: Sequence[Run],
+    repo: str,
+    *,
+    pull_request: bool,
+    dry_run: bool = False,
+    title: str = "",
+    tell: Callable[[Checked], object] = lambda checked: None,
 ) -> Joined:
     """Add runs to a published collection.
 
@@ -136,6 +143,7 @@ def join(
         pull_request: ask its owner to take them; else put them there at once.
         dry_run: check and compare, and send nothing.
         title: of the pull request.
+        tell: is called with each run that was scored again.
 
     Raises:
         PublishConflict: the collection has another run of the same method version, preset, seed.
@@ -144,7 +152,7 @@ def join(
         NotPermitted: the token may not do so.
         HubUnavailable: the Hub cannot be reached.
     """
-    verdict = verify_runs(runs)
+    verdict = verify_runs(runs, tell=tell)
     if not verdict.ok:
         raise InvalidFile(f"these runs cannot join {repo}:\n{verdict}")
     by_file: dict[str, list[Run]] = defaultdict(list)

@@ -14,11 +14,19 @@ from functools import cache
 import numpy as np
 
 import mbo_hub
-from mbo_hub.errors import InvalidDesign, InvalidFile, MboHubError
+from mbo_hub.errors import (
+    DownloadFailed,
+    HubUnavailable,
+    InvalidDesign,
+    InvalidFile,
+    MboHubError,
+    NotPermitted,
+)
 from mbo_hub.results.record import Record, Run
 from mbo_hub.scoring.evaluate import BUDGET, designs_sha256
 from mbo_hub.task import Task
 
+VERDICTS = ("holds", "wrong", "failed", "unseen", "unchecked")
 __all__ = ["Checked", "Verdict", "sample", "verify_runs"]
 
 
@@ -29,19 +37,24 @@ class Checked:
     Attributes:
         record: of the run.
         verdict: 'holds'; 'wrong'; 'failed': it says to have failed, which cannot be checked;
-            'unseen': its designs are not here.
+            'unseen': its designs are not here; 'unchecked': its task is not here and cannot be had.
         problems: what is wrong, a sentence each.
+        seen: whether there are designs, or should be none.
+        unchecked: why it could not be checked.
     """
 
     record: Record
     problems: tuple[str, ...] = ()
     seen: bool = True
+    unchecked: str | None = None
 
     @property
     def verdict(self) -> str:
         """In one word."""
         if self.problems:
             return "wrong"
+        if self.unchecked:
+            return "unchecked"
         if self.record.status == "failed":
             return "failed"
         return "holds" if self.seen else "unseen"
@@ -59,13 +72,13 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not any(one.problems for one in self.checked)
+        """Whether nothing is wrong, and nothing was left unchecked."""
+        return not any(one.verdict in ("wrong", "unchecked") for one in self.checked)
 
     def counts(self) -> dict[str, int]:
         """How many runs there are of each verdict."""
         verdicts = [one.verdict for one in self.checked]
-        return {name: verdicts.count(name) for name in ("holds", "wrong", "failed", "unseen")}
+        return {name: verdicts.count(name) for name in VERDICTS}
 
     def __str__(self) -> str:
         of = self.counts()
@@ -73,8 +86,15 @@ class Verdict:
             f"{len(self.checked)} runs: {of['holds']} hold, {of['wrong']} are wrong, "
             f"{of['failed']} say that they failed, and of {of['unseen']} the designs are not here."
         ]
+        if of["unchecked"]:
+            lines[0] += f" {of['unchecked']} could not be checked."
         lines += [
             f"  - {one.record}: {problem}" for one in self.checked for problem in one.problems
+        ]
+        lines += [
+            f"  - {one.record}: not checked: {one.unchecked}"
+            for one in self.checked
+            if one.unchecked
         ]
         return "\n".join(lines)
 
@@ -102,8 +122,13 @@ def verify_runs(
     for number, run in enumerate(listed):
         if not only(run.record):
             continue
-        problems = [*twins.get(number, []), *_problems(run, load)]
-        one = Checked(run.record, tuple(problems), run.record.status == "failed" or _seen(run))
+        problems, unchecked = twins.get(number, []), None
+        try:
+            problems = [*problems, *_problems(run, load)]
+        except (HubUnavailable, NotPermitted, DownloadFailed) as error:
+            unchecked = str(error)
+        seen = run.record.status == "failed" or _seen(run)
+        one = Checked(run.record, tuple(problems), seen, unchecked)
         checked.append(one)
         tell(one)
     return Verdict(tuple(checked))
@@ -152,6 +177,8 @@ def _problems(run: Run, load: Callable[[str, str], Task]) -> list[str]:
         return [f"its budget of {record.budget} designs is more than the field's {BUDGET}"]
     try:
         task = load(record.task, record.task_version).showing(record.subset)
+    except (HubUnavailable, NotPermitted, DownloadFailed):
+        raise  # which says nothing about the run
     except MboHubError as error:
         return [str(error)]
     if task.dataset_sha256 != record.dataset_sha256:
