@@ -18,7 +18,7 @@ from huggingface_hub import close_session, constants
 
 import mbo_hub
 from mbo_hub.cli import main
-from mbo_hub.errors import InvalidFile, PublishConflict
+from mbo_hub.errors import InvalidFile, PublishConflict, UnknownTask
 from mbo_hub.oracles.protocol import Answer
 from mbo_hub.results import collection, joining, schema
 from mbo_hub.results.collection import decode, encode, read_runs, write_collection
@@ -482,6 +482,17 @@ def test_joining_twice_sends_nothing_and_other_designs_are_a_conflict(
     )
     assert asked.rows == 1
     assert one.record.method_version == "1"
+
+
+@pytest.mark.parametrize("name", ["results", "a/b/c", "", "/x", "a b/c", "https://x/y"])
+def test_a_name_that_is_no_repository_is_refused_at_once(name: str, scored: list[Run]) -> None:
+    """Nobody is asked: there is no Hub here."""
+    with pytest.raises(UnknownTask, match="name it owner/name"):
+        joining.join(scored, name, pull_request=True)
+    with pytest.raises(UnknownTask, match="name it owner/name"):
+        joining.check_pull_request(name, 1)
+    with pytest.raises(UnknownTask, match="name it owner/name"):
+        joining.published(name)
 
 
 def test_runs_that_do_not_hold_are_not_sent(scored: list[Run], hub: HubServer) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 import mbo_hub.results.schema as schema
 from mbo_hub.archive import hub
-from mbo_hub.errors import InvalidFile, PublishConflict
+from mbo_hub.errors import InvalidFile, PublishConflict, UnknownTask, quoted
 from mbo_hub.results.collection import DATA, decode, encode, file_of, read_runs
 from mbo_hub.results.record import Record, Run
 from mbo_hub.results.verify import Checked, Verdict, verify_runs
@@ -26,6 +26,7 @@ __all__ = ["Asked", "Joined", "check_pull_request", "find_runs", "join", "publis
 
 MAIN = "main"
 KIND: hub.Kind = "dataset"
+_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _FILE = re.compile(rf"{DATA}/[a-z0-9][a-z0-9_-]*/[\w.+-]+\.parquet")
 
 
@@ -85,6 +86,16 @@ class Asked:
         return "\n".join(lines) + "\n"
 
 
+def _require_repository(repo: str) -> None:
+    """Refuse what cannot be a repository before the Hub is asked for it.
+
+    Raises:
+        UnknownTask: it is not ``owner/name``.
+    """
+    if not _REPOSITORY.fullmatch(repo):
+        raise UnknownTask(f"{quoted(repo)} is no repository of results; name it owner/name")
+
+
 def _line(one: Checked) -> str:
     record = one.record
     normalized = record.report.normalized if record.report else None
@@ -111,6 +122,7 @@ def published(repo: str, revision: str = MAIN, files: Iterable[str] | None = Non
         HubUnavailable: the Hub cannot be reached.
         InvalidFile: a file is none of results.
     """
+    _require_repository(repo)
     there = hub.files_at(repo, KIND, revision)
     wanted = [file for file in sorted(there) if _FILE.fullmatch(file)]
     if files is not None:
@@ -152,6 +164,7 @@ def join(
         NotPermitted: the token may not do so.
         HubUnavailable: the Hub cannot be reached.
     """
+    _require_repository(repo)
     verdict = verify_runs(runs, tell=tell)
     if not verdict.ok:
         raise InvalidFile(f"these runs cannot join {repo}:\n{verdict}")
@@ -220,6 +233,7 @@ def check_pull_request(
         OracleUnavailable: an oracle cannot run here.
         MissingExtra: the extra `publish` is not installed.
     """
+    _require_repository(repo)
     revision = f"refs/pr/{number}"
     before, after = hub.files_at(repo, KIND, MAIN), hub.files_at(repo, KIND, revision)
     changed = [f for f in sorted(after) if before.get(f) != after[f]]
@@ -275,8 +289,7 @@ def find_runs(place: str, revision: str = MAIN) -> tuple[Run, ...]:
         NotPermitted: the token may not read there.
         HubUnavailable: the Hub cannot be reached.
     """
-    is_repository = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", place) is not None
-    if not is_repository or Path(place).is_dir():
+    if not _REPOSITORY.fullmatch(place) or Path(place).is_dir():
         return read_runs(place)
     runs = published(place, revision)
     if not runs:
