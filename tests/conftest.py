@@ -19,7 +19,9 @@ import shutil  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from functools import cache  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
+import browser  # noqa: E402
 import filelock  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
@@ -106,3 +108,37 @@ def folder(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "dataset_cards" / "tfbind8", tmp_path / "tfbind8")
     shutil.copytree(ROOT / "oracles_onnx" / "tfbind8", tmp_path / "tfbind8-oracle")
     return tmp_path / "tfbind8"
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """The address of the site, built from the sources as they are now."""
+    if browser.why_not():
+        pytest.skip(browser.why_not())
+    with browser.served(browser.built()) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser of the system, as playwright drives it."""
+    if browser.why_not():
+        pytest.skip(browser.why_not())
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=browser.chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+
+
+@pytest.fixture
+def tab(chromium: Any, site: str) -> Iterator[Any]:
+    """An empty page of the browser, with the site's address as the base of what it opens.
+
+    `tab.heard` is what it does beside showing itself.
+    """
+    context = chromium.new_context(base_url=site, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.heard = browser.Heard(page, site)
+    yield page
+    context.close()

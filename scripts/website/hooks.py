@@ -1,0 +1,72 @@
+"""What mkdocs asks while it builds the site: generated pages, and links between pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import api
+import links
+import methods
+import tasks
+import vendor
+from page import Page
+
+ROOT = Path(__file__).parents[2]
+# A name in the navigation of mkdocs.yml → the pages that come in its place. Files that are no pages
+# (pictures, data, scripts) come along and are not listed.
+ROOMS = {"tasks…": tasks.pages, "methods…": methods.pages, "api…": api.pages}
+SPACE = """---
+title: mbo-hub
+emoji: 📈
+colorFrom: indigo
+colorTo: green
+sdk: static
+pinned: true
+license: apache-2.0
+short_description: Offline model-based optimization, compared
+---
+The site of mbo-hub, built by `scripts/site`.
+"""
+
+_made: dict[str, list[Page]] = {}
+
+
+def on_config(config: Any) -> Any:
+    """Make the generated pages, and list them."""
+    _made.clear()
+    _made.update({name: make() for name, make in ROOMS.items()})
+    config.nav = [_listed(entry) for entry in config.nav]
+    return config
+
+
+def _listed(entry: Any) -> Any:
+    if isinstance(entry, dict):
+        return {name: _listed(inside) for name, inside in entry.items()}
+    if isinstance(entry, list):
+        return [_listed(inside) for inside in entry]
+    if entry in _made:
+        return [page.entry for page in _made[entry] if page.entry]
+    return entry
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add what is generated, and the documents that stand at the top of the project."""
+    from mkdocs.structure.files import File
+
+    changelog = Page("changelog.md", (ROOT / "CHANGELOG.md").read_text("utf-8"))
+    generated = (page for pages in _made.values() for page in pages)
+    for page in [changelog, *generated, *vendor.pages()]:
+        files.append(File.generated(config, page.path, content=page.content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Let links to files of the project lead to their pages here."""
+    return links.to_pages(markdown, page.file.src_uri, {file.src_uri for file in files})
+
+
+def on_post_build(config: Any) -> None:
+    """Make the folder a static Space."""
+    (Path(config.site_dir) / "README.md").write_text(SPACE, "utf-8")
+    (Path(config.site_dir) / ".nojekyll").write_text("", "utf-8")

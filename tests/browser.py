@@ -1,0 +1,129 @@
+"""The site in a real browser: built once, served from a sub-path, every request and message kept."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ROOT = Path(__file__).parent.parent
+SITE = ROOT / "build" / "site"
+UNDER = "/mbo-hub/"  # as GitHub Pages serves it
+SOURCES = ("docs", "mkdocs.yml", "scripts/website", "scripts/site", "mbo_hub", "dataset_cards",
+           "oracles_onnx", "README.md", "CHANGELOG.md")  # fmt: skip
+
+
+def why_not() -> str:
+    """Why pages cannot be tested in a browser here; empty where they can."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return "building the site needs node and npm, which are not installed"
+    if chromium() is None:
+        return "chromium is not installed (Debian: apt-get install chromium)"
+    return ""
+
+
+def chromium() -> str | None:
+    """Find the browser."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+
+
+def built() -> Path:
+    """Build the site, where it is not there as the sources are now."""
+    SITE.parent.mkdir(exist_ok=True)
+    stamp = SITE.parent / "site.sources"
+    with FileLock(SITE.parent / "site.lock"):
+        now = _sources()
+        if not SITE.is_dir() or not stamp.is_file() or stamp.read_text() != now:
+            done = subprocess.run([ROOT / "scripts" / "site"], capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            stamp.write_text(now)
+    return SITE
+
+
+def _sources() -> str:
+    """Digest what the site is built from: names, sizes and times of files."""
+    digest = sha256()
+    for source in SOURCES:
+        place = ROOT / source
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if {"node_modules", "__pycache__"}.isdisjoint(path.parts) and path.is_file():
+                about = path.stat()
+                digest.update(f"{path} {about.st_size} {about.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    extensions_map: ClassVar[dict[str, str]] = {**http.server.SimpleHTTPRequestHandler.extensions_map,
+                      ".mjs": "text/javascript", ".wasm": "application/wasm"}  # fmt: skip
+
+    def translate_path(self, path: str) -> str:
+        if not path.startswith(UNDER):
+            return "/nowhere"
+        return super().translate_path(path[len(UNDER) - 1 :])
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder under a sub-path of a port of this machine; give its address."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}{UNDER}"
+        server.shutdown()
+
+
+class Heard:
+    """What a page did beside showing itself.
+
+    Attributes:
+        errors: messages of the console that are errors, and exceptions that nobody caught.
+        outside: addresses that it asked for which are not the site's.
+        failed: addresses of the site that gave no content.
+        bytes: content of all answers, as sent.
+    """
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        self.failed: list[str] = []
+        self.bytes: dict[str, int] = {}
+
+        def requested(request: object) -> None:
+            url = request.url  # type: ignore[attr-defined]
+            if not url.startswith((address, "data:", "blob:")):
+                self.outside.append(url)
+
+        def answered(response: object) -> None:
+            if response.status >= 400:  # type: ignore[attr-defined]
+                self.failed.append(response.url)  # type: ignore[attr-defined]
+
+        page.on("request", requested)
+        page.on("response", answered)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on(
+            "requestfinished",
+            lambda r: self.bytes.update({r.url: r.sizes()["responseBodySize"]}),
+        )
+
+    def nothing_wrong(self) -> None:
+        """Assert that there was neither an error nor a request to another host."""
+        assert not self.errors, self.errors
+        assert not self.outside, self.outside
+        assert not self.failed, self.failed
