@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import api
+import front
 import links
 import methods
 import tasks
@@ -56,13 +57,15 @@ def on_files(files: Any, config: Any) -> Any:
 
     changelog = Page("changelog.md", (ROOT / "CHANGELOG.md").read_text("utf-8"))
     generated = (page for pages in _made.values() for page in pages)
-    for page in [changelog, *generated, *vendor.pages()]:
+    for page in [changelog, *generated, *front.pages(), *vendor.pages()]:
         files.append(File.generated(config, page.path, content=page.content))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Let links to files of the project lead to their pages here."""
+    if page.file.src_uri == "index.md":
+        markdown = front.fill(markdown)
     return links.to_pages(markdown, page.file.src_uri, {file.src_uri for file in files})
 
 
