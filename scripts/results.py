@@ -30,6 +30,7 @@ from mbo_hub.task import Task
 ROOT = Path(__file__).parent.parent
 DATASET = ROOT / "dataset_cards" / "results"
 RUNS = ROOT / "build" / "runs"
+STANDINGS = ROOT / "mbo_hub" / "making" / "standings.json"  # for the tasks' cards: documents.py
 PAGE = ROOT / "docs" / "results.md"
 LARGE = {"hopper"}  # tasks of whose designs the repository keeps one seed
 NOT_OURS = {"superconductor"}  # tasks whose data may not be in the repository, nor copies of them
@@ -109,7 +110,7 @@ def check(runs: Path) -> None:
 
 def _documents() -> dict[Path, str]:
     made = documents(_there())
-    return {DATASET / "README.md": made.card, PAGE: made.page}
+    return {DATASET / "README.md": made.card, PAGE: made.page, STANDINGS: made.standings}
 
 
 def _there() -> tuple[Run, ...]:

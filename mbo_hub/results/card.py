@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 import mbo_hub.archive.catalog as catalog
 import mbo_hub.results.costs as costs
 from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import COLUMNS, DATA
 from mbo_hub.results.record import Record, Run
 from mbo_hub.results.rendering import render
+from mbo_hub.results.standings import standings
 from mbo_hub.results.table import CONTROLS, Measure, tabulate
 
 __all__ = ["Documents", "documents"]
@@ -64,10 +67,12 @@ class Documents(NamedTuple):
     Attributes:
         card: README.md of the dataset.
         page: docs/results.md.
+        standings: what `mbo_hub.making` puts on the tasks' cards, as JSON.
     """
 
     card: str
     page: str
+    standings: str
 
 
 def documents(runs: Sequence[Run]) -> Documents:
@@ -76,7 +81,8 @@ def documents(runs: Sequence[Run]) -> Documents:
     Args:
         runs: those of the dataset.
     """
-    return Documents(_card(runs), _page(runs))
+    stand = msgspec.json.encode(standings(runs, TASKS))
+    return Documents(_card(runs), _page(runs), msgspec.json.format(stand).decode() + "\n")
 
 
 def _tasks(runs: Iterable[Run]) -> list[str]:
