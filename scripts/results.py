@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
 import mbo_hub
 from mbo_hub.atomic import write_file
+from mbo_hub.methods import METHODS
 from mbo_hub.publishing import metadata
 from mbo_hub.reading import encode_designs
 from mbo_hub.results.card import documents
 from mbo_hub.results.collection import DATA, read_runs, write_collection
-from mbo_hub.results.record import RECORD, Run, write_run
+from mbo_hub.results.record import RECORD, Record, Run, write_run
 from mbo_hub.results.schema import problems
 from mbo_hub.task import Task
 
@@ -58,11 +60,18 @@ def unpack(runs: Path) -> None:
 
 
 def pack(runs: Path) -> None:
-    """Put finished runs into the dataset, beside those that are there."""
+    """Put finished runs into the dataset, beside those that are there.
+
+    A seed of a task waits until all methods have it: a table ranks who has every seed.
+    """
     merged = {run.record.place: run for run in _there()}
     before = len(merged)
-    for run in read_runs(runs):
-        if run.record.status == "proposed":
+    finished = [run for run in read_runs(runs) if run.record.status != "proposed"]
+    methods = defaultdict(set)
+    for run in finished:
+        methods[_round(run.record)].add(run.record.method)
+    for run in finished:
+        if run.record.preset == "standard" and not methods[_round(run.record)] >= {*METHODS}:
             continue
         known = merged.get(run.record.place)
         if known is not None and known.record == run.record:
@@ -71,6 +80,10 @@ def pack(runs: Path) -> None:
     write_collection(merged.values(), DATASET)
     print(f"{DATASET}: {len(merged)} runs, {len(merged) - before} of them new")
     write(runs)
+
+
+def _round(record: Record) -> tuple[str, str, int]:
+    return record.problem, record.preset, record.seed
 
 
 def _is_kept(run: Run) -> bool:
