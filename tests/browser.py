@@ -27,10 +27,17 @@ SOURCES = ("docs", "mkdocs.yml", "scripts/website", "scripts/site", "mbo_hub", "
            "oracles_onnx", "README.md", "CHANGELOG.md")  # fmt: skip
 
 
-def why_not() -> str:
-    """Why pages cannot be tested in a browser here; empty where they can."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        return "building the site needs node and npm, which are not installed"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def no_site() -> str:
+    """Why the site cannot be built here; empty where it can."""
+    missing = [tool for tool in ("node", "npm") if shutil.which(tool) is None]
+    return f"the site is built with {' and '.join(missing)}, not installed" if missing else ""
+
+
+def no_browser() -> str:
+    """Why pages cannot be opened here; empty where they can."""
     if chromium() is None:
         return "chromium is not installed (Debian: apt-get install chromium)"
     return ""
@@ -38,7 +45,7 @@ def why_not() -> str:
 
 def chromium() -> str | None:
     """Find the browser."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def built() -> Path:

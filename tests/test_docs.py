@@ -238,7 +238,11 @@ def test_readme_is_a_first_page_with_the_two_commands_of_developers() -> None:
     assert len(README.splitlines()) <= 130
     assert blocks(README, "bash")[0].startswith("pip install 'mbo-hub[methods]' ")
     (work,) = [b for b in blocks(README, "bash") if "scripts/" in b]
-    assert re.findall(r"^(scripts/\w+)", work, re.MULTILINE) == ["scripts/demo", "scripts/test"]
+    assert re.findall(r"^(scripts/\w+)", work, re.MULTILINE) == [
+        "scripts/demo",
+        "scripts/test",
+        "scripts/site",
+    ]
 
 
 def links(text: str) -> list[str]:

@@ -11,7 +11,9 @@ import pytest
 from conftest import ROOT
 
 AXE = ROOT / "docs" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-FIRST = 300_000  # bytes that the first page may ask for, compressed, the index of the search included
+FIRST = (
+    300_000  # bytes that the first page may ask for, compressed, the index of the search included
+)
 # Pages that differ in what they are made of.
 KINDS = (
     "index.html",
