@@ -10,6 +10,7 @@ import api
 import front
 import links
 import methods
+import playground
 import tasks
 import vendor
 from page import Page
@@ -18,7 +19,12 @@ ROOT = Path(__file__).parents[2]
 DESK = ROOT / "build" / "tutorials"
 # A name in the navigation of mkdocs.yml → the pages that come in its place. Files that are no pages
 # (pictures, data, scripts) come along and are not listed.
-ROOMS = {"tasks…": tasks.pages, "methods…": methods.pages, "api…": api.pages}
+ROOMS = {
+    "tasks…": tasks.pages,
+    "methods…": methods.pages,
+    "playground…": playground.pages,
+    "api…": api.pages,
+}
 SPACE = """---
 title: mbo-hub
 emoji: 📈
