@@ -7,6 +7,7 @@ from typing import Any
 
 import api
 import front
+import leaderboard
 import links
 import methods
 import tasks
@@ -16,7 +17,12 @@ from page import Page
 ROOT = Path(__file__).parents[2]
 # A name in the navigation of mkdocs.yml → the pages that come in its place. Files that are no pages
 # (pictures, data, scripts) come along and are not listed.
-ROOMS = {"tasks…": tasks.pages, "methods…": methods.pages, "api…": api.pages}
+ROOMS = {
+    "tasks…": tasks.pages,
+    "methods…": methods.pages,
+    "leaderboard…": leaderboard.pages,
+    "api…": api.pages,
+}
 SPACE = """---
 title: mbo-hub
 emoji: 📈
