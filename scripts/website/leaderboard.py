@@ -1,4 +1,4 @@
-"""The leaderboard: its page with the default view as a table, the numbers of all views, pictures."""
+"""The leaderboard: a page with the default view as a table, numbers of all views, pictures."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CAPTIONS = {
                         "Right of the upright line, a typical design beats the data; far above "
                         "the diagonal, the best one is a lucky draw."),
     "novelty": ("Does leaving the data pay?",
-                "Novelty is the mean distance from a design to the nearest visible one. Upper left: "
-                "safe steps from the data; lower right: lost far from it."),
+                "Novelty is the mean distance from a design to the nearest visible one. Upper left"
+                ": safe steps from the data; lower right: lost far from it."),
     "exploit-gap": ("Does a method get what it expects?",
                     "Mean of predicted − true score over the designs of a seed. Right of 0, a "
                     "method promises more than it keeps; those that predict nothing are left out."),
@@ -64,11 +64,11 @@ hide: [navigation, toc]
 
 # Leaderboard
 
-Who designs best from data alone? Each method sees the visible designs of a task and hands in 128 new
-ones, which the task's oracle scores. A number is a score: 0 and 1 are the ends of the full data, and
-**D(best)** is the best design that the method saw. Whatever has an interval has it drawn: a dot at the
-mean, a line for 95 %, a tick at D(best). [How to join](../compare-methods.md) ·
-[The methods](../methods/index.md) · [All tables as text](../results.md)
+Who designs best from data alone? Each method sees the visible designs of a task and hands in 128
+new ones, which the task's oracle scores. 0 and 1 are the ends of the full data, and **D(best)** is
+the best design that the method saw. Drawn: a dot at the mean, a line for its 95 % interval, a tick
+at D(best). [How to join](../compare-methods.md) · [The methods](../methods/index.md) ·
+[All tables as text](../results.md)
 """
 
 
@@ -139,20 +139,22 @@ def _page() -> str:
     found = data(views.presets()[0])
     figures = "\n".join(_figure(name) for name in PLOTS if f"{name}.png" in pictures())
     return f"""{INTRO}
-<div class="lb" id="leaderboard" data-first="{escape(found["preset"])}">
-<noscript><p class="lb-note">Scripts are off: this is the default view. <a href="../results.html">The
-page of results</a> has the others, and <code>mbo table mbo/results</code> makes any.</p></noscript>
+<div class="lb" id="lb" data-first="{escape(found["preset"])}">
+<noscript><p class="lb-note">Scripts are off: this is the default view. <a
+href="../results.html">The page of results</a> has another, and <code>mbo table mbo/results</code>
+makes any.</p></noscript>
 <form class="lb-form" hidden></form>
 <p class="lb-status" role="status" aria-live="polite"></p>
-<div class="lb-scroll" tabindex="0" role="region" aria-label="Table of results">{overview(found)}</div>
+<div class="lb-scroll" tabindex="0" role="region" aria-label="Table of results">
+{overview(found)}</div>
 <div class="lb-beneath">{beneath(found)}</div>
 </div>
 <p class="lb-legend">{_legend()}</p>
 
 ## Plots
 
-<p>Each answers the question that it is titled with, on the tasks, the preset and the controls that are
-chosen above. Point at a mark to read it; choose a name in a legend to bring it out.</p>
+<p>Each answers the question in its title, on the tasks, the preset and the controls that are chosen
+above. Point at a mark to read it; choose names in a legend to bring them out.</p>
 
 <div class="lb-plots">
 {figures}
@@ -163,8 +165,8 @@ chosen above. Point at a mark to read it; choose a name in a legend to bring it 
 
 def _legend() -> str:
     return (
-        "<strong>Bold</strong> and * : a paired bootstrap over seeds cannot tell it from the best of "
-        "its task. <em>apart</em>: not ranked there, for the reason below the table. "
+        "<strong>Bold</strong> and * : a paired bootstrap over seeds cannot tell it from the best "
+        "of its task. <em>apart</em>: not ranked there, for the reason below the table. "
         "<span class='lb-again'>✓</span> "
         f"{standing.WORDS[standing.AGAIN]}. Runs whose hyper-parameters were chosen by an oracle's "
         "scores are never ranked."
@@ -181,7 +183,7 @@ def _figure(name: str) -> str:
     )
 
 
-# -------------------------------------------------------- the default view; leaderboard.js does alike
+# ------------------------------------------------------ the default view; leaderboard.js does alike
 
 
 def overview(found: Mapping[str, Any]) -> str:

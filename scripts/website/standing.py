@@ -50,10 +50,8 @@ def of_cells(runs: Iterable[Run]) -> dict[str, str]:
     held = {str(one.record) for one in verdict.checked if one.verdict == "holds"}
     found: dict[str, str] = {}
     for run in scored:
-        if str(run.record) in held:
-            own = AGAIN
-        else:
-            own = ELSEWHERE if run.designs is None else HERE
+        not_again = ELSEWHERE if run.designs is None else HERE
+        own = AGAIN if str(run.record) in held else not_again
         where = key(run)
         found[where] = max(found.get(where, AGAIN), own, key=list(WORDS).index)
     return found

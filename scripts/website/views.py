@@ -1,8 +1,8 @@
 """Every number of the leaderboard, for each view that a person can choose.
 
-Tables are `mbo_hub.results.tabulate`'s, and so they say what `mbo table` says. They are computed when
-the site is built, since a browser could not draw the same bootstrap; build/ keeps them until runs or
-code change.
+Tables are `mbo_hub.results.tabulate`'s, and so they say what `mbo table` says. They are computed
+when the site is built, since a browser could not draw the same bootstrap; build/ keeps them until
+runs or code change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mbo_hub.results.cautions import cautions
 from mbo_hub.results.collection import read_runs
 from mbo_hub.results.intervals import Estimate
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import CONTROLS, Compared, Measure, Table, exploit_gap, tabulate
+from mbo_hub.results.table import CONTROLS, Compared, Measure, Row, Table, exploit_gap, tabulate
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "dataset_cards" / "results"
@@ -172,17 +172,19 @@ def _computed(preset: str) -> dict[str, Any]:
         "preset": preset,
         "measures": {name: str(measure) for name, measure in told.items()},
         "controls": list(CONTROLS),
-        "entrants": {
-            row.entrant.method: row.title
-            for row in sorted(best.rows, key=lambda row: (row.entrant.method not in CONTROLS,
-                                                          row.entrant.method))
-        },  # fmt: skip
+        "entrants": {row.entrant.method: row.title for row in sorted(best.rows, key=_order)},
         "tasks": [
             {
-                "name": task.name, "title": task.title, "version": task.version,
-                "budget": task.budget, "seeds": list(task.seeds),
-                "d_best": _short(task.best_visible), "ceiling": _short(task.ceiling),
-                "ceiling_known": task.ceiling_known, "exact": task.exact, "room": task.has_room,
+                "name": task.name,
+                "title": task.title,
+                "version": task.version,
+                "budget": task.budget,
+                "seeds": list(task.seeds),
+                "d_best": _short(task.best_visible),
+                "ceiling": _short(task.ceiling),
+                "ceiling_known": task.ceiling_known,
+                "exact": task.exact,
+                "room": task.has_room,
                 "cautions": list(cautions([task], 0)),
             }
             for task in best.tasks
@@ -192,7 +194,9 @@ def _computed(preset: str) -> dict[str, Any]:
         "designs": _designs(best, some),
         "groups": [
             {
-                "name": group.name, "title": group.title, "tasks": list(group.tasks),
+                "name": group.name,
+                "title": group.title,
+                "tasks": list(group.tasks),
                 "cautions": list(tables[group.name, "best"].cautions),
                 "rows": {name: _aggregates(tables[group.name, name]) for name in told},
                 "iqm": {name: _iqm_scale(tables[group.name, name]) for name in told},
@@ -200,15 +204,24 @@ def _computed(preset: str) -> dict[str, Any]:
             for group in over
         ],
         "apart": [
-            {"method": a.entrant.method, "task": a.task, "reasons": "; ".join(a.reasons),
-             "scored": a.scored, "of": a.of}
+            {
+                "method": a.entrant.method,
+                "task": a.task,
+                "reasons": "; ".join(a.reasons),
+                "scored": a.scored,
+                "of": a.of,
+            }
             for a in best.apart
         ],
         "literature": {
             name: [_compared(entry) for entry in one.literature] for name, one in whole.items()
         },
         "profiles": _profiles(best),
-    }  # fmt: skip
+    }
+
+
+def _order(row: Row) -> tuple[bool, str]:
+    return row.entrant.method not in CONTROLS, row.entrant.method
 
 
 def _short(value: float | None) -> float | None:

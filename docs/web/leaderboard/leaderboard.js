@@ -2,7 +2,7 @@
 // sorted and drawn. The address names the view, so that each is a permanent link.
 import { Plots } from "./plots.js";
 
-const place = document.querySelector("#leaderboard");
+const place = document.querySelector("#lb");
 const form = place.querySelector(".lb-form");
 const status = place.querySelector(".lb-status");
 const scroll = place.querySelector(".lb-scroll");
