@@ -228,9 +228,9 @@ def _row(
     if many:
         count = sum(other["rank"] is not None for other in group["rows"]["best"])
         cells += [
-            _estimate(row["rank"], 2, (1, max(count, 2))),
-            _estimate(row["iqm"], 2, group["iqm"]["best"], 0.0),
-            *(_estimate(row["over"].get(name), 2, (0, 1), 0.5) for name in OPPONENTS),
+            estimate(row["rank"], 2, (1, max(count, 2))),
+            estimate(row["iqm"], 2, group["iqm"]["best"], 0.0),
+            *(estimate(row["over"].get(name), 2, (0, 1), 0.5) for name in OPPONENTS),
         ]
     for task in found["tasks"]:
         cell = found["cells"]["best"][task["name"]].get(method)
@@ -253,10 +253,10 @@ def score(
     if cell is None:
         return '<td class="lb-apart">apart</td>'
     mean, low, high, _, best, _ = cell
-    return _estimate([mean, low, high], 3, scale, d_best, best=bool(best), again=again)
+    return estimate([mean, low, high], 3, scale, d_best, best=bool(best), again=again)
 
 
-def _estimate(
+def estimate(
     three: Sequence[float | None] | None,
     digits: int,
     scale: Sequence[float],
@@ -265,6 +265,16 @@ def _estimate(
     best: bool = False,
     again: bool = False,
 ) -> str:
+    """Write a value with its interval, drawn and in numbers.
+
+    Args:
+        three: value, and the ends of its interval or None.
+        digits: after the point.
+        scale: between which values it is drawn.
+        mark: where a tick is drawn.
+        best: whether it cannot be told from the best.
+        again: whether its designs were scored again.
+    """
     if three is None or three[0] is None:
         return "<td>–</td>"
     value, low, high = three

@@ -66,7 +66,7 @@ export class Plots {
       const at = document.createElement("div");
       grid.append(at);
       const made = await vegaEmbed(at, finished(panel, shown), {
-        actions: { export: true, source: false, compiled: false, editor: false }, renderer: "svg",
+        actions: false, renderer: "svg",
       });
       if (turn !== figure.turn) { made.view.finalize(); return; }
       figure.views.push(made.view);
@@ -137,11 +137,12 @@ function finished(panel, shown) {
     if (type === "line") own.strokeDash = common.strokeDash;
     return { ...rest, encoding: { ...own, ...rest.encoding } };
   });
-  const axis = { labelColor: ink, titleColor: ink, gridColor: faint, domainColor: faint, tickColor: faint, labelFontSize: 11, titleFontSize: 11, titleFontWeight: "normal", labelLimit: 120 };
+  const axis = { labelColor: ink, titleColor: ink, gridColor: faint, domainColor: faint, tickColor: faint, labelFontSize: 11, titleFontSize: 11, titleFontWeight: "normal", labelLimit: 120, labelOverlap: "greedy" };
+  const quantitative = { tickCount: 5 };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", height: 200, autosize: { type: "fit-x", contains: "padding" },
     background: "transparent", params: [{ name: "picked", value: [] }], ...panel, layer,
-    config: { axis, view: { stroke: null }, title: { color: ink, anchor: "start", fontSize: 12 }, font: css.fontFamily, point: { size: 60, filled: true }, style: { cell: { stroke: null } } },
+    config: { axis, axisQuantitative: quantitative, view: { stroke: null }, title: { color: ink, anchor: "start", fontSize: 12 }, font: css.fontFamily, point: { size: 60, filled: true }, style: { cell: { stroke: null } } },
   };
 }
 
@@ -173,7 +174,7 @@ function strips(shown, title, values, lines, fields) {
     const largest = Math.max(...rows.map((row) => Math.abs(row.value)));
     const scale = title.startsWith("predicted") && largest > 5 ? { type: "symlog", constant: 1 } : { zero: false, nice: true };
     const place = { y: { field: "method", type: "nominal", sort: order, title: null, axis: { grid: true, labelFontSize: 11 } } };
-    const axis = scale.type ? { format: "~g", values: symlogTicks(rows.map((row) => row.value)) } : {};
+    const axis = scale.type ? { format: ",~r", values: symlogTicks(rows.map((row) => row.value)) } : {};
     return panel(task, rows, [
       ...lines(task),
       { mark: { type: "point", filled: true, size: 34 }, encoding: { ...place, ...x("value", title, { scale, axis }), ...told(METHOD, ["seed", "seed", ""], ["value", title]) } },
@@ -223,7 +224,7 @@ const PLOTS = {
     const near = 10 ** Math.floor(Math.log10(Math.min(...some)));
     const wide = some.length && Math.max(...some) > 20 * Math.min(...some);
     const ticks = [0, ...Array.from({ length: Math.ceil(Math.log10(Math.max(...some) / near)) + 1 }, (_, i) => near * 10 ** i)];
-    const more = wide ? { scale: { type: "symlog", constant: near }, axis: { values: ticks.filter((_, i) => i % Math.ceil(ticks.length / 6) === 0), format: "~g" } } : {};
+    const more = wide ? { scale: { type: "symlog", constant: near }, axis: { values: ticks.filter((_, i) => i % Math.ceil(ticks.length / 6) === 0), format: ",~r" } } : {};
     return panel(task, values, [across(task), point({ ...x("novelty", "novelty", more), ...y("best", "100th percentile, score"), ...told(METHOD, ["novelty", "novelty", ".3~g"], ["best", "100th percentile"]) })]);
   }),
 
@@ -258,7 +259,7 @@ const PLOTS = {
     const { at, shares } = shown.data.profiles;
     const values = shown.rows.filter((method) => shares[method]).flatMap((method) => at.map((place, i) => ({ method, place, share: shares[method][i] })));
     if (!values.length) return [];
-    const lines = { ...x("place", "rescaled score", { scale: { domain: [-0.5, 1] }, axis: { values: [-0.5, 0, 0.5, 1], labelExpr: "datum.value == 0 ? 'D(best)' : datum.value == 0.5 ? 'halfway' : datum.value == 1 ? 'ceiling' : ''", labelFlush: true } }), ...y("share", "share of runs above", { scale: { domain: [0, 1] } }) };
+    const lines = { ...x("place", "rescaled score", { scale: { domain: [-0.5, 1], nice: false }, axis: { values: [-0.5, 0, 0.5, 1], labelExpr: "datum.value == 0 ? 'D(best)' : datum.value == 0.5 ? 'halfway' : datum.value == 1 ? 'ceiling' : ''", labelFlush: true } }), ...y("share", "share of runs above", { scale: { domain: [0, 1] } }) };
     return [{
       description: "Share of runs above each rescaled score", data: { values }, height: 300,
       layer: [upright(0), { mark: { type: "line", interpolate: "step-after", strokeWidth: 2 }, encoding: lines },
