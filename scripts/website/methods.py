@@ -77,8 +77,9 @@ def _overview() -> str:
         one = ranked.get(name, {"rank": None, "iqm": None})
         return (
             f"<tr>{leaderboard.method_cell(found, name, '')}"
-            f'<td class="lb-text"><strong>{escape(_title(name))}</strong><br>{_about(name)[0]}</td>'
-            f"<td>{source}</td>"
+            f'<td class="lb-text lb-long"><strong>{escape(_title(name))}</strong>'
+            f"<br>{_about(name)[0]}</td>"
+            f'<td class="lb-text lb-short">{source}</td>'
             f"{leaderboard.estimate(one['rank'], 2, (1, max(len(ranked), 2)))}"
             f"{leaderboard.estimate(one['iqm'], 2, group['iqm']['best'], 0.0)}</tr>"
         )
@@ -87,6 +88,7 @@ def _overview() -> str:
     return f"""---
 title: Methods
 description: The methods that are compared, what each does, and where it comes from.
+hide: [toc]
 ---
 {STYLE}
 
@@ -98,8 +100,8 @@ interquartile means are those of the [leaderboard](../leaderboard/index.md) over
 [write your own](../write-a-method.md).
 
 <div class="lb"><div class="lb-scroll" tabindex="0" role="region" aria-label="All methods">
-<table class="lb-table"><thead><tr><th scope="col">Method</th><th scope="col">What it does</th>
-<th scope="col">Paper</th><th scope="col">Mean rank</th><th scope="col">IQM</th></tr></thead>
+<table class="lb-table lb-left"><thead><tr><th scope="col">Method</th>
+<th scope="col">What it does</th><th scope="col">Paper</th><th scope="col">Mean rank</th><th scope="col">IQM</th></tr></thead>
 <tbody>{"".join(map(row, _names()))}</tbody></table></div></div>
 """
 
@@ -127,6 +129,7 @@ def _page(name: str) -> str:
     return f"""---
 title: {title}
 description: {title}, what it does, its settings, its results on every task and its designs.
+hide: [toc]
 ---
 {STYLE}
 
@@ -172,7 +175,10 @@ def _facts(name: str) -> str:
     if method and method.needs:
         parts.append(("Needs", f"<code>pip install 'mbo-hub[methods]'</code> "
                                f"({', '.join(method.needs)})"))  # fmt: skip
-    items = "".join(f"<div><dt>{term}</dt><dd>{told}</dd></div>" for term, told in parts)
+    items = "".join(
+        f'<div class="lb-{term.lower()}"><dt>{term}</dt><dd>{told}</dd></div>'
+        for term, told in parts
+    )
     return f'<dl class="facts lb-facts">{items}</dl>'
 
 
@@ -184,7 +190,8 @@ import mbo_hub
 from mbo_hub.methods import {METHODS[name].__name__}
 
 task = mbo_hub.load("tfbind8")
-proposal = {METHODS[name].__name__}.preset("standard", task.name)(task.offline, budget=128, seed=0)
+method = {METHODS[name].__name__}.preset("standard", task.name)
+proposal = method(task.offline, budget=128, seed=0)
 print(task.evaluate(proposal.designs))
 ```"""
 
@@ -269,10 +276,11 @@ def _told(three: Sequence[float | None]) -> str:
 
 def _table(title: str, header: Sequence[str], rows: str, after: str = "") -> str:
     head = "".join(f'<th scope="col">{text}</th>' for text in header)
+    left = " lb-left" if "Setting" in header else ""
     return (
         f'<div class="lb"><div class="lb-scroll" tabindex="0" role="region" aria-label="{title}">'
-        f'<table class="lb-table"><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>'
-        f"{rows}</tbody></table></div></div>{after}"
+        f'<table class="lb-table{left}"><caption>{title}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></div>{after}"
     )
 
 
