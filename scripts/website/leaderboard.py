@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import standing
 import views
 from mbo_hub.results import drawing
-from mbo_hub.results.plots import PLOTS, draw
+from mbo_hub.results.plots import PLOTS
 from mbo_hub.results.table import OPPONENTS, Entrant
 from page import Page
 
@@ -77,13 +75,14 @@ def pages() -> list[Page]:
     return [
         Page("leaderboard/index.md", _page(), ""),
         *(Page(f"leaderboard/{name}.json", _file(name)) for name in views.presets()),
-        *(Page(f"leaderboard/pictures/{name}", raw) for name, raw in pictures().items()),
+        *(Page(f"leaderboard/pictures/{name}", raw) for name, raw in views.pictures().items()),
     ]
 
 
 @cache
 def data(preset: str) -> dict[str, Any]:
     """The numbers of a preset, and what was scored again."""
+    views.begin()
     stands, found = views.stands(), views.view(preset)
     return {
         **found,
@@ -119,25 +118,12 @@ def _file(preset: str) -> bytes:
     return json.dumps(data(preset), separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def pictures() -> dict[str, bytes]:
-    """Each plot of `mbo plot`, as PNG, kept until runs or code change."""
-    preset = views.presets()[0]
-    folder = views.KEPT / f"pictures-{views.digest()}"
-    if not folder.is_dir():
-        with tempfile.TemporaryDirectory(dir=views.KEPT) as made:
-            there = Path(made) / "pictures"
-            some = views.of_preset(preset)
-            draw(some, there, views.tasks_of(some))
-            there.rename(folder)
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
-
-
 # ----------------------------------------------------------------------------------------- the page
 
 
 def _page() -> str:
     found = data(views.presets()[0])
-    figures = "\n".join(_figure(name) for name in PLOTS if f"{name}.png" in pictures())
+    figures = "\n".join(_figure(name) for name in PLOTS if f"{name}.png" in views.pictures())
     return f"""{INTRO}
 <div class="lb" id="lb" data-first="{escape(found["preset"])}">
 <noscript><p class="lb-note">Scripts are off: this is the default view. <a

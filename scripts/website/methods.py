@@ -100,8 +100,9 @@ interquartile means are those of the [leaderboard](../leaderboard/index.md) over
 [write your own](../write-a-method.md).
 
 <div class="lb"><div class="lb-scroll" tabindex="0" role="region" aria-label="All methods">
-<table class="lb-table lb-left"><thead><tr><th scope="col">Method</th>
-<th scope="col">What it does</th><th scope="col">Paper</th><th scope="col">Mean rank</th><th scope="col">IQM</th></tr></thead>
+<table class="lb-table lb-left">
+<thead><tr><th scope="col">Method</th><th scope="col">What it does</th><th scope="col">Paper</th>
+<th scope="col">Mean rank</th><th scope="col">IQM</th></tr></thead>
 <tbody>{"".join(map(row, _names()))}</tbody></table></div></div>
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import mbo_hub
 from mbo_hub.errors import InvalidFile
@@ -30,24 +30,29 @@ def quick() -> frozenset[str]:
     )
 
 
-def of_cells(runs: Iterable[Run]) -> dict[str, str]:
-    """Tell what was done about the runs of each method, preset and task.
-
-    Args:
-        runs: those of the dataset.
-
-    Returns:
-        By `key`: AGAIN, HERE or ELSEWHERE.
+def held(runs: Iterable[Run]) -> list[str]:
+    """Score runs again, and name those whose scores hold.
 
     Raises:
         InvalidFile: a score does not hold; a site that shows it must not be built.
     """
-    scored = [run for run in runs if run.record.status == "scored"]
-    names = quick()
-    verdict = verify_runs(run for run in scored if run.record.problem in names)
+    verdict = verify_runs(run for run in runs if run.record.status == "scored")
     if not verdict.ok:
         raise InvalidFile(f"results that do not hold: {verdict}")
-    held = {str(one.record) for one in verdict.checked if one.verdict == "holds"}
+    return [str(one.record) for one in verdict.checked if one.verdict == "holds"]
+
+
+def of_cells(runs: Iterable[Run], held: Container[str]) -> dict[str, str]:
+    """Tell what was done about the runs of each method, preset and task.
+
+    Args:
+        runs: those of the dataset.
+        held: those whose scores hold, as `held` names them.
+
+    Returns:
+        By `key`: AGAIN, HERE or ELSEWHERE.
+    """
+    scored = [run for run in runs if run.record.status == "scored"]
     found: dict[str, str] = {}
     for run in scored:
         not_again = ELSEWHERE if run.designs is None else HERE

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache, partial
 from hashlib import sha256
 from multiprocessing import get_context
@@ -29,6 +30,7 @@ from mbo_hub.results import intervals
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.collection import read_runs
 from mbo_hub.results.intervals import Estimate
+from mbo_hub.results.plots import draw
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS, Compared, Measure, Row, Table, exploit_gap, tabulate
 
@@ -87,9 +89,8 @@ def groups(some: Sequence[Run]) -> list[Group]:
     there = tasks_of(some)
     exact = {run.record.problem: run.record.report.exact for run in some if run.record.report}
     sequences = {
-        run.record.problem for run in some if run.designs is not None
-        and np.issubdtype(run.designs.dtype, np.integer)
-    }  # fmt: skip
+        task for task in there if _is_sequence([r for r in some if r.record.problem == task])
+    }
     asked: list[tuple[str, str, Callable[[str], bool]]] = [
         ("all", "All tasks", lambda task: True),
         ("exact", "Exact objective", lambda task: exact[task]),
@@ -104,6 +105,11 @@ def groups(some: Sequence[Run]) -> list[Group]:
     return list(found.values())
 
 
+def _is_sequence(some: Sequence[Run]) -> bool:
+    designs = next((run.designs for run in some if run.designs is not None), None)
+    return designs is not None and np.issubdtype(designs.dtype, np.integer)
+
+
 def table(preset: str, measure: str, tasks: Sequence[str]) -> Table:
     """Make one table, as `mbo table` does."""
     return tabulate(of_preset(preset), measures()[measure], list(tasks))
@@ -112,7 +118,7 @@ def table(preset: str, measure: str, tasks: Sequence[str]) -> Table:
 @cache
 def view(preset: str) -> dict[str, Any]:
     """Every number of a preset, as the page reads it from a file."""
-    return _kept(f"{preset}-{_digest(_CODE)}", partial(_computed, preset))
+    return _kept(f"{preset}-{digest()}", partial(_computed, preset))
 
 
 @cache
@@ -120,12 +126,67 @@ def stands() -> dict[str, str]:
     """What was scored again, as of `standing.of_cells`."""
     names = "-".join(sorted(standing.quick()))
     code = [*sorted((ROOT / "mbo_hub").rglob("*.py")), Path(standing.__file__)]
-    found: dict[str, str] = _kept(
-        f"standing-{_digest(code, names)}", lambda: standing.of_cells(runs())
-    )
+    found: dict[str, str] = _kept(f"standing-{_digest(code, names)}", _standing)
     return found
 
 
+def _standing() -> dict[str, str]:
+    made = [_later(held, task) for task in sorted(standing.quick())]
+    return standing.of_cells(runs(), {name for one in made for name in one.result()})
+
+
+def held(task: str) -> list[str]:
+    """The runs on a task whose scores hold, as `standing.held` finds them."""
+    return standing.held([run for run in runs() if run.record.problem == task])
+
+
+@cache
+def pictures() -> dict[str, bytes]:
+    """Each plot of `mbo plot`, as PNG, by the name of its file."""
+    folder = KEPT / f"pictures-{digest()}"
+    if not folder.is_dir():
+        _later(draw_into, str(folder)).result()
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+
+
+def draw_into(folder: str) -> None:
+    """Draw the plots of the first preset into a folder that appears once all are there."""
+    some = of_preset(presets()[0])
+    with tempfile.TemporaryDirectory(dir=KEPT) as made:
+        there = Path(made) / "pictures"
+        draw(some, there, tasks_of(some))
+        there.rename(folder)
+
+
+# --------------------------------------------------------------------------------- making them once
+
+
+def begin() -> None:
+    """Let all that is missing be computed side by side."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in presets() if not (KEPT / f"{name}-{digest()}.json").is_file()]
+    if missing:
+        for task in sorted(standing.quick()):
+            _later(held, task)
+        _later(draw_into, str(KEPT / f"pictures-{digest()}"))
+    for preset in missing:
+        _tables(preset)
+
+
+@cache
+def _later(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    return _pool().submit(function, *arguments)
+
+
+@cache
+def _pool() -> ProcessPoolExecutor:
+    here = str(Path(__file__).parent)  # mkdocs forgets it once hooks are loaded
+    if here not in sys.path:
+        sys.path.append(here)
+    return ProcessPoolExecutor(PROCESSES, get_context("spawn"))
+
+
+@cache
 def digest() -> str:
     """Name the runs, and the code and libraries that make tables and plots of them."""
     return _digest(_CODE)
@@ -149,24 +210,34 @@ def _digest(code: Sequence[Path], more: str = "") -> str:
 def _kept(name: str, make: Callable[[], Any]) -> Any:
     path = KEPT / f"{name}.json"
     if not path.is_file():
-        KEPT.mkdir(parents=True, exist_ok=True)
         write_file(path, json.dumps(make()).encode())
     return json.loads(path.read_bytes())
 
 
+def _measures(some: Sequence[Run]) -> dict[str, Measure]:
+    """What all these runs have designs enough for."""
+    least = min(run.record.budget for run in some)
+    return {name: measure for name, measure in measures().items() if (measure.k or 1) <= least}
+
+
+@cache
+def _tables(preset: str) -> dict[tuple[str, str], Future[Table]]:
+    """The tables of a preset by group and measure, under way."""
+    some = of_preset(preset)
+    budgets = {run.record.budget for run in some}
+    # The best of k of k designs is the best of them.
+    same = {f"best-of-{k}": "best" for k in SIZES if budgets == {k}}
+    return {
+        (group.name, name): _later(table, preset, same.get(name, name), group.tasks)
+        for group in groups(some)
+        for name in _measures(some)
+    }
+
+
 def _computed(preset: str) -> dict[str, Any]:
     some = of_preset(preset)
-    over = groups(some)
-    least = min(run.record.budget for run in some)
-    told = {name: m for name, m in measures().items() if (m.k or 1) <= least}
-    asked = [(group, name) for group in over for name in told]
-    here = str(Path(__file__).parent)  # mkdocs forgets it once hooks are loaded
-    if here not in sys.path:
-        sys.path.append(here)
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
-        made = pool.map(table, *zip(*((preset, m, g.tasks) for g, m in asked), strict=True))
-        tables = {(group.name, name): t for (group, name), t in zip(asked, made, strict=True)}
-    whole = {name: tables["all", name] for name in told}
+    over, told, tables = groups(some), _measures(some), _tables(preset)
+    whole = {name: tables["all", name].result() for name in told}
     best = whole["best"]
     return {
         "preset": preset,
@@ -197,9 +268,9 @@ def _computed(preset: str) -> dict[str, Any]:
                 "name": group.name,
                 "title": group.title,
                 "tasks": list(group.tasks),
-                "cautions": list(tables[group.name, "best"].cautions),
-                "rows": {name: _aggregates(tables[group.name, name]) for name in told},
-                "iqm": {name: _iqm_scale(tables[group.name, name]) for name in told},
+                "cautions": list(tables[group.name, "best"].result().cautions),
+                "rows": {name: _aggregates(tables[group.name, name].result()) for name in told},
+                "iqm": {name: _iqm_scale(tables[group.name, name].result()) for name in told},
             }
             for group in over
         ],

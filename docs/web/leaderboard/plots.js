@@ -65,6 +65,8 @@ export class Plots {
     for (const panel of panels) {
       const at = document.createElement("div");
       grid.append(at);
+      at.setAttribute("role", "img");
+      at.setAttribute("aria-label", panel.description);
       const made = await vegaEmbed(at, finished(panel, shown), {
         actions: false, renderer: "svg",
       });
@@ -142,7 +144,7 @@ function finished(panel, shown) {
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", height: 200, autosize: { type: "fit-x", contains: "padding" },
     background: "transparent", params: [{ name: "picked", value: [] }], ...panel, layer,
-    config: { axis, axisQuantitative: quantitative, view: { stroke: null }, title: { color: ink, anchor: "start", fontSize: 12 }, font: css.fontFamily, point: { size: 60, filled: true }, style: { cell: { stroke: null } } },
+    config: { aria: false, axis, axisQuantitative: quantitative, view: { stroke: null }, title: { color: ink, anchor: "start", fontSize: 12 }, font: css.fontFamily, point: { size: 60, filled: true }, style: { cell: { stroke: null } } },
   };
 }
 
@@ -198,8 +200,8 @@ const PLOTS = {
         const [value, low, high] = shown.data.cells[name][task.name][method];
         return { method, k: Number(name.slice(8)), value, low: low ?? value, high: high ?? value };
       }));
-    const ticks = [...new Set(values.map((row) => row.k))];
-    const place = { ...x("k", "k designs", { scale: { type: "log", base: 2, nice: false }, axis: { values: ticks, format: "d", grid: false } }), ...y("value", "best of k, score") };
+    const ticks = [...new Set(values.map((row) => row.k))].filter((_, i, all) => i === 0 || (all.length - 1 - i) % 2 === 0);
+    const place = { ...x("k", "k designs", { scale: { type: "log", base: 2, nice: false }, axis: { values: ticks, format: "d", grid: false, labelOverlap: false } }), ...y("value", "best of k, score") };
     const tips = told(METHOD, ["k", "k", "d"], ["value", "mean"], ["low", "low"], ["high", "high"]);
     return panel(task, values, [across(task), { mark: { type: "line" }, encoding: place }, { mark: { type: "point", filled: true, size: 40 }, encoding: { ...place, ...tips } }]);
   }),
