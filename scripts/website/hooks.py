@@ -8,6 +8,7 @@ from typing import Any
 
 import api
 import front
+import leaderboard
 import links
 import methods
 import playground
@@ -22,6 +23,7 @@ DESK = ROOT / "build" / "tutorials"
 ROOMS = {
     "tasks…": tasks.pages,
     "methods…": methods.pages,
+    "leaderboard…": leaderboard.pages,
     "playground…": playground.pages,
     "api…": api.pages,
 }

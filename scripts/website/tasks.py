@@ -92,7 +92,7 @@ def _page(card: str, task: Facts) -> str:
 </dl>
 <p class="actions"><a class="md-button md-button--primary" href="../playground/index.html?task={task.name}">
 Try it in the playground</a>
-<a class="md-button" href="../leaderboard/index.html?task={task.name}">See who wins</a></p>
+<a class="md-button" href="../leaderboard/index.html?tasks={task.name}">See who wins</a></p>
 """
     before, heading, after = text.partition("\n## ")
     return before + head + heading + after
