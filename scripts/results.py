@@ -12,24 +12,33 @@ their sha256. What is published has all: mbo publish build/runs --to mbo/results
 from __future__ import annotations
 
 import argparse
+import io
 import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 import mbo_hub
 from mbo_hub.atomic import write_file
+from mbo_hub.making.cards import plotted_data
+from mbo_hub.methods import METHODS
 from mbo_hub.publishing import metadata
 from mbo_hub.reading import encode_designs
-from mbo_hub.results.card import documents
+from mbo_hub.results.card import PICTURES, TASKS, documents
 from mbo_hub.results.collection import DATA, read_runs, write_collection
-from mbo_hub.results.record import RECORD, Run, write_run
+from mbo_hub.results.drawing import looks
+from mbo_hub.results.plots import PLOTS, prepare
+from mbo_hub.results.record import RECORD, Record, Run, write_run
 from mbo_hub.results.schema import problems
 from mbo_hub.task import Task
 
 ROOT = Path(__file__).parent.parent
 DATASET = ROOT / "dataset_cards" / "results"
 RUNS = ROOT / "build" / "runs"
+STANDINGS = ROOT / "mbo_hub" / "making" / "standings.json"  # for the tasks' cards: documents.py
 PAGE = ROOT / "docs" / "results.md"
 LARGE = {"hopper"}  # tasks of whose designs the repository keeps one seed
 NOT_OURS = {"superconductor"}  # tasks whose data may not be in the repository, nor copies of them
@@ -57,11 +66,18 @@ def unpack(runs: Path) -> None:
 
 
 def pack(runs: Path) -> None:
-    """Put finished runs into the dataset, beside those that are there."""
+    """Put finished runs into the dataset, beside those that are there.
+
+    A seed of a task waits until all methods have it: a table ranks who has every seed.
+    """
     merged = {run.record.place: run for run in _there()}
     before = len(merged)
-    for run in read_runs(runs):
-        if run.record.status == "proposed":
+    finished = [run for run in read_runs(runs) if run.record.status != "proposed"]
+    methods = defaultdict(set)
+    for run in finished:
+        methods[_round(run.record)].add(run.record.method)
+    for run in finished:
+        if run.record.preset == "standard" and not methods[_round(run.record)] >= {*METHODS}:
             continue
         known = merged.get(run.record.place)
         if known is not None and known.record == run.record:
@@ -70,6 +86,10 @@ def pack(runs: Path) -> None:
     write_collection(merged.values(), DATASET)
     print(f"{DATASET}: {len(merged)} runs, {len(merged) - before} of them new")
     write(runs)
+
+
+def _round(record: Record) -> tuple[str, str, int]:
+    return record.problem, record.preset, record.seed
 
 
 def _is_kept(run: Run) -> bool:
@@ -81,21 +101,60 @@ def _is_kept(run: Run) -> bool:
 
 
 def write(runs: Path) -> None:
-    """Write the documents anew."""
+    """Write the documents anew, and the pictures of the card where they show other runs."""
     del runs
-    for path, text in _documents().items():
+    there = _there()
+    for path, text in _documents(there).items():
         write_file(path, text.encode())
         print(f"wrote {path.relative_to(ROOT)}")
+    if _stale_pictures(there):
+        for name, png in _pictures(there).items():
+            write_file(DATASET / name, png)
+            print(f"wrote dataset_cards/results/{name}")
+
+
+def _shown(runs: Sequence[Run]) -> str:
+    """Digest what pictures show; a picture carries it, as its bytes depend on matplotlib."""
+    told = [f"{r.record.place} {r.record.designs_sha256}" for r in runs]
+    return sha256("\n".join([*PICTURES, *sorted(told)]).encode()).hexdigest()
+
+
+def _stale_pictures(runs: Sequence[Run]) -> list[str]:
+    paths = [DATASET / name for name in PICTURES]
+    wanted = _shown(runs)
+    return [
+        path.name
+        for path in paths
+        if not path.exists() or plotted_data(path.read_bytes()) != wanted
+    ]
+
+
+def _pictures(runs: Sequence[Run]) -> dict[str, bytes]:
+    standard = [run for run in runs if run.record.preset == "standard"]
+    there = {run.record.problem for run in standard}
+    drawn = prepare(standard, [task for task in TASKS if task in there])
+    made = {}
+    with looks():
+        for name in PICTURES:
+            sink = io.BytesIO()
+            about = {"Software": None, "Description": _shown(runs)}
+            figure = PLOTS[Path(name).stem](drawn)
+            figure.savefig(sink, format="png", dpi=110, metadata=about)
+            made[name] = sink.getvalue()
+    return made
 
 
 def check(runs: Path) -> None:
     """See that the documents say what the data say, and that these are fit to be published."""
     del runs
-    wrong = [
-        f"{path.relative_to(ROOT)} is out of date; run  python scripts/results.py write"
-        for path, text in _documents().items()
+    there = _there()
+    stale = [
+        path.relative_to(ROOT).as_posix()
+        for path, text in _documents(there).items()
         if not path.exists() or path.read_text("utf-8") != text
     ]
+    stale += [f"dataset_cards/results/{name}" for name in _stale_pictures(there)]
+    wrong = [f"{name} is out of date; run  python scripts/results.py write" for name in stale]
     files = [path.relative_to(DATASET).as_posix() for path in DATASET.glob(f"{DATA}/*/*.parquet")]
     for file in sorted(files):
         wrong += problems((DATASET / file).read_bytes(), file)
@@ -107,9 +166,9 @@ def check(runs: Path) -> None:
     sys.exit(bool(wrong))
 
 
-def _documents() -> dict[Path, str]:
-    made = documents(_there())
-    return {DATASET / "README.md": made.card, PAGE: made.page}
+def _documents(runs: Sequence[Run]) -> dict[Path, str]:
+    made = documents(runs)
+    return {DATASET / "README.md": made.card, PAGE: made.page, STANDINGS: made.standings}
 
 
 def _there() -> tuple[Run, ...]:

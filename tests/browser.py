@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import http.server
+import io
 import shutil
 import subprocess
 import threading
@@ -25,10 +27,17 @@ SOURCES = ("docs", "mkdocs.yml", "scripts/website", "scripts/site", "mbo_hub", "
            "oracles_onnx", "README.md", "CHANGELOG.md")  # fmt: skip
 
 
-def why_not() -> str:
-    """Why pages cannot be tested in a browser here; empty where they can."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        return "building the site needs node and npm, which are not installed"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def no_site() -> str:
+    """Why the site cannot be built here; empty where it can."""
+    missing = [tool for tool in ("node", "npm") if shutil.which(tool) is None]
+    return f"the site is built with {' and '.join(missing)}, not installed" if missing else ""
+
+
+def no_browser() -> str:
+    """Why pages cannot be opened here; empty where they can."""
     if chromium() is None:
         return "chromium is not installed (Debian: apt-get install chromium)"
     return ""
@@ -36,7 +45,7 @@ def why_not() -> str:
 
 def chromium() -> str | None:
     """Find the browser."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def built() -> Path:
@@ -72,6 +81,22 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         if not path.startswith(UNDER):
             return "/nowhere"
         return super().translate_path(path[len(UNDER) - 1 :])
+
+    def send_head(self) -> io.BytesIO | None:  # type: ignore[override]
+        """Compress text, as hosts of static pages do."""
+        path = Path(self.translate_path(self.path.partition("?")[0]))
+        kind = self.guess_type(str(path))
+        if not path.is_file():
+            return super().send_head()  # type: ignore[return-value]
+        body = path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        if kind.startswith("text/") or path.suffix in {".js", ".json", ".svg", ".xml"}:
+            body = gzip.compress(body, 5)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return io.BytesIO(body)
 
     def log_message(self, *args: object) -> None:
         pass

@@ -113,8 +113,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
     """The address of the site, built from the sources as they are now."""
-    if browser.why_not():
-        pytest.skip(browser.why_not())
+    if browser.no_site():
+        pytest.skip(browser.no_site())
     with browser.served(browser.built()) as address:
         yield address
 
@@ -122,8 +122,8 @@ def site() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """The browser of the system, as playwright drives it."""
-    if browser.why_not():
-        pytest.skip(browser.why_not())
+    if browser.no_browser():
+        pytest.skip(browser.no_browser())
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         yield playwright.chromium.launch(

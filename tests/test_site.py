@@ -2,23 +2,134 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import browser
+import pytest
+from conftest import ROOT
+
+AXE = ROOT / "docs" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+FIRST = (
+    300_000  # bytes that the first page may ask for, compressed, the index of the search included
+)
+# Pages that differ in what they are made of.
+KINDS = (
+    "index.html",
+    "first-ten-minutes.html",
+    "results.html",
+    "faq.html",
+    "changelog.html",
+    "tutorials/first-optimization.html",
+    "tasks/index.html",
+    "tasks/ant.html",
+    "tasks/chembl.html",
+    "api/tasks.html",
+    "methods/grad.html",
+    "leaderboard/index.html",
+    "playground/index.html",
+)
+LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
 
 
-def addresses() -> list[str]:
-    """The pages of the site, from its own folder."""
-    found = sorted(browser.built().rglob("*.html"))
-    return [path.relative_to(browser.SITE).as_posix() for path in found if path.name != "404.html"]
+@pytest.fixture(scope="module")
+def folder(site: str) -> Path:
+    return browser.built()
 
 
-def test_every_page_opens_without_an_error_or_another_host(tab: Any) -> None:
-    pages = addresses()
-    assert len(pages) > 30
+def addresses(folder: Path) -> list[str]:
+    found = sorted(folder.rglob("*.html"))
+    return [path.relative_to(folder).as_posix() for path in found if path.name != "404.html"]
+
+
+def test_every_page_opens_without_an_error_or_another_host(tab: Any, folder: Path) -> None:
+    pages = addresses(folder)
+    assert len(pages) > 60
     for page in pages:
         answer = tab.goto(page, wait_until="load")
         assert answer.ok, page
         assert tab.title(), page
         assert tab.locator("h1").count() == 1, page
     tab.heard.nothing_wrong()
+
+
+def test_it_sets_no_cookie(tab: Any) -> None:
+    for page in KINDS:
+        tab.goto(page)
+    assert tab.context.cookies() == []
+
+
+def test_the_first_page_is_small(tab: Any) -> None:
+    tab.goto("index.html", wait_until="networkidle")
+    sizes = tab.heard.bytes
+    assert len(sizes) > 4
+    assert sum(sizes.values()) < FIRST, sizes
+    assert not [url for url in sizes if url.endswith((".wasm", ".onnx"))]
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_pages_are_accessible_and_fit(tab: Any, scheme: str, width: int) -> None:
+    """No serious finding of axe; nothing makes the page itself scroll sideways."""
+    tab.emulate_media(color_scheme=scheme)
+    tab.set_viewport_size({"width": width, "height": 844})
+    wrong = []
+    for page in KINDS:
+        tab.goto(page, wait_until="load")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, f"{page} is too wide"
+        tab.add_script_tag(path=AXE)
+        found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        wrong += [
+            f"{page}: {one['id']}: {node['html'][:200]}: {node['failureSummary'][:300]}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_links_lead_to_pages_and_headings(folder: Path) -> None:
+    """Also those in HTML, which mkdocs does not look at."""
+    pages = {page: (folder / page).read_text("utf-8") for page in addresses(folder)}
+    names = {page: set(re.findall(r'\bid="?([^\s">]+)', text)) for page, text in pages.items()}
+    count = 0
+    for page, text in pages.items():
+        for link in re.findall(r'(?:href|src)="([^"]*)"', text):
+            place, _, anchor = link.partition("#")
+            if ":" in place or place.startswith("//"):
+                continue
+            count += 1
+            path = place.partition("?")[0]
+            target = (folder / page).parent / path if path else folder / page
+            assert target.exists(), f"{page}: {link}"
+            inside = target.resolve().relative_to(folder.resolve()).as_posix()
+            if anchor and inside in names and not anchor.startswith("__"):
+                assert anchor in names[inside], f"{page}: {link}: no such heading"
+    assert count > 1000
+
+
+def test_every_public_name_has_its_reference(folder: Path) -> None:
+    import mbo_hub
+
+    text = "".join(path.read_text("utf-8") for path in (folder / "api").glob("*.html"))
+    for name in mbo_hub.__dir__():
+        if not name.startswith("_"):
+            assert f'id="mbo_hub.{name}"' in text, name
+
+
+def test_tutorials_show_what_their_code_printed(folder: Path) -> None:
+    said = {
+        "first-optimization": "128 of 128 designs scored",
+        "write-a-method": "100th percentile 0.9",
+        "own-task": "cg-pairs: valid",
+        "distrust-a-report": "now, the forest expects",
+        "score-from-javascript": "GCTAATTA 0.45551",
+    }
+    for name, words in said.items():
+        text = (folder / "tutorials" / f"{name}.html").read_text("utf-8")
+        assert words in re.sub(r"<[^>]+>", "", text), name
+
+
+def test_it_is_a_static_space_and_needs_no_jekyll(folder: Path) -> None:
+    assert "sdk: static" in (folder / "README.md").read_text("utf-8").split("---")[1]
+    assert (folder / ".nojekyll").exists()

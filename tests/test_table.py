@@ -21,6 +21,7 @@ from mbo_hub.results import intervals
 from mbo_hub.results.intervals import Estimate
 from mbo_hub.results.record import Plan, Run, write_run
 from mbo_hub.results.rendering import COLUMNS, FORMATS, render
+from mbo_hub.results.standings import standings
 from mbo_hub.results.table import CONTROLS, OPPONENTS, Entrant, Measure, Table, tabulate
 from mbo_hub.results.work import propose, score
 
@@ -420,3 +421,27 @@ def test_mbo_table_says_what_is_not_there(folder: Path, arguments: list[str], sa
 def test_the_command_offers_every_form() -> None:
     (option,) = [p for p in main.commands["table"].params if p.name == "form"]
     assert list(option.type.choices) == list(FORMATS)  # type: ignore[attr-defined]
+
+
+def test_where_a_task_stands(runs: list[Run]) -> None:
+    """Controls, then the best method, with the table's own figures; nothing without a ranked run."""
+    found = standings([*runs, unscored("nas", "grad", 0)], ["ant", "nas", "hopper"])
+    assert list(found) == ["ant"]
+    ant = found["ant"]
+    assert [line.method for line in ant.lines] == [*CONTROLS, "grad"]
+    assert [line.control for line in ant.lines] == [True, True, False]
+    assert (ant.methods, ant.budget, ant.ceiling_known) == (2, 4, False)  # mins lacks a seed
+    assert ant.best_visible == 0.5
+    assert ant.ceiling == 1.0  # of the full data; no design is better
+    cells = {r.entrant.method: r.cells[0] for r in tabulate(runs, tasks=["ant"]).rows}
+    for line in ant.lines:
+        mean = cells[line.method].mean
+        assert line.best == pytest.approx((mean.value, mean.low, mean.high), abs=1e-4)
+        assert line.seeds == 8
+    assert [line.above for line in ant.lines] == [pytest.approx(cells[line.method].above, abs=1e-3)
+                                                  for line in ant.lines]  # fmt: skip
+
+
+def test_the_largest_score_known_may_be_a_design() -> None:
+    found = standings([made("ant", "grad", 0, [1.3, 0.2])], ["ant"])["ant"]
+    assert (found.ceiling, found.lines[0].best) == (1.3, (1.3,))

@@ -41,6 +41,7 @@ __all__ = [
 # Where links lead from a page that is read elsewhere, too: README.md is the first page on PyPI.
 REPOSITORY = "https://github.com/mbo-hub/mbo-hub/blob/main"
 CITATION = Path(__file__).parents[2] / "CITATION.cff"  # of a checkout, as in `build`
+STANDINGS = Path(__file__).parent / "standings.json"  # scripts/results.py writes it
 LONG = 12  # lines of a table that are shown without a click
 TABLE = re.compile(r"(<!-- tasks: generated -->\n).*?(<!-- /tasks -->)", re.DOTALL)
 
@@ -59,6 +60,7 @@ def _environment() -> Environment:
     environment.filters["thousands"] = lambda n: f"{n:,}"
     environment.filters["figure"] = lambda v: f"{v:,.0f}" if float(v).is_integer() else f"{v:.4g}"
     environment.filters["overlap"] = _overlap
+    environment.filters["scored"] = _scored
     environment.filters["exact"] = lambda value: f"{np.float32(value)!s}"
     return environment
 
@@ -153,9 +155,28 @@ def dataset_card(spec: TaskSpec, manifest: Manifest, example: Num[np.ndarray, "1
         example,
         dimensions=_folded(_dimensions(spec)),
         citations=citations(spec),
+        standing=_standing(spec.name),
         history=list(spec.history.items())[::-1],
         repository=REPOSITORY,
     )
+
+
+def _standing(name: str) -> dict[str, Any] | None:
+    """What methods get on a task, as `mbo_hub.results.standings` has it; None before any ran."""
+    standing = msgspec.json.decode(STANDINGS.read_bytes()).get(name)
+    if standing is None or not standing["lines"]:
+        return None
+    best = standing["lines"][-1]
+    if not best["control"]:
+        standing["first"] = best
+        standing["short"] = standing["ceiling"] - best["best"][0]
+    return standing
+
+
+def _scored(figures: list[float]) -> str:
+    """Write a mean and its interval."""
+    mean, *ends = (f"{figure:.3f}" for figure in figures)
+    return f"{mean} [{', '.join(ends)}]" if ends else mean
 
 
 def _dimensions(spec: TaskSpec) -> tuple[str, list[str]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 import mbo_hub.archive.catalog as catalog
 import mbo_hub.results.costs as costs
 from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import COLUMNS, DATA
 from mbo_hub.results.record import Record, Run
 from mbo_hub.results.rendering import render
+from mbo_hub.results.standings import standings
 from mbo_hub.results.table import CONTROLS, Measure, tabulate
 
 __all__ = ["Documents", "documents"]
@@ -18,6 +21,12 @@ __all__ = ["Documents", "documents"]
 REPO = "mbo/results"
 TASKS = tuple(task.name for task in catalog.tasks())
 SEEDS = range(8)
+# Plots of `mbo plot` that the card shows; scripts/results.py draws them.
+PICTURES: Mapping[str, str] = {
+    "best-of-k.png": "How good the best of k designs is on average, by task and method",
+    "ceiling.png": "How far each method goes from D(best) to the ceiling, by task",
+    "seeds.png": "The best design of each seed, by task and method",
+}
 
 _ABOUT: Mapping[str, str] = {
     "task": "its name; data and oracle are `mbo/<task>` and `mbo/<task>-oracle`",
@@ -64,10 +73,12 @@ class Documents(NamedTuple):
     Attributes:
         card: README.md of the dataset.
         page: docs/results.md.
+        standings: what `mbo_hub.making` puts on the tasks' cards, as JSON.
     """
 
     card: str
     page: str
+    standings: str
 
 
 def documents(runs: Sequence[Run]) -> Documents:
@@ -76,7 +87,8 @@ def documents(runs: Sequence[Run]) -> Documents:
     Args:
         runs: those of the dataset.
     """
-    return Documents(_card(runs), _page(runs))
+    stand = msgspec.json.encode(standings(runs, TASKS))
+    return Documents(_card(runs), _page(runs), msgspec.json.format(stand).decode() + "\n")
 
 
 def _tasks(runs: Iterable[Run]) -> list[str]:
@@ -156,6 +168,8 @@ runs[0]["method"], runs[0]["best"], runs[0]["designs"][0]
 {CONTROLS[1]} are controls: designs drawn at random, and the best visible ones handed in again.
 
 {render(table, "markdown")}
+{_plots()}
+
 ## What a row holds
 
 | column | what it is |
@@ -194,6 +208,10 @@ Records and figures: [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). 
 the terms of the task whose data they were made from (see the cards of `mbo/<task>`), those of
 ChEMBL under CC BY-SA 3.0.
 """
+
+
+def _plots() -> str:
+    return "\n\n".join(f"![{about}]({name})" for name, about in PICTURES.items())
 
 
 def _metadata(tasks: Sequence[str], rows: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,20 @@ import front
 import leaderboard
 import links
 import methods
+import playground
 import tasks
 import vendor
 from page import Page
 
 ROOT = Path(__file__).parents[2]
+DESK = ROOT / "build" / "tutorials"
 # A name in the navigation of mkdocs.yml → the pages that come in its place. Files that are no pages
 # (pictures, data, scripts) come along and are not listed.
 ROOMS = {
     "tasks…": tasks.pages,
     "methods…": methods.pages,
     "leaderboard…": leaderboard.pages,
+    "playground…": playground.pages,
     "api…": api.pages,
 }
 SPACE = """---
@@ -41,10 +45,20 @@ _made: dict[str, list[Page]] = {}
 
 def on_config(config: Any) -> Any:
     """Make the generated pages, and list them."""
+    _desk()
     _made.clear()
     _made.update({name: make() for name, make in ROOMS.items()})
     config.nav = [_listed(entry) for entry in config.nav]
     return config
+
+
+def _desk() -> None:
+    """Clear the folder in which tutorials run, and give it what they take from npm."""
+    shutil.rmtree(DESK, ignore_errors=True)
+    DESK.mkdir(parents=True)
+    web = ROOT / "docs" / "web"
+    (DESK / "node_modules").symlink_to(web / "node_modules")
+    shutil.copy(web / "tutorial" / "score.mjs", DESK)
 
 
 def _listed(entry: Any) -> Any:

@@ -9,6 +9,7 @@ PROJECT = "https://github.com/mbo-hub/mbo-hub/blob/main/"
 TREE = "https://github.com/mbo-hub/mbo-hub/tree/main/"
 # A file of the project → the page of the site that shows it.
 PAGES = (
+    (re.compile(r"docs/web/playground"), "playground/index.md"),
     (re.compile(r"docs/README\.md"), "index.md"),
     (re.compile(r"docs/(.+)"), r"\1"),
     (re.compile(r"dataset_cards/results(?:/README\.md)?"), "leaderboard/index.md"),

@@ -90,6 +90,9 @@ def _page(card: str, task: Facts) -> str:
 <div><dt>Oracle</dt><dd>{escape(task.oracle)}</dd></div>
 <div><dt>D(best), as a score</dt><dd>{task.best:.3f}</dd></div>
 </dl>
+<p class="actions"><a class="md-button md-button--primary" href="../playground/index.html?task={task.name}">
+Try it in the playground</a>
+<a class="md-button" href="../leaderboard/index.html?tasks={task.name}">See who wins</a></p>
 """
     before, heading, after = text.partition("\n## ")
     return before + head + heading + after
