@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -60,7 +61,7 @@ def describe(smiles: Sequence[str | None], known: Sequence[str]) -> Molecules:
     read = [None if text is None else _read(text) for text in smiles]
     valid = sum(text is not None for text in smiles)
     found = [molecule for molecule in read if molecule is not None]
-    new = set(_canonical(found)) - set(_canonical([_read(text) for text in known]))
+    new = set(_canonical(found)) - _written(tuple(known))
     fresh = [name in new for name in _canonical(found)]
     return Molecules(
         toolkit=f"rdkit {_rdkit().__version__}",
@@ -148,6 +149,12 @@ def _canonical(molecules: Sequence[Any]) -> list[str]:
     from rdkit import Chem
 
     return [Chem.MolToSmiles(molecule) for molecule in molecules if molecule is not None]
+
+
+@lru_cache(4)
+def _written(known: tuple[str, ...]) -> frozenset[str]:
+    """The visible molecules, read once for all reports of a task: it is most of the time."""
+    return frozenset(_canonical([_read(text) for text in known]))
 
 
 def _diversity(molecules: Sequence[Any]) -> float | None:

@@ -8,6 +8,7 @@ runs or code change.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections import defaultdict
@@ -40,7 +41,7 @@ KEPT = ROOT / "build" / "leaderboard"
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)  # k of best of k
 DIGITS = 6  # that are significant
 AT = np.linspace(-0.5, 1.0, 76)  # where profiles are told
-PROCESSES = 2
+PROCESSES = min(4, os.cpu_count() or 1)
 
 
 class Group(NamedTuple):

@@ -63,10 +63,13 @@ export class Plots {
     const grid = Object.assign(document.createElement("div"), { className: panels.length > 1 ? "lb-panels" : "lb-panel" });
     box.append(grid);
     for (const panel of panels) {
+      const cell = document.createElement("div");
       const at = document.createElement("div");
-      grid.append(at);
-      at.setAttribute("role", "img");
-      at.setAttribute("aria-label", panel.description);
+      cell.setAttribute("role", "img");
+      cell.setAttribute("aria-label", panel.description);
+      at.setAttribute("aria-hidden", "true"); // its marks have no names of their own
+      cell.append(at);
+      grid.append(cell);
       const made = await vegaEmbed(at, finished(panel, shown), {
         actions: false, renderer: "svg",
       });
@@ -144,7 +147,7 @@ function finished(panel, shown) {
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", height: 200, autosize: { type: "fit-x", contains: "padding" },
     background: "transparent", params: [{ name: "picked", value: [] }], ...panel, layer,
-    config: { aria: false, axis, axisQuantitative: quantitative, view: { stroke: null }, title: { color: ink, anchor: "start", fontSize: 12 }, font: css.fontFamily, point: { size: 60, filled: true }, style: { cell: { stroke: null } } },
+    config: { axis, axisQuantitative: quantitative, view: { stroke: null }, title: { color: ink, anchor: "start", fontSize: 12 }, font: css.fontFamily, point: { size: 60, filled: true }, style: { cell: { stroke: null } } },
   };
 }
 
