@@ -180,6 +180,7 @@ function scores(y, spread) {
   score = there ? scaled(y) : NaN;
   const unit = task.objective.unit ? ` ${task.objective.unit}` : "";
   $("pg-score").textContent = there ? figure(score) : y === null ? "…" : "no score";
+  $("pg-small").textContent = there ? figure(score) : "";
   $("pg-score").dataset.y = there ? y : "";
   $("pg-raw").textContent = there ? `${task.objective.name} ${figure(y)}${unit}${spread ? `, trees differ by ${figure(spread)}` : ""}` : "";
   $("pg-rank").textContent = there ? rank(y) : "";
