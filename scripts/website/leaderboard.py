@@ -104,10 +104,12 @@ def data(preset: str) -> dict[str, Any]:
 
 def _styles(methods: Iterable[str]) -> dict[str, list[Any]]:
     """Color, shape and dashes of each method, as in the pictures of `mbo plot`."""
-    made = drawing.styles(Entrant(method, "standard") for method in methods)
+    entrants = [Entrant(method, "standard") for method in methods]
+    made = drawing.styles(entrants)
     return {
         entrant.method: [style.color, SHAPES.get(style.marker, "circle"), _dashes(style.dashes)]
-        for entrant, style in made.items()
+        for entrant in entrants
+        for style in [made[entrant]]
     }
 
 
