@@ -55,8 +55,8 @@ def walked(raw: bytes) -> bytes:
         raw: an ONNX file; without a `TreeEnsemble` it comes back as it is.
 
     Returns:
-        A model with the same inputs, outputs and leaves; sums are of float64, so that the last bits
-        of a value may differ (1e-6 of it at most).
+        A model with the same inputs, outputs and leaves; sums are of float64, so that a value may
+        differ by 1e-6 of what was added up.
 
     Raises:
         InvalidFile: a forest of another kind than this archive makes.

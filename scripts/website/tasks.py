@@ -84,14 +84,15 @@ def _page(card: str, task: Facts) -> str:
     text = re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
     picture = r"(!\[[^\]]*\])\((\w+\.(?:png|gif))\)"
     text = re.sub(picture, rf"\1({task.name}/\2){{ loading=lazy }}", text)
+    play = f"../playground/index.html?task={task.name}"
     head = f"""
 <dl class="facts">
 <div><dt>Data</dt><dd>{escape(task.size)}</dd></div>
 <div><dt>Oracle</dt><dd>{escape(task.oracle)}</dd></div>
 <div><dt>D(best), as a score</dt><dd>{task.best:.3f}</dd></div>
 </dl>
-<p class="actions"><a class="md-button md-button--primary" href="../playground/index.html?task={task.name}">
-Try it in the playground</a>
+<p class="actions">
+<a class="md-button md-button--primary" href="{play}">Try it in the playground</a>
 <a class="md-button" href="../leaderboard/index.html?tasks={task.name}">See who wins</a></p>
 """
     before, heading, after = text.partition("\n## ")

@@ -16,10 +16,10 @@ export function quoted(text, longest = 60) {
     if (letter === "\n") return "\\n";
     if (letter === "\t") return "\\t";
     if (letter === "\r") return "\\r";
+    if (letter === " " || !/[\p{C}\p{Z}]/u.test(letter)) return letter;
     const code = letter.codePointAt(0);
-    if (code < 32 || code === 127) return `\\x${code.toString(16).padStart(2, "0")}`;
-    if (code === 0xa0 || code === 0xad) return `\\x${code.toString(16)}`;
-    return letter;
+    const [sign, digits] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];
+    return `\\${sign}${code.toString(16).padStart(digits, "0")}`;
   });
   return quote + written.join("") + quote;
 }
@@ -229,7 +229,8 @@ export class Box {
   read(text) {
     const parts = text.trim().replace(/^\[|\]$/g, "").split(/[\s,;]+/).filter(Boolean);
     const numbers = parts.map(number);
-    if (numbers.some((value) => value === null)) {
+    const listed = numbers.length > (this.formulas ? 1 : 0) && numbers.every((value) => value !== null);
+    if (!listed) {
       if (this.formulas) return this.ofFormula(text);
       throw new Refused(`is the text ${quoted(text)}, not ${this.size} numbers`);
     }
