@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from html import escape
 from typing import Any
 
+import cells
 import standing
 import views
 from mbo_hub.results import drawing
@@ -103,10 +104,12 @@ def data(preset: str) -> dict[str, Any]:
 
 def _styles(methods: Iterable[str]) -> dict[str, list[Any]]:
     """Color, shape and dashes of each method, as in the pictures of `mbo plot`."""
-    made = drawing.styles(Entrant(method, "standard") for method in methods)
+    entrants = [Entrant(method, "standard") for method in methods]
+    made = drawing.styles(entrants)
     return {
         entrant.method: [style.color, SHAPES.get(style.marker, "circle"), _dashes(style.dashes)]
-        for entrant, style in made.items()
+        for entrant in entrants
+        for style in [made[entrant]]
     }
 
 
@@ -210,86 +213,19 @@ def _row(
     found: Mapping[str, Any], group: Mapping[str, Any], row: Mapping[str, Any], many: bool
 ) -> str:
     method = row["method"]
-    cells = [method_cell(found, method)]
+    made = [cells.method_cell(found, method)]
     if many:
         count = sum(other["rank"] is not None for other in group["rows"]["best"])
-        cells += [
-            estimate(row["rank"], 2, (1, max(count, 2))),
-            estimate(row["iqm"], 2, group["iqm"]["best"], 0.0),
-            *(estimate(row["over"].get(name), 2, (0, 1), 0.5) for name in OPPONENTS),
+        made += [
+            cells.estimate(row["rank"], 2, (1, max(count, 2))),
+            cells.estimate(row["iqm"], 2, group["iqm"]["best"], 0.0),
+            *(cells.estimate(row["over"].get(name), 2, (0, 1), 0.5) for name in OPPONENTS),
         ]
     for task in found["tasks"]:
         cell = found["cells"]["best"][task["name"]].get(method)
         again = found["stands"][task["name"]].get(method) == standing.AGAIN
-        cells.append(score(cell, found["scale"]["best"][task["name"]], task["d_best"], again))
-    return f'<tr data-method="{method}">{"".join(cells)}</tr>'
-
-
-def method_cell(found: Mapping[str, Any], method: str, to: str = "../methods/") -> str:
-    """Name a method, with a link to its page."""
-    control = '<span class="lb-control">control</span>' if method in found["controls"] else ""
-    title = escape(found["entrants"].get(method, method))
-    return f'<th scope="row"><a href="{to}{method}.html" title="{title}">{method}</a>{control}</th>'
-
-
-def score(
-    cell: Sequence[Any] | None, scale: Sequence[float], d_best: float, again: bool = False
-) -> str:
-    """Write a mean with its interval, drawn and in numbers."""
-    if cell is None:
-        return '<td class="lb-apart">apart</td>'
-    mean, low, high, _, best, _ = cell
-    return estimate([mean, low, high], 3, scale, d_best, best=bool(best), again=again)
-
-
-def estimate(
-    three: Sequence[float | None] | None,
-    digits: int,
-    scale: Sequence[float],
-    mark: float | None = None,
-    *,
-    best: bool = False,
-    again: bool = False,
-) -> str:
-    """Write a value with its interval, drawn and in numbers.
-
-    Args:
-        three: value, and the ends of its interval or None.
-        digits: after the point.
-        scale: between which values it is drawn.
-        mark: where a tick is drawn.
-        best: whether it cannot be told from the best.
-        again: whether its designs were scored again.
-    """
-    if three is None or three[0] is None:
-        return "<td>–</td>"
-    value, low, high = three
-    text = f"{value:.{digits}f}"
-    told = f"<strong>{text}</strong> *" if best else text
-    told += "<span class='lb-again'> ✓</span>" if again else ""
-    between = (
-        f'<span class="lb-int">[{low:.{digits}f}, {high:.{digits}f}]</span>'
-        if low is not None and high is not None
-        else ""
-    )
-    return f'<td data-v="{value!r}">{told}{between}{drawn(three, scale, mark)}</td>'
-
-
-def drawn(three: Sequence[float | None], scale: Sequence[float], mark: float | None = None) -> str:
-    """Draw an interval on a scale, as percentages that the style sheet places."""
-    low, high = scale
-
-    def at(value: float | None) -> float:
-        place = 100 * ((three[0] if value is None else value) - low) / (high - low or 1)
-        return round(min(100.0, max(0.0, place)), 1)
-
-    tick = "" if mark is None else f"<i style='left:{at(mark):g}%'></i>"
-    begin, end = at(three[1]), at(three[2])
-    return (
-        f"<span class='lb-ci' aria-hidden='true'>{tick}"
-        f"<b style='left:{begin:g}%;width:{round(end - begin, 1):g}%'></b>"
-        f"<u style='left:{at(three[0]):g}%'></u></span>"
-    )
+        made.append(cells.score(cell, found["scale"]["best"][task["name"]], task["d_best"], again))
+    return f'<tr data-method="{method}">{"".join(made)}</tr>'
 
 
 def beneath(found: Mapping[str, Any]) -> str:

@@ -10,22 +10,16 @@ from functools import cache
 from html import escape
 from typing import Any
 
-import numpy as np
-
+import cells
+import designs
 import leaderboard
 import standing
 import views
-from mbo_hub.archive import folders
-from mbo_hub.errors import MboHubError
 from mbo_hub.methods import METHODS, Method
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS
-from mbo_hub.spaces import Box
-from mbo_hub.spaces import Sequence as Tokens
 from page import Page
 
-BEST = 3  # designs of a run that are shown
-HUB = "https://huggingface.co/datasets/mbo/results/blob/main/data"
 STYLE = '<link rel="stylesheet" href="../web/leaderboard/leaderboard.css">'
 
 
@@ -76,12 +70,12 @@ def _overview() -> str:
         source = f'<a href="{escape(paper.url)}">{paper.venue} {paper.year}</a>' if paper else "–"
         one = ranked.get(name, {"rank": None, "iqm": None})
         return (
-            f"<tr>{leaderboard.method_cell(found, name, '')}"
+            f"<tr>{cells.method_cell(found, name, '')}"
             f'<td class="lb-text lb-long"><strong>{escape(_title(name))}</strong>'
             f"<br>{_about(name)[0]}</td>"
             f'<td class="lb-text lb-short">{source}</td>'
-            f"{leaderboard.estimate(one['rank'], 2, (1, max(len(ranked), 2)))}"
-            f"{leaderboard.estimate(one['iqm'], 2, group['iqm']['best'], 0.0)}</tr>"
+            f"{cells.estimate(one['rank'], 2, (1, max(len(ranked), 2)))}"
+            f"{cells.estimate(one['iqm'], 2, group['iqm']['best'], 0.0)}</tr>"
         )
 
     tasks = len(group["tasks"])
@@ -156,7 +150,7 @@ mbo run {name} --task tfbind8 --seeds 0-7 --out runs
 
 ## Seeds and designs
 
-{_seeds(name)}
+{designs.of_method(_own(name), name)}
 """
 
 
@@ -206,7 +200,7 @@ def _results(name: str) -> str:
         apart = [one for one in found["apart"] if one["method"] == name]
         if tasks:
             rows = "".join(_result(found, task, name) for task in tasks)
-            parts.append(_table(f"Preset {preset}", _RESULTS, rows, _over_tasks(found, name)))
+            parts.append(cells.boxed(f"Preset {preset}", _RESULTS, rows, _over_tasks(found, name)))
         if apart and (tasks or preset == views.presets()[0]):
             told = "".join(f"<li>{one['task']}: {escape(one['reasons'])}</li>" for one in apart)
             parts.append(f"<p>Not ranked (preset {preset}):</p><ul>{told}</ul>")
@@ -224,16 +218,16 @@ _RESULTS = ("Task", "100th percentile", "50th percentile", "Rank", "sd", "Above 
 
 def _result(found: Mapping[str, Any], task: Mapping[str, Any], name: str) -> str:
     where = task["name"]
-    cells = found["cells"]["best"][where]
-    cell, design = cells[name], found["designs"][where][name]
-    better = sum(other[0] > cell[0] for other in cells.values())
-    same = sum(other[0] == cell[0] for other in cells.values())
+    column = found["cells"]["best"][where]
+    cell, design = column[name], found["designs"][where][name]
+    better = sum(other[0] > cell[0] for other in column.values())
+    same = sum(other[0] == cell[0] for other in column.values())
     rank = better + (same + 1) / 2
     stands = found["stands"][where][name]
     words = {"again": "✓ scored again", "here": "designs here", "elsewhere": "sha256 only"}
     address = f"../leaderboard/index.html?tasks={where}"
     both = "".join(
-        leaderboard.score(
+        cells.score(
             found["cells"][measure][where][name], found["scale"][measure][where], task["d_best"]
         )
         for measure in ("best", "median")
@@ -243,24 +237,21 @@ def _result(found: Mapping[str, Any], task: Mapping[str, Any], name: str) -> str
         (design["novelty"], "{:.3g}"), (design["gap"], "{:.2f}"), (design["seconds"], "{:,.0f}"),
         (design["mb"], "{:,}"), (len(cell[5]), "{}"),
     ]  # fmt: skip
-    sd, *others = (_figure(value, form) for value, form in figures)
+    sd, *others = (cells.figure(value, form) for value, form in figures)
     return (
         f'<tr data-task="{where}"><th scope="row"><a href="{address}">{escape(task["title"])}</a>'
-        f"</th>{both}<td data-v='{rank:g}'>{rank:g} of {len(cells)}</td>{sd}{''.join(others)}"
+        f"</th>{both}<td data-v='{rank:g}'>{rank:g} of {len(column)}</td>{sd}{''.join(others)}"
         f'<td title="{escape(standing.WORDS[stands])}">{words[stands]}</td></tr>'
     )
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "<td>–</td>" if value is None else f'<td data-v="{value!r}">{form.format(value)}</td>'
 
 
 def _over_tasks(found: Mapping[str, Any], name: str) -> str:
     group = found["groups"][0]
     row = next((one for one in group["rows"]["best"] if one["method"] == name), None)
-    if row is None or row["rank"] is None:
+    ranked = sum(one["rank"] is not None for one in group["rows"]["best"])
+    if row is None or row["rank"] is None or ranked < 2:
         return ""
-    told = [f"mean rank {_told(row['rank'])}"]
+    told = [f"mean rank {_told(row['rank'])} of {ranked}"]
     if row["iqm"]:
         told.append(f"rescaled interquartile mean {_told(row['iqm'])}")
     told += [
@@ -273,16 +264,6 @@ def _told(three: Sequence[float | None]) -> str:
     value, low, high = three
     between = "" if low is None or high is None else f" [{low:.2f}, {high:.2f}]"
     return f"{value:.2f}{between}"
-
-
-def _table(title: str, header: Sequence[str], rows: str, after: str = "") -> str:
-    head = "".join(f'<th scope="col">{text}</th>' for text in header)
-    left = " lb-left" if "Setting" in header else ""
-    return (
-        f'<div class="lb"><div class="lb-scroll" tabindex="0" role="region" aria-label="{title}">'
-        f'<table class="lb-table{left}"><caption>{title}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></div>{after}"
-    )
 
 
 def _settings(name: str, told: Mapping[str, str]) -> str:
@@ -300,7 +281,7 @@ def _settings(name: str, told: Mapping[str, str]) -> str:
             + "</tr>"
             for field in first
         )
-        parts.append(_table("Hyper-parameters", header, rows))
+        parts.append(cells.boxed("Hyper-parameters", header, rows))
         parts.append(_by_task(method))
     else:
         parts.append("It has none.")
@@ -332,103 +313,3 @@ def _by_task(method: type[Method]) -> str:
 def _plain(text: str) -> str:
     """Keep Markdown from reading signs in a sentence."""
     return re.sub(r"([*_\[\]<>])", r"\\\1", text)
-
-
-# ------------------------------------------------------------------------------- seeds and designs
-
-
-def _seeds(name: str) -> str:
-    own = _own(name)
-    parts = [_of_task(name, task, some) for task, some in own.items()]
-    return "\n".join(parts) if parts else "It has no runs yet."
-
-
-def _of_task(name: str, task: str, some: Sequence[Run]) -> str:
-    unit = _unit(task)
-    header = ["Seed", "100th percentile", "50th percentile", f"Best{unit}", "Above D(best)",
-              "Novelty", "CPU s", "MB", f"Best {BEST} designs, score"]  # fmt: skip
-    rows = "".join(_run(run) for run in some)
-    link = f'<a href="{HUB}/{task}/{name}.parquet">All designs, with records, on the Hub</a>'
-    return (
-        f'<details class="lb-seeds" id="{task}"><summary>{escape(_task_title(task))}: '
-        f"{len(some)} run{'' if len(some) == 1 else 's'}</summary>"
-        f"{_table(f'Runs on {task}', header, rows)}<p class='lb-note'>{link}</p></details>"
-    )
-
-
-def _run(run: Run) -> str:
-    record, report = run.record, run.record.report
-    preset = "" if record.preset == views.presets()[0] else f" ({record.preset})"
-    head = f'<tr data-seed="{record.seed}" data-preset="{record.preset}">'
-    head += f'<th scope="row">{record.seed}{preset}</th>'
-    if report is None:
-        return f'{head}<td class="lb-text" colspan="8">{escape(_why_not(run))}</td></tr>'
-    best, median = report.normalized.best, report.normalized.median
-    above = float(np.mean(run.score > report.best_visible_normalized))
-    figures = [
-        (best, "{:.3f}"), (median, "{:.3f}"), (report.raw.best, "{:.5g}"), (above, "{:.0%}"),
-        (report.novelty, "{:.3g}"), (record.cpu_seconds, "{:,.0f}"), (record.peak_mb, "{:,}"),
-    ]  # fmt: skip
-    cells = "".join(_figure(value, form) for value, form in figures)
-    return f'{head}{cells}<td class="lb-text">{_designs(run)}</td></tr>'
-
-
-def _why_not(run: Run) -> str:
-    return f"failed: {run.record.failure}" if run.record.failure else "waits for the oracle"
-
-
-def _designs(run: Run) -> str:
-    """The best designs of a run as text; long ones, and those kept elsewhere, by their sha256."""
-    sha = run.record.designs_sha256 or ""
-    by_name = f'{run.record.designs} designs, sha256 <code title="{sha}">{sha[:12]}…</code>'
-    space = _space(run.record.task)
-    if run.designs is None:
-        return f"{by_name}; kept on the Hub, not in this repository"
-    write = _writer(space)
-    if write is None:
-        return f"{by_name}, {run.designs.shape[1]:,} numbers each"
-    told: dict[str, float] = {}
-    for i in np.argsort(-np.nan_to_num(run.score, nan=-np.inf), kind="stable"):
-        if np.isfinite(run.score[i]):
-            told.setdefault(write(run.designs[i]), float(run.score[i]))
-        if len(told) == BEST:
-            break
-    lines = (f"<code>{escape(text)}</code> {score:.3f}" for text, score in told.items())
-    return "<br>".join(lines)
-
-
-def _writer(space: Any) -> Any:
-    """How a design is written; None where it is too long to be read."""
-    if isinstance(space, Tokens):
-        return lambda design: str(space.decode(design[None])[0])
-    if isinstance(space, Box) and space.takes_formulas:
-        return lambda design: " ".join(
-            f"{name}{amount:.3g}"
-            for name, amount in zip(space.columns, design, strict=True)
-            if amount
-        )
-    return None
-
-
-@cache
-def _space(task: str) -> Any:
-    try:
-        return folders.find_declared(task, None)[1].manifest.space
-    except MboHubError:  # somebody's own task, which is not here
-        return None
-
-
-@cache
-def _task_title(task: str) -> str:
-    for run in views.runs():
-        if run.record.problem == task and run.record.report is not None:
-            return run.record.report.title
-    return task
-
-
-def _unit(task: str) -> str:
-    try:
-        unit = folders.find_declared(task, None)[1].manifest.objective.unit
-    except MboHubError:
-        return ""
-    return f", {escape(unit)}" if unit else ""

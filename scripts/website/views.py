@@ -7,41 +7,28 @@ runs or code change.
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from functools import cache, partial
-from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy
 
+import figures
+import kept
 import mbo_hub
 import standing
-from mbo_hub.atomic import write_file
-from mbo_hub.results import intervals
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.collection import read_runs
-from mbo_hub.results.intervals import Estimate
 from mbo_hub.results.plots import draw
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import CONTROLS, Compared, Measure, Row, Table, exploit_gap, tabulate
+from mbo_hub.results.table import CONTROLS, Measure, Row, Table, tabulate
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "dataset_cards" / "results"
-KEPT = ROOT / "build" / "leaderboard"
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)  # k of best of k
-DIGITS = 6  # that are significant
-AT = np.linspace(-0.5, 1.0, 76)  # where profiles are told
-PROCESSES = min(4, os.cpu_count() or 1)
 
 
 class Group(NamedTuple):
@@ -119,7 +106,7 @@ def table(preset: str, measure: str, tasks: Sequence[str]) -> Table:
 @cache
 def view(preset: str) -> dict[str, Any]:
     """Every number of a preset, as the page reads it from a file."""
-    return _kept(f"{preset}-{digest()}", partial(_computed, preset))
+    return kept.kept(f"{preset}-{digest()}", partial(_computed, preset))
 
 
 @cache
@@ -127,12 +114,14 @@ def stands() -> dict[str, str]:
     """What was scored again, as of `standing.of_cells`."""
     names = "-".join(sorted(standing.quick()))
     code = [*sorted((ROOT / "mbo_hub").rglob("*.py")), Path(standing.__file__)]
-    found: dict[str, str] = _kept(f"standing-{_digest(code, names)}", _standing)
+    found: dict[str, str] = kept.kept(
+        f"standing-{kept.digest([*_sources(), *code], names)}", _standing
+    )
     return found
 
 
 def _standing() -> dict[str, str]:
-    made = [_later(held, task) for task in sorted(standing.quick())]
+    made = [kept.later(held, task) for task in sorted(standing.quick())]
     return standing.of_cells(runs(), {name for one in made for name in one.result()})
 
 
@@ -144,16 +133,16 @@ def held(task: str) -> list[str]:
 @cache
 def pictures() -> dict[str, bytes]:
     """Each plot of `mbo plot`, as PNG, by the name of its file."""
-    folder = KEPT / f"pictures-{digest()}"
+    folder = kept.FOLDER / f"pictures-{digest()}"
     if not folder.is_dir():
-        _later(draw_into, str(folder)).result()
+        kept.later(draw_into, str(folder)).result()
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
 
 def draw_into(folder: str) -> None:
     """Draw the plots of the first preset into a folder that appears once all are there."""
     some = of_preset(presets()[0])
-    with tempfile.TemporaryDirectory(dir=KEPT) as made:
+    with tempfile.TemporaryDirectory(dir=kept.FOLDER) as made:
         there = Path(made) / "pictures"
         draw(some, there, tasks_of(some))
         there.rename(folder)
@@ -164,55 +153,34 @@ def draw_into(folder: str) -> None:
 
 def begin() -> None:
     """Let all that is missing be computed side by side."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in presets() if not (KEPT / f"{name}-{digest()}.json").is_file()]
+    kept.FOLDER.mkdir(parents=True, exist_ok=True)
+    missing = [
+        name for name in presets() if not (kept.FOLDER / f"{name}-{digest()}.json").is_file()
+    ]
     if missing:
         for task in sorted(standing.quick()):
-            _later(held, task)
-        _later(draw_into, str(KEPT / f"pictures-{digest()}"))
+            kept.later(held, task)
+        kept.later(draw_into, str(kept.FOLDER / f"pictures-{digest()}"))
     for preset in missing:
         _tables(preset)
 
 
 @cache
-def _later(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-    return _pool().submit(function, *arguments)
-
-
-@cache
-def _pool() -> ProcessPoolExecutor:
-    here = str(Path(__file__).parent)  # mkdocs forgets it once hooks are loaded
-    if here not in sys.path:
-        sys.path.append(here)
-    return ProcessPoolExecutor(PROCESSES, get_context("spawn"))
-
-
-@cache
 def digest() -> str:
     """Name the runs, and the code and libraries that make tables and plots of them."""
-    return _digest(_CODE)
+    return kept.digest([*_sources(), *_CODE])
+
+
+def _sources() -> list[Path]:
+    return sorted(RESULTS.rglob("*.parquet"))
 
 
 _CODE = [
     *sorted((ROOT / "mbo_hub" / "results").glob("*.*")),
     ROOT / "mbo_hub" / "scoring" / "plot.py",
     Path(__file__),
+    Path(figures.__file__),
 ]
-
-
-def _digest(code: Sequence[Path], more: str = "") -> str:
-    """Name what numbers are made from: runs, code, and the libraries that draw and sum."""
-    digest = sha256(f"{np.__version__} {scipy.__version__} {more}".encode())
-    for path in [*sorted(RESULTS.rglob("*.parquet")), *code]:
-        digest.update(path.name.encode() + sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
-def _kept(name: str, make: Callable[[], Any]) -> Any:
-    path = KEPT / f"{name}.json"
-    if not path.is_file():
-        write_file(path, json.dumps(make()).encode())
-    return json.loads(path.read_bytes())
 
 
 def _measures(some: Sequence[Run]) -> dict[str, Measure]:
@@ -229,7 +197,7 @@ def _tables(preset: str) -> dict[tuple[str, str], Future[Table]]:
     # The best of k of k designs is the best of them.
     same = {f"best-of-{k}": "best" for k in SIZES if budgets == {k}}
     return {
-        (group.name, name): _later(table, preset, same.get(name, name), group.tasks)
+        (group.name, name): kept.later(table, preset, same.get(name, name), group.tasks)
         for group in groups(some)
         for name in _measures(some)
     }
@@ -237,8 +205,9 @@ def _tables(preset: str) -> dict[tuple[str, str], Future[Table]]:
 
 def _computed(preset: str) -> dict[str, Any]:
     some = of_preset(preset)
-    over, told, tables = groups(some), _measures(some), _tables(preset)
-    whole = {name: tables["all", name].result() for name in told}
+    over, told = groups(some), _measures(some)
+    tables = {where: later.result() for where, later in _tables(preset).items()}
+    whole = {name: tables["all", name] for name in told}
     best = whole["best"]
     return {
         "preset": preset,
@@ -252,8 +221,8 @@ def _computed(preset: str) -> dict[str, Any]:
                 "version": task.version,
                 "budget": task.budget,
                 "seeds": list(task.seeds),
-                "d_best": _short(task.best_visible),
-                "ceiling": _short(task.ceiling),
+                "d_best": figures.short(task.best_visible),
+                "ceiling": figures.short(task.ceiling),
                 "ceiling_known": task.ceiling_known,
                 "exact": task.exact,
                 "room": task.has_room,
@@ -261,17 +230,17 @@ def _computed(preset: str) -> dict[str, Any]:
             }
             for task in best.tasks
         ],
-        "cells": {name: _cells(one) for name, one in whole.items()},
-        "scale": {name: _scales(one) for name, one in whole.items()},
-        "designs": _designs(best, some),
+        "cells": {name: figures.cells(one) for name, one in whole.items()},
+        "scale": {name: figures.scales(one) for name, one in whole.items()},
+        "designs": figures.designs(best, some),
         "groups": [
             {
                 "name": group.name,
                 "title": group.title,
                 "tasks": list(group.tasks),
-                "cautions": list(tables[group.name, "best"].result().cautions),
-                "rows": {name: _aggregates(tables[group.name, name].result()) for name in told},
-                "iqm": {name: _iqm_scale(tables[group.name, name].result()) for name in told},
+                "cautions": list(tables[group.name, "best"].cautions),
+                "rows": {name: figures.aggregates(tables[group.name, name]) for name in told},
+                "iqm": {name: figures.iqm_scale(tables[group.name, name]) for name in told},
             }
             for group in over
         ],
@@ -286,117 +255,12 @@ def _computed(preset: str) -> dict[str, Any]:
             for a in best.apart
         ],
         "literature": {
-            name: [_compared(entry) for entry in one.literature] for name, one in whole.items()
+            name: [figures.compared(entry) for entry in one.literature]
+            for name, one in whole.items()
         },
-        "profiles": _profiles(best),
+        "profiles": figures.profiles(best),
     }
 
 
 def _order(row: Row) -> tuple[bool, str]:
     return row.entrant.method not in CONTROLS, row.entrant.method
-
-
-def _short(value: float | None) -> float | None:
-    """Write no more digits than anybody reads."""
-    return None if value is None else float(f"{value:.{DIGITS}g}")
-
-
-def _three(estimate: Estimate | None) -> list[float | None] | None:
-    if estimate is None:
-        return None
-    return [_short(estimate.value), _short(estimate.low), _short(estimate.high)]
-
-
-def _cells(one: Table) -> dict[str, dict[str, Any]]:
-    """By task and method: mean, low, high, sd, whether it cannot be told from the best, seeds."""
-    found: dict[str, dict[str, Any]] = {task.name: {} for task in one.tasks}
-    for row in one.rows:
-        for cell in row.cells:
-            if cell is not None:
-                found[cell.task][row.entrant.method] = [
-                    *(_three(cell.mean) or ()), _short(cell.sd), int(cell.best),
-                    [_short(value) for value in cell.values],
-                ]  # fmt: skip
-    return found
-
-
-def _scales(one: Table) -> dict[str, list[float | None]]:
-    """By task: between which scores intervals are drawn, D(best) included."""
-    return {
-        task.name: _scale([row.cells[i].mean for row in one.rows if row.cells[i]],  # type: ignore[union-attr]
-                          task.best_visible)
-        for i, task in enumerate(one.tasks)
-    }  # fmt: skip
-
-
-def _iqm_scale(one: Table) -> list[float | None]:
-    return _scale([row.iqm for row in one.rows if row.iqm], 0.0)
-
-
-def _scale(estimates: Sequence[Estimate], reference: float) -> list[float | None]:
-    """Leave out what lies so far below that all else would be one place."""
-    if not estimates:
-        return [0.0, 1.0]
-    highs = [reference, *(e.value if e.high is None else e.high for e in estimates)]
-    lows = [reference, *(e.value if e.low is None else e.low for e in estimates)]
-    high = max(highs)
-    quarter = sorted(e.value for e in estimates)[len(estimates) // 4]
-    low = max(min(lows), high - 2.5 * (high - min(quarter, reference)))
-    margin = 0.04 * (high - low) or 0.01
-    return [_short(low - margin), _short(high + margin)]
-
-
-def _designs(best: Table, some: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    """By task and method: what does not depend on the measure."""
-    own: dict[tuple[str, str], list[Run]] = defaultdict(list)
-    for run in sorted(some, key=lambda run: run.record.seed):
-        own[run.record.problem, run.record.method].append(run)
-    found: dict[str, dict[str, Any]] = {task.name: {} for task in best.tasks}
-    for row in best.rows:
-        for cell in row.cells:
-            if cell is None:
-                continue
-            mine = own[cell.task, row.entrant.method]
-            found[cell.task][row.entrant.method] = {
-                "above": _short(cell.above), "visible": _short(cell.visible),
-                "novelty": _short(cell.novelty), "gap": _short(cell.gap),
-                "gaps": [_short(exploit_gap(run)) for run in mine],
-                "seconds": _short(median(run.record.cpu_seconds for run in mine)),
-                "mb": max(run.record.peak_mb for run in mine),
-            }  # fmt: skip
-    return found
-
-
-def _aggregates(one: Table) -> list[dict[str, Any]]:
-    """The rows of a table in its order."""
-    return [
-        {
-            "method": row.entrant.method, "rank": _three(row.rank), "iqm": _three(row.iqm),
-            "over": {name: _three(value) for name, value in row.improvement.items()},
-        }
-        for row in one.rows
-    ]  # fmt: skip
-
-
-def _compared(entry: Compared) -> dict[str, Any]:
-    return {
-        "task": entry.task, "method": entry.method, "differs": list(entry.differs),
-        **{
-            which: None if other is None else [other.mean, other.spread, other.source]
-            for which, other in (("paper", entry.paper), ("rerun", entry.rerun))
-        },
-    }  # fmt: skip
-
-
-def _profiles(best: Table) -> dict[str, Any]:
-    """Performance profiles of the methods that have every task with room above D(best)."""
-    tasks = [task for task in best.tasks if task.has_room]
-    shares = {}
-    for row in best.rows if len(tasks) > 1 else ():
-        cells = {cell.task: np.array(cell.values) for cell in row.cells if cell is not None}
-        if row.complete:
-            scaled = [intervals.rescaled(cells[t.name], t.best_visible, t.ceiling) for t in tasks]
-            shares[row.entrant.method] = [
-                _short(share) for share in intervals.profile(scaled, AT).tolist()
-            ]
-    return {"at": [round(x, 3) for x in AT.tolist()], "shares": shares}
