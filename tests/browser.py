@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from filelock import FileLock
 
@@ -120,14 +120,12 @@ class Heard:
         errors: messages of the console that are errors, and exceptions that nobody caught.
         outside: addresses that it asked for which are not the site's.
         failed: addresses of the site that gave no content.
-        bytes: content of all answers, as sent.
     """
 
     def __init__(self, page: Page, address: str) -> None:
         self.errors: list[str] = []
         self.outside: list[str] = []
         self.failed: list[str] = []
-        self.bytes: dict[str, int] = {}
 
         def requested(request: object) -> None:
             url = request.url  # type: ignore[attr-defined]
@@ -142,10 +140,12 @@ class Heard:
         page.on("response", answered)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        page.on(
-            "requestfinished",
-            lambda r: self.bytes.update({r.url: r.sizes()["responseBodySize"]}),
-        )
+        self._finished: list[Any] = []
+        page.on("requestfinished", self._finished.append)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of all answers, as they were sent."""
+        return {r.url: r.sizes()["responseBodySize"] for r in self._finished}
 
     def nothing_wrong(self) -> None:
         """Assert that there was neither an error nor a request to another host."""

@@ -1,4 +1,4 @@
-"""Forests as arrays that a graph walks: they load at once where `TreeEnsemble` is slow to construct.
+"""Forests as arrays that a graph walks: they load at once where `TreeEnsemble` takes seconds.
 
 WebAssembly takes 23 µs a node to construct a `TreeEnsemble`, seconds for the larger ones. The same
 trees as constants have no constructor. Each step of the walk is a few `Gather`s for all trees at
@@ -7,8 +7,8 @@ once, until nothing moves any more:
     at = roots
     repeat:  at = child[at] + (x[feature[at]] > value[at])
 
-Children stand side by side, so that one number leads to both. A leaf leads to itself: its feature is
-a column that is −∞, and its value is what it gives.
+Children stand side by side, so that one number leads to both. A leaf leads to itself: its feature
+is a column that is −∞, and its value is what it gives.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def _walk(graph: Graph, ensemble: onnx.NodeProto) -> None:
         raise InvalidFile("its forest is no sum of trees that ask 'less or equal'")
     trees = _arrays(forest)
     (x,), (y,) = ensemble.input, ensemble.output
-    constants = {name: graph.constant(getattr(trees, name)) for name in ("feature", "value", "child")}
+    constants = {
+        name: graph.constant(getattr(trees, name)) for name in ("feature", "value", "child")
+    }
     rows = graph.apply("Shape", x, start=0, end=1)
     one = graph.constant([1], np.int64)
     tall = graph.apply("Concat", rows, one, axis=0)
@@ -166,7 +168,11 @@ def _targets(forest: dict[str, Any], trees: int) -> np.ndarray:
 
 def _arrays(forest: dict[str, Any]) -> Trees:
     """Number nodes anew, level by level of each tree, so that two children stand side by side."""
-    feature, value, child, roots, first_leaves = [], [], [], [], []
+    feature: list[int] = []
+    value: list[float] = []
+    child: list[int] = []
+    roots: list[int] = []
+    first_leaves: list[int | None] = []
     nodes = tuple(
         forest[name].tolist()
         for name in ("nodes_featureids", "nodes_splits", "nodes_truenodeids", "nodes_trueleafs",
@@ -179,7 +185,7 @@ def _arrays(forest: dict[str, Any]) -> Trees:
         roots.append(len(feature))
         level: list[tuple[int, bool]] = [(root, False)]
         place = len(feature)
-        first_leaf = None
+        first_leaf: int | None = None
         steps = -1
         while level:
             steps += 1
