@@ -11,7 +11,6 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -49,28 +48,25 @@ def chromium() -> str | None:
 
 
 def built() -> Path:
-    """Build the site, where it is not there as the sources are now."""
+    """Build the site, where it is older than what it is made of."""
     SITE.parent.mkdir(exist_ok=True)
-    stamp = SITE.parent / "site.sources"
+    last = SITE / "README.md"  # is written last
     with FileLock(SITE.parent / "site.lock"):
-        now = _sources()
-        if not SITE.is_dir() or not stamp.is_file() or stamp.read_text() != now:
+        if not last.is_file() or last.stat().st_mtime_ns < _newest():
             done = subprocess.run([ROOT / "scripts" / "site"], capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
-            stamp.write_text(now)
     return SITE
 
 
-def _sources() -> str:
-    """Digest what the site is built from: names, sizes and times of files."""
-    digest = sha256()
-    for source in SOURCES:
-        place = ROOT / source
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if {"node_modules", "__pycache__"}.isdisjoint(path.parts) and path.is_file():
-                about = path.stat()
-                digest.update(f"{path} {about.st_size} {about.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+def _newest() -> int:
+    """When a source of the site was changed last."""
+    places = [ROOT / source for source in SOURCES]
+    paths = [path for place in places for path in (place.rglob("*") if place.is_dir() else [place])]
+    return max(
+        path.stat().st_mtime_ns
+        for path in paths
+        if path.is_file() and {"node_modules", "__pycache__"}.isdisjoint(path.parts)
+    )
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -141,7 +137,7 @@ class Heard:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self._finished: list[Any] = []
-        page.on("requestfinished", self._finished.append)
+        page.on("requestfinished", lambda request: self._finished.append(request))
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all answers, as they were sent."""

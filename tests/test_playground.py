@@ -179,7 +179,7 @@ def test_climbing_improves(name: str, play: Callable[..., Any]) -> None:
     tab.wait_for_function(SCORED)
     before = float(tab.get_attribute("#pg-score", "data-y"))
     tab.click("#pg-climb")
-    tab.wait_for_function(f"Number({SCORED}) > {before}", timeout=30_000)
+    tab.wait_for_function(f"Number({SCORED}) > {before}", timeout=60_000)
     tab.click("#pg-climb")  # stops it
     tab.wait_for_function("document.getElementById('pg-climb').textContent === 'Climb'")
     assert "designs scored" in tab.inner_text("#pg-climbed")
