@@ -538,4 +538,4 @@ def test_a_panic_of_polars_is_an_invalid_dataset(
 
 def test_nothing_but_our_errors_comes_of_damaged_files() -> None:
     """In a process of its own, which no crash of a library hides, and whose memory is limited."""
-    assert fuzzing_files.in_a_child(800 * TIMES, seed=11) == ""
+    assert fuzzing_files.in_a_child(300 * TIMES, seed=11) == ""
