@@ -6,7 +6,10 @@
     python scripts/results.py write      # the card, and docs/results.md; `check` says if it is due
 
 A hopper design is 5,126 numbers: the repository keeps those of seed 0, and names the others by
-their sha256. What is published has all: mbo publish build/runs --to mbo/results
+their sha256. What is published has all:
+
+    mbo publish build/runs --to mbo/results
+    python scripts/results.py publish    # the card and its pictures
 """
 
 from __future__ import annotations
@@ -22,12 +25,13 @@ from pathlib import Path
 import numpy as np
 
 import mbo_hub
+from mbo_hub.archive import hub
 from mbo_hub.atomic import write_file
 from mbo_hub.making.cards import plotted_data
 from mbo_hub.methods import METHODS
 from mbo_hub.publishing import metadata
 from mbo_hub.reading import encode_designs
-from mbo_hub.results.card import PICTURES, TASKS, documents
+from mbo_hub.results.card import PICTURES, REPO, TASKS, documents
 from mbo_hub.results.collection import DATA, read_runs, write_collection
 from mbo_hub.results.drawing import looks
 from mbo_hub.results.plots import PLOTS, prepare
@@ -175,7 +179,17 @@ def _there() -> tuple[Run, ...]:
     return read_runs(DATASET) if (DATASET / DATA).is_dir() else ()
 
 
-VERBS = {"unpack": unpack, "pack": pack, "write": write, "check": check}
+def publish(runs: Path) -> None:
+    """Put the card and its pictures on the Hub; runs go there by `mbo publish`."""
+    del runs
+    files = {name: (DATASET / name).read_bytes() for name in ("README.md", *PICTURES)}
+    url = hub.send(
+        REPO, "dataset", files, "Write the card anew", "By scripts/results.py.", pull_request=False
+    )
+    print(url)
+
+
+VERBS = {"unpack": unpack, "pack": pack, "write": write, "check": check, "publish": publish}
 
 
 def main() -> None:
