@@ -281,7 +281,7 @@ def test_without_scripts_the_default_view_is_there(without_scripts: Any, tab: An
 
 def test_each_plot_is_drawn_from_the_table(tab: Any) -> None:
     opened(tab, {"tasks": "tfbind8,hopper"})
-    assert not any("vega" in url for url in tab.heard.bytes)  # until a plot comes into sight
+    assert not any("vega" in url for url in tab.heard.sizes())  # until a plot comes into sight
     for name in PLOTS:
         plot = tab.locator(f"#plot-{name}")
         plot.scroll_into_view_if_needed()
@@ -339,8 +339,9 @@ def test_a_method_page_has_the_figures_of_its_records(tab: Any, name: str) -> No
 
 def test_the_cells_of_a_method_page_are_those_of_the_leaderboard(tab: Any) -> None:
     tab.goto("methods/grad.html")
-    found = tab.eval_on_selector_all(
-        "tr[data-task]", "all => all.map(row => [row.dataset.task, row.children[1].dataset.v])"
+    table = tab.locator("table", has=tab.locator("caption", has_text="Preset standard"))
+    found = table.locator("tr[data-task]").evaluate_all(
+        "all => all.map(row => [row.dataset.task, row.children[1].dataset.v])"
     )
     cells = numbers()["cells"]["best"]
     assert {task: float(value) for task, value in found} == {
