@@ -22,10 +22,11 @@ const BASE = 150;
 export function histogram(place, task, score) {
   const { edges, visible, hidden } = task.histogram ?? { edges: [0], visible: [], hidden: [] };
   const { y_min, y_max, best_visible } = task.y;
+  const { score: ceiling, known: possible } = task.ceiling;
   const scaled = (y) => (y - y_min) / (y_max - y_min);
   const known = Number.isFinite(score);
   const low = Math.min(0, known ? score : 0);
-  const high = Math.max(1, known ? score : 1);
+  const high = Math.max(1, ceiling, known ? score : 1);
   const at = (s) => 10 + ((s - low) / (high - low)) * (WIDTH - 20);
   const most = Math.max(1, ...visible.map((n, i) => n + hidden[i]));
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${BASE + 40}`, role: "img" });
@@ -55,6 +56,11 @@ export function histogram(place, task, score) {
     element("line", { class: "pg-best", x1: at(best), x2: at(best), y1: 26, y2: BASE }),
     element("text", { class: "pg-tick", x: at(best), y: BASE + 32, "text-anchor": best > 0.9 ? "end" : "middle" }, `D(best) ${figure(best)}`),
   );
+  if (ceiling > 1.01) // else it is where the axis ends
+    svg.append(
+      element("line", { class: "pg-ceiling", x1: at(ceiling), x2: at(ceiling), y1: 26, y2: BASE }),
+      element("text", { class: "pg-tick", x: at(ceiling), y: BASE + 32, "text-anchor": "end" }, `largest known ${figure(ceiling)}`),
+    );
   if (known) {
     const x = at(score);
     const end = x > WIDTH - 90 ? "end" : x < 90 ? "start" : "middle";
@@ -64,8 +70,9 @@ export function histogram(place, task, score) {
     );
   }
   const caption = task.histogram
-    ? ["Scores of the data: ", key("pg-visible", "visible"), " and ", key("pg-hidden", "hidden"), "."]
-    : ["0 and 1 are the ends of the full data."];
+    ? ["Scores of the data: ", key("pg-visible", "visible"), " and ", key("pg-hidden", "hidden"), ". "]
+    : ["0 and 1 are the ends of the full data. "];
+  caption.push(possible ? `No design scores above ${figure(ceiling)}.` : `No score above ${figure(ceiling)} is known.`);
   place.replaceChildren(svg, element("figcaption", {}, ...caption));
 }
 
@@ -98,35 +105,4 @@ export function curve(place, points, best) {
     element("text", { class: "pg-mark-text", x: WIDTH - 20, y: y(all.at(-1)) - 6, "text-anchor": "end" }, figure(all.at(-1))),
   );
   place.append(svg);
-}
-
-/** Show the score of every single change as a table of buttons. */
-export function heat(place, space, design, scores, own, take) {
-  const span = Math.max(1e-9, ...scores.map((row) => Math.max(...row.map((s) => Math.abs(s - own)))));
-  const table = element("table", { class: "pg-heat" });
-  const head = element("tr", {}, element("th", { scope: "col" }, element("span", { class: "pg-hide" }, "to")));
-  for (let i = 0; i < space.length; i++) head.append(element("th", { scope: "col" }, String(i)));
-  table.append(element("caption", { class: "pg-hide" }, "Score after each change of one position"), head);
-  space.alphabet.forEach((letter, token) => {
-    const row = element("tr", {}, element("th", { scope: "row" }, letter));
-    for (let i = 0; i < space.length; i++) {
-      const score = scores[i][token];
-      const change = (score - own) / span;
-      const same = design[i] === token;
-      const cell = element("td", { class: same ? "pg-same" : change > 0 ? "pg-up" : "pg-down" });
-      cell.style.setProperty("--much", `${Math.round(Math.abs(change) * 100)}%`);
-      if (same) cell.append(element("span", { title: `${figure(own)}, as it is` }, "·"));
-      else {
-        const told = `${letter} at position ${i}: ${figure(score)}`;
-        const button = element("button", { type: "button", title: told, "aria-label": told });
-        button.addEventListener("click", () => take(i, token));
-        cell.append(button);
-      }
-      row.append(cell);
-    }
-    table.append(row);
-  });
-  const kept = place.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
-  place.replaceChildren(table);
-  if (kept) place.querySelector("button")?.focus();
 }

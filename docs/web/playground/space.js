@@ -99,6 +99,10 @@ export class Sequence {
     return detail;
   }
 
+  legal() {
+    return true; // what `read`, `sample` and `mutate` give is made of the alphabet
+  }
+
   write(design) {
     return Array.from(design, (token) => (token === this.pad ? "" : this.alphabet[token])).join("");
   }
@@ -144,10 +148,6 @@ export class Sequence {
     let apart = 0;
     for (let i = 0, at = row * this.length; i < this.length; i++, at++) apart += design[i] !== known[at];
     return apart;
-  }
-
-  differs(a, b) {
-    return Array.from(a, (token, i) => token !== b[i]);
   }
 
   tensor(designs) {
@@ -268,6 +268,16 @@ export class Box {
     return design;
   }
 
+  legal(design) {
+    try {
+      this.check(Array.from(design));
+      return true;
+    } catch (error) {
+      if (error instanceof Refused) return false;
+      throw error;
+    }
+  }
+
   write(design) {
     if (this.formulas)
       return this.names
@@ -315,10 +325,6 @@ export class Box {
     for (let i = 0, at = row * this.size; i < this.size; i++, at++)
       square += ((design[i] - known[at]) / this.std[i]) ** 2;
     return Math.sqrt(square);
-  }
-
-  differs(a, b) {
-    return Array.from(a, (value, i) => Math.abs(value - b[i]) > 0.05 * this.std[i]);
   }
 
   tensor(designs) {
