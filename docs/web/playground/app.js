@@ -18,6 +18,7 @@ let task, space, scorer, editor, oracle;
 let design = null; // the one that is shown, legal; null while a task is on its way
 let past = []; // those before it
 let score = NaN;
+let refused = false; // the field holds no legal design, so there is no score either
 let visit = 0; // counts tasks and oracles that were asked for, so that late answers are dropped
 let turn = 0; // the same of scores
 let climbing = null; // the climb that goes on; it ends where this is another
@@ -114,7 +115,7 @@ async function choose(name) {
     if (mine !== visit) return;
     $("pg").dataset.open = Math.round(took.open);
     loading(false);
-    await rate();
+    if (!refused) await rate();
   } catch (error) {
     return mine === visit && failed(`The oracle could not be loaded: ${error.message}`);
   }
@@ -173,9 +174,10 @@ function keep(by) {
 }
 
 function problem(text) {
+  refused = Boolean(text);
   $("pg-problem").textContent = text;
-  $("pg-text")?.setAttribute("aria-invalid", String(Boolean(text)));
-  if (text) {
+  $("pg-text")?.setAttribute("aria-invalid", String(refused));
+  if (refused) {
     climbing = null;
     turn++;
     scores(null);
@@ -388,6 +390,8 @@ for (const button of document.querySelectorAll("#pg [data-do]"))
 $("pg-climb").addEventListener("click", climbOn);
 $("pg-task").addEventListener("change", (event) => open(event.target.value));
 $("pg-oracle").addEventListener("change", (event) => design && choose(event.target.value));
+// On a phone a copy of the score is shown while the score itself is out of sight.
+new IntersectionObserver(([{ isIntersecting }]) => ($("pg-small").hidden = isIntersecting)).observe($("pg-score"));
 $("pg").hidden = false;
 const asked = Object.fromEntries(new URLSearchParams(location.search));
 const names = [...$("pg-task").options].map((option) => option.value);
