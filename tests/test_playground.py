@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import onnxruntime as ort
 import pytest
 from conftest import ROOT
 from test_runtimes import RELATIVE
+from test_site import AXE
 
 import mbo_hub
 from mbo_hub.dataset import manifest
@@ -96,23 +98,33 @@ ILLEGAL = {
     "chembl": ["CCQ", "C" * 47, "C_C", "", "C" * 400, "CC€", "Cx'\""],
     "superconductor": ["YBa2Cu3O7-x", "YBa2Cu3Oo7", "Xx2", "Y(Ba2", "YBa)2", "(2Y)", "", "Y Ba", "Og2",
                        "Y0", "YBa2Cu3O₇", "1, 2, 3"],
+    "tfbind10": ["ACGTACGT", "ACGTACGTAU"],
+    "dkitty": ["0.5" + ", 0" * 55, "1;2", "0,2;0,3", "1,,2", "1, 2,"],
     "ant": ["1, 2", "abc", "nan" + ", 0" * 59, "0.5" + ", 0" * 59, "1e-7" + ", 9" * 59],
     "hopper": ["1 2 3", "inf " + "0 " * 5125, "1e39 " + "0 " * 5125],
 }  # fmt: skip
 
 
-def refused(name: str, text: str) -> str:
-    """What Python says of it: as numbers where it is a list of them, else as text."""
+def judged(name: str, text: str) -> str | None:
+    """What Python says of it, None where it is legal: read as numbers where it lists them."""
     space = TASKS[name].space
     try:
-        numbers = [float(part) for part in text.replace(",", " ").split()]
+        numbers = [float(part) for part in re.split(r"\s*,\s*|\s+", text.strip())]
     except ValueError:
         numbers = []
     alone = 1 if isinstance(space, Box) and space.takes_formulas else 0  # "7" is a bad formula
     asked = [numbers] if isinstance(space, Box) and len(numbers) > alone else [text]
-    with pytest.raises(InvalidDesign) as caught:
+    try:
         space.encode(asked) if asked == [text] else space.validate(asked)
-    return str(caught.value)
+    except InvalidDesign as error:
+        return str(error)
+    return None
+
+
+def refused(name: str, text: str) -> str:
+    said = judged(name, text)
+    assert said is not None, text
+    return said
 
 
 @pytest.mark.parametrize("name", ILLEGAL)
@@ -135,18 +147,33 @@ def test_illegal_designs_are_refused_in_the_words_of_python(
 def test_many_illegal_sequences_are_refused_in_the_words_of_python(tmp_path: Path) -> None:
     """The same module of the page under Node, with more of them than a browser has time for."""
     rng = np.random.default_rng(5)
-    asked = []
-    for name in ("tfbind8", "nas", "chembl", "superconductor"):
-        space = TASKS[name].space
-        letters = [*"ACGTacgtnNX#()=[]@+-.,0123456789%/\\ 'é€_\u2028", "Cl", "Br", "Ba", "Cu"]
-        for _ in range(400):
-            text = "".join(rng.choice(letters, rng.integers(0, 60)))
-            try:
-                space.encode([text])
-                said = None
-            except InvalidDesign as error:
-                said = str(error)
-            asked.append([name, text, said])
+    letters = [*"ACGTacgtnNX#()=[]@+-.,0123456789%/\\ 'é€_\u2028", "Cl", "Br", "Ba", "Cu"]
+    numbers = [
+        "0.1",
+        "-1",
+        "200",
+        "1e-7",
+        "-0",
+        "3.5",
+        ".5",
+        "5.",
+        "nan",
+        "-inf",
+        "1e39",
+        "-1E5",
+        "x",
+    ]
+    texts = [
+        (name, "".join(rng.choice(letters, rng.integers(0, 60))))
+        for name in ("tfbind8", "nas", "chembl", "superconductor")
+        for _ in range(400)
+    ]
+    for name, most in (("ant", 61), ("dkitty", 57), ("superconductor", 87)):
+        for _ in range(100):
+            row = rng.choice(numbers[:-1], most - rng.choice(3, p=[0.1, 0.8, 0.1]))
+            row[rng.random(len(row)) < 0.9] = "0.2"  # few are wrong, so that any may be the first
+            texts.append((name, ", ".join(row)))
+    asked = [[name, text, judged(name, text)] for name, text in texts]
     assert sum(said is not None for _, _, said in asked) > 1000
     spaces = {
         name: {
@@ -375,6 +402,26 @@ def test_nearest_visible_design_and_rank(play: Callable[..., Any]) -> None:
     share = 100 * (every < task.oracle(design)[0]).mean()
     told = float(tab.inner_text("#pg-rank").split(" ")[1])
     assert told == pytest.approx(share, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "name", ["tfbind10", "nas", "chembl", "superconductor", "dkitty", "hopper"]
+)
+def test_every_way_to_enter_is_accessible_and_fits_a_phone(
+    name: str, play: Callable[..., Any]
+) -> None:
+    """With a score, and refused: no serious finding of axe, no scrolling sideways."""
+    tab = play(name)
+    tab.emulate_media(color_scheme="dark")
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.add_script_tag(path=AXE)
+    for text in (None, "?"):
+        if text:
+            tab.fill("#pg-text", text)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        assert not serious, [(one["id"], one["nodes"][0]["html"]) for one in serious]
 
 
 def test_no_webassembly_before_the_first_paint(tab: Any) -> None:

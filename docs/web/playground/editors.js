@@ -1,6 +1,6 @@
 // Ways to enter a design, one for each layout. Each gives `show(design)` and calls `changed`.
 import { element } from "./pictures.js";
-import { short } from "./space.js";
+import { short, three } from "./space.js";
 
 const LEGS = { fr: "front right leg", fl: "front left leg", bl: "back left leg", br: "back right leg",
   leg0: "leg 0", leg1: "leg 1", leg2: "leg 2", leg3: "leg 3" };
@@ -149,8 +149,8 @@ function sliders(place, task, space, { typed, changed }) {
     });
     groups.get(group).append(element("div", { class: "pg-slider" },
       element("label", { for: input.id, title: `from ${short(low)} to ${short(high)}` }, rest.join(" ") || name),
-      element("span", { class: "pg-bound", "aria-hidden": "true" }, short(low)), input,
-      element("span", { class: "pg-bound", "aria-hidden": "true" }, short(high)), said));
+      element("span", { class: "pg-bound", "aria-hidden": "true" }, three(low)), input,
+      element("span", { class: "pg-bound", "aria-hidden": "true" }, three(high)), said));
     return { input, said };
   });
   place.append(element("div", { class: "pg-groups" }, ...groups.values()), text.whole);
@@ -160,7 +160,7 @@ function sliders(place, task, space, { typed, changed }) {
       text.show(next);
       inputs.forEach(({ input, said }, i) => {
         if (document.activeElement !== input) input.value = next[i];
-        said.textContent = String(Number(next[i].toPrecision(3)));
+        said.textContent = three(next[i]);
       });
     },
   };

@@ -1,6 +1,6 @@
 // The visible design that is nearest to one's own, and in what the two differ.
 import { element, figure } from "./pictures.js";
-import { short } from "./space.js";
+import { three } from "./space.js";
 
 const SHOWN = 5; // values of a long design that differ most
 
@@ -55,8 +55,4 @@ function differences(space, design, other) {
     element("li", {}, `${space.names[i].replaceAll("_", " ")}: ${three(other[i])}, yours ${three(design[i])} `,
       element("span", {}, `(${figure(size, 2)} std)`)));
   return element("ul", { class: "pg-differences" }, ...items);
-}
-
-function three(value) {
-  return short(Math.fround(Number(value.toPrecision(3))));
 }

@@ -227,8 +227,8 @@ export class Box {
   }
 
   read(text) {
-    const parts = text.trim().replace(/^\[|\]$/g, "").split(/[\s,;]+/).filter(Boolean);
-    const numbers = parts.map(number);
+    const cells = text.trim().replace(/^\[(.*)\]$/s, "$1").trim().split(/\s*,\s*|\s+/);
+    const numbers = cells.map(number); // an empty cell is no number
     const listed = numbers.length > (this.formulas ? 1 : 0) && numbers.every((value) => value !== null);
     if (!listed) {
       if (this.formulas) return this.ofFormula(text);
@@ -349,6 +349,11 @@ export function short(value) {
     if (Math.fround(Number(text)) === value) return String(Number(text));
   }
   return String(value);
+}
+
+/** A number for people to read. */
+export function three(value) {
+  return String(Number(value.toPrecision(3)));
 }
 
 function clip(value, low, high) {
