@@ -11,11 +11,13 @@ import numpy as np
 
 import mbo_hub
 import tasks
+import vendor
 from mbo_hub.making.walked import walked
 from page import Page
 
 ROOT = Path(__file__).parents[2]
 STANDINGS = ROOT / "mbo_hub" / "making" / "standings.json"
+RUNTIME = vendor.MODULES / "onnxruntime-web" / "dist" / "ort-wasm-simd-threaded.wasm"
 BINS = 60
 EXAMPLES = 24  # visible designs that a person may start from
 LARGE = 16_000_000  # bytes of visible designs that nobody should have to download
@@ -79,6 +81,7 @@ def _task(name: str) -> tuple[dict[str, Any], list[Page]]:
         "space": told["space"],
         "objective": told["objective"],
         "oracles": oracles,
+        "runtime": RUNTIME.stat().st_size,
         "defines": next(iter(told["oracles"].values()))["kind"],
         "ceiling": {"score": standing["ceiling"], "known": standing["ceiling_known"]},
         "y": {key: statistics[key] for key in ("y_min", "y_max", "best_visible")},

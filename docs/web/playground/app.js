@@ -109,7 +109,7 @@ async function choose(name) {
   $("pg-climb-note").textContent = climbNote();
   scores(null);
   loading(true, 0);
-  scorer = new Scorer(space, (got) => mine === visit && loading(true, got / oracle.bytes));
+  scorer = new Scorer(space, (got) => mine === visit && loading(true, got / (oracle.bytes + task.runtime)));
   try {
     const took = await scorer.open(new URL(oracle.file, DATA).href);
     if (mine !== visit) return;
@@ -281,8 +281,12 @@ function failed(text) {
 
 function loading(on, share = 0) {
   $("pg-loading").hidden = !on;
-  $("pg-progress").value = Math.min(1, share);
-  $("pg-loading-text").textContent = share < 1 ? `loading the oracle, ${(oracle.bytes / 1e6).toFixed(1)} MB` : "opening the oracle";
+  if (!on) return;
+  const here = share === Infinity;
+  if (here) $("pg-progress").removeAttribute("value"); // nobody knows how long it takes
+  else $("pg-progress").value = Math.min(1, share);
+  const mb = (bytes) => (bytes / 1e6).toFixed(1);
+  $("pg-loading-text").textContent = here ? "opening the oracle" : `loading the oracle, ${mb(oracle.bytes)} MB, and what runs it, ${mb(task.runtime)} MB`;
 }
 
 // ------------------------------------------------------------------------------------------- climb
@@ -293,6 +297,7 @@ async function climbOn() {
   const mine = (climbing = {});
   const place = visit;
   $("pg-climb").textContent = "Stop";
+  $("pg-live").ariaBusy = "true"; // a screen reader is told the end, not every step
   $("pg-climbed").textContent = "";
   keep(null);
   turn++;
@@ -315,7 +320,10 @@ async function climbOn() {
   } catch (error) {
     if (place === visit) failed(`The oracle could not score: ${error.message}`);
   }
-  if (!climbing || climbing === mine) $("pg-climb").textContent = "Climb";
+  if (!climbing || climbing === mine) {
+    $("pg-climb").textContent = "Climb";
+    $("pg-live").ariaBusy = "false";
+  }
   if (climbing === mine) climbing = null;
   if (place !== visit || climbing) return; // the picture of another climb stands there
   $("pg-climbed").textContent = `From ${figure(points[0][1])} to ${figure(points.at(-1)[1])} with ${points.at(-1)[0].toLocaleString("en")} designs scored.`;

@@ -7,7 +7,7 @@ export class Scorer {
     this.count = 0;
     this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => {
-      if (data.progress !== undefined) return progress(data.progress, data.whole);
+      if (data.progress !== undefined) return this.opening && progress(data.progress);
       const { resolve, reject } = this.waiting.get(data.id);
       this.waiting.delete(data.id);
       if (data.error) reject(new Error(data.error));
@@ -28,7 +28,8 @@ export class Scorer {
   }
 
   open(url) {
-    return this.ask({ url });
+    this.opening = true;
+    return this.ask({ url }).finally(() => (this.opening = false));
   }
 
   /** Score designs: y, raw values, and the spread of the trees where the oracle tells it. */

@@ -1,16 +1,18 @@
 // Loads an oracle and scores designs, beside the page, so that nothing on it waits.
 import * as ort from "../vendor/onnxruntime-web/ort.wasm.min.mjs";
 
-ort.env.wasm.wasmPaths = new URL("../vendor/onnxruntime-web/", import.meta.url).href;
+const VENDOR = new URL("../vendor/onnxruntime-web/", import.meta.url).href;
+ort.env.wasm.wasmPaths = VENDOR;
 ort.env.wasm.numThreads = 1; // more need headers that static hosts do not send
 
 let session = null;
 let failure = "no oracle is open"; // why there is no session
 
+let arrived = 0; // bytes of all files
+
 async function fetched(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
-  const whole = Number(answer.headers.get("x-size") ?? 0);
   const reader = answer.body.getReader();
   const parts = [];
   let got = 0;
@@ -19,7 +21,8 @@ async function fetched(url) {
     if (done) break;
     parts.push(value);
     got += value.length;
-    postMessage({ progress: got, whole });
+    arrived += value.length;
+    postMessage({ progress: arrived });
   }
   const bytes = new Uint8Array(got);
   parts.reduce((at, part) => (bytes.set(part, at), at + part.length), 0);
@@ -28,9 +31,11 @@ async function fetched(url) {
 
 async function open(url) {
   const begun = performance.now();
-  const bytes = await fetched(url);
+  // The runtime comes this way too, so that the bar knows of it: it is larger than most oracles.
+  const [bytes, runtime] = await Promise.all([fetched(url), fetched(`${VENDOR}ort-wasm-simd-threaded.wasm`)]);
+  ort.env.wasm.wasmBinary = runtime;
   const here = performance.now();
-  postMessage({ progress: bytes.length, whole: bytes.length });
+  postMessage({ progress: Infinity });
   session = await ort.InferenceSession.create(bytes, {
     executionProviders: ["wasm"],
     graphOptimizationLevel: "disabled", // it takes longer than it saves
