@@ -5,7 +5,7 @@ trees as constants have no constructor. Each step of the walk is a few `Gather`s
 once, until nothing moves any more:
 
     at = roots
-    repeat:  at = child[at] + (x[feature[at]] > value[at])
+    repeat:  at = child[at] + not (x[feature[at]] <= value[at])
 
 Children stand side by side, so that one number leads to both. A leaf leads to itself: its feature
 is a column that is −∞, and its value is what it gives.
@@ -92,6 +92,8 @@ def _walk(graph: Graph, ensemble: onnx.NodeProto) -> None:
     forest = _attributes(ensemble)
     if forest["aggregate_function"] != SUM or np.any(forest["nodes_modes"] != LESS_OR_EQUAL):
         raise InvalidFile("its forest is no sum of trees that ask 'less or equal'")
+    if forest.get("post_transform", 0) or np.any(forest.get("nodes_missing_value_tracks_true", 0)):
+        raise InvalidFile("its forest transforms sums, or sends missing values to the first child")
     trees = _arrays(forest)
     (x,), (y,) = ensemble.input, ensemble.output
     constants = {
@@ -125,7 +127,9 @@ def _step(prefix: str, constants: dict[str, str], x: str) -> onnx.GraphProto:
     at = f"{prefix}.at"
     asked = body.cast(body.apply("Gather", constants["feature"], at), np.int32)
     found = body.apply("GatherElements", x, asked, axis=1)
-    above = body.apply("Greater", found, body.apply("Gather", constants["value"], at))
+    # Not `Greater`: a value that is none goes where `TreeEnsemble` sends it.
+    below = body.apply("LessOrEqual", found, body.apply("Gather", constants["value"], at))
+    above = body.apply("Not", below)
     child = body.apply("Gather", constants["child"], at)
     there = body.apply("Add", child, body.cast(above, np.int32), name=f"{prefix}.there")
     moved = body.cast(body.apply("Sub", there, at), np.bool_)

@@ -15,6 +15,7 @@ from mbo_hub.making.walked import walked
 from page import Page
 
 ROOT = Path(__file__).parents[2]
+STANDINGS = ROOT / "mbo_hub" / "making" / "standings.json"
 BINS = 60
 EXAMPLES = 24  # visible designs that a person may start from
 LARGE = 16_000_000  # bytes of visible designs that nobody should have to download
@@ -69,6 +70,7 @@ def _task(name: str) -> tuple[dict[str, Any], list[Page]]:
             }
         )
     statistics = told["statistics"]
+    standing = json.loads(STANDINGS.read_text("utf-8"))[name]
     about = {
         "name": name,
         "title": told["title"],
@@ -78,6 +80,7 @@ def _task(name: str) -> tuple[dict[str, Any], list[Page]]:
         "objective": told["objective"],
         "oracles": oracles,
         "defines": next(iter(told["oracles"].values()))["kind"],
+        "ceiling": {"score": standing["ceiling"], "known": standing["ceiling_known"]},
         "y": {key: statistics[key] for key in ("y_min", "y_max", "best_visible")},
         "rows": {"all": statistics["rows"], "visible": statistics["visible"]},
     }
@@ -115,7 +118,7 @@ def _data(name: str) -> tuple[dict[str, Any], list[Page]]:
         },
         "quantiles": np.quantile(every, np.linspace(0, 1, 1001)).tolist(),
     }
-    raw = np.ascontiguousarray(task.x).tobytes()
+    raw = task.x.tobytes() + task.y.astype(np.float32).tobytes()
     if len(raw) > LARGE:
         found["examples"] = [task.x[chosen[0]].tolist(), task.x[chosen[1]].tolist()]
         return found | {"known": None, "why_not_known": TOO_LARGE.format(mb=len(raw) / 1e6)}, []

@@ -1,47 +1,55 @@
 // The playground: a design, its score, and what can be done with it. The address holds the design.
+import { climb } from "./climb.js";
 import { EDITORS } from "./editors.js";
-import { curve, figure, heat, histogram } from "./pictures.js";
+import { heat } from "./heat.js";
+import { tell, Visible } from "./nearest.js";
+import { curve, element, figure, histogram } from "./pictures.js";
 import { Scorer } from "./scorer.js";
 import { Refused, spaceOf } from "./space.js";
 
 const $ = (id) => document.getElementById(id);
 const DATA = new URL("../../playground/", import.meta.url);
 const ADDRESS = 1500; // letters of a design that an address may hold
-const BATCH = 32; // designs of one step of a climb
-const STEPS = 200; // … after which it stops by itself
+const UNDO = 200; // designs that are remembered
+const GESTURE = 800; // ms within which changes by one field are undone together
+const PAUSE = 300; // ms before the address follows: browsers refuse many changes in a row
 
 let task, space, scorer, editor, oracle;
-let design = null; // the one that is shown, legal
+let design = null; // the one that is shown, legal; null while a task is on its way
 let past = []; // those before it
 let score = NaN;
-let shown = 0; // counts what was asked for, so that late answers are dropped
-let climbing = false;
+let refused = false; // the field holds no legal design, so there is no score either
+let visit = 0; // counts tasks and oracles that were asked for, so that late answers are dropped
+let turn = 0; // the same of scores
+let climbing = null; // the climb that goes on; it ends where this is another
+let last = { by: null, at: 0 }; // what changed the design, and when
 let known = null; // visible designs, once they are here
 
 // ------------------------------------------------------------------------------------------- tasks
 
 async function open(name, asked = {}) {
-  climbing = false;
-  scorer?.close();
-  scorer = null;
-  const turn = ++shown;
-  const answer = await fetch(new URL(`data/${name}.json`, DATA));
-  if (!answer.ok) return say(`There is no task ${name}.`);
-  const found = await answer.json();
-  if (turn !== shown) return;
+  leave();
+  design = null;
+  $("pg-task").value = name;
+  const mine = visit;
+  let found;
+  try {
+    found = await (await file(`data/${name}.json`)).json();
+  } catch (error) {
+    return mine === visit && failed(`This task could not be loaded: ${error.message}`);
+  }
+  if (mine !== visit) return;
   task = found;
   space = spaceOf(task);
   known = null;
   past = [];
-  $("pg-task").value = name;
-  $("pg-summary").replaceChildren(`${task.summary} `, link(`../tasks/${name}.html`, "About this task"));
+  $("pg-summary").replaceChildren(`${task.summary} `, element("a", { href: `../tasks/${name}.html` }, "About this task"));
   $("pg-oracle").replaceChildren(...task.oracles.map((one) => new Option(named(one), one.name)));
   const place = $("pg-editor");
   place.replaceChildren();
   editor = EDITORS[task.layout](place, task, space, { typed, changed });
   for (const id of ["pg-heat", "pg-curve", "pg-climbed", "pg-nearest", "pg-said"]) $(id).replaceChildren();
   $("pg-heat-section").hidden = !hasHeat();
-  $("pg-climb-note").textContent = climbNote();
   const visible = Boolean(task.histogram); // else examples are not visible designs
   document.querySelector("#pg [data-do=best]").hidden = !visible;
   document.querySelector("#pg [data-do=example]").textContent = visible ? "A visible one" : "An example";
@@ -51,14 +59,23 @@ async function open(name, asked = {}) {
   await choose(asked.oracle);
 }
 
-function named(one) {
-  return one.exact ? `${one.name} (exact)` : `${one.name} (a model)`;
+/** Stop what goes on for the task or the oracle that is left. */
+function leave() {
+  climbing = null;
+  scorer?.close();
+  scorer = null;
+  visit++;
+  turn++;
 }
 
-function link(href, text) {
-  const made = document.createElement("a");
-  Object.assign(made, { href, textContent: text });
-  return made;
+async function file(path) {
+  const answer = await fetch(new URL(path, DATA));
+  if (!answer.ok) throw new Error(`${path} is not there (${answer.status})`);
+  return answer;
+}
+
+function named(one) {
+  return one.exact ? `${one.name} (exact)` : `${one.name} (a model)`;
 }
 
 /** The design of the address, where it is one; else the first example. */
@@ -84,24 +101,25 @@ function hasHeat() {
 }
 
 async function choose(name) {
-  scorer?.close();
+  leave();
+  const mine = visit;
   oracle = task.oracles.find((one) => one.name === name) ?? task.oracles[0];
   $("pg-oracle").value = oracle.name;
   $("pg-trust").textContent = trust();
+  $("pg-climb-note").textContent = climbNote();
   scores(null);
   loading(true, 0);
-  scorer = new Scorer(space, (got) => loading(true, got / oracle.bytes));
-  const mine = scorer;
+  scorer = new Scorer(space, (got) => mine === visit && loading(true, got / oracle.bytes));
   try {
     const took = await scorer.open(new URL(oracle.file, DATA).href);
-    if (mine !== scorer) return;
+    if (mine !== visit) return;
     $("pg").dataset.open = Math.round(took.open);
     loading(false);
-    await rate();
-    await nearestData();
+    if (!refused) await rate();
   } catch (error) {
-    if (mine === scorer) failed(error);
+    return mine === visit && failed(`The oracle could not be loaded: ${error.message}`);
   }
+  await visibleData();
 }
 
 function trust() {
@@ -112,23 +130,28 @@ function trust() {
 }
 
 function climbNote() {
-  const model = task.oracles[0].exact ? "" : ` What is climbed here is a model: watch it promise what nobody has measured. That is the trap that the field is about.`;
+  const model = oracle.exact ? "" : ` What is climbed here is a model: watch it promise what nobody has measured. That is the trap that the field is about.`;
   return `Try changes at random, and keep those that score higher. This asks the oracle thousands of times, which is what an offline method may not do: it has the visible data alone.${model}`;
 }
 
 // ----------------------------------------------------------------------------------------- designs
 
 function typed(text) {
+  if (!design) return;
+  let next;
   try {
-    changed(space.read(text), true);
+    next = space.read(text);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    problem(error.message);
+    return problem(error.message);
   }
+  changed(next, "text");
 }
 
-function changed(next, fromField = false) {
-  climbing = false;
+/** Take another design; `by` names the field that it comes from. */
+function changed(next, by = null) {
+  if (!design) return; // another task is on its way
+  climbing = null;
   try {
     if (space.check) space.check(Array.from(next));
   } catch (error) {
@@ -136,19 +159,27 @@ function changed(next, fromField = false) {
     return problem(error.message);
   }
   problem("");
-  if (design) past.push(design);
+  keep(by);
   design = next;
   editor.show(design);
-  if (!fromField) say("");
+  if (by === null) say("");
   rate();
 }
 
+/** Remember the design that is left, once for all that a field does in a row. */
+function keep(by) {
+  const now = performance.now();
+  if (by === null || by !== last.by || now - last.at > GESTURE) past = [...past.slice(1 - UNDO), design];
+  last = { by, at: now };
+}
+
 function problem(text) {
+  refused = Boolean(text);
   $("pg-problem").textContent = text;
-  const field = $("pg-text");
-  field?.setAttribute("aria-invalid", String(Boolean(text)));
-  if (text) {
-    shown++;
+  $("pg-text")?.setAttribute("aria-invalid", String(refused));
+  if (refused) {
+    climbing = null;
+    turn++;
     scores(null);
   }
 }
@@ -157,18 +188,18 @@ function problem(text) {
 
 async function rate() {
   remember();
-  const turn = ++shown;
-  const mine = design;
+  const mine = ++turn;
+  const asked = design;
   let found;
   try {
-    found = await scorer.score([mine]);
+    found = await scorer.score([asked]);
+    if (mine !== turn) return;
+    scores(found.y[0], found.spread?.[0]);
+    nearest();
+    if (hasHeat()) await warm(mine, asked);
   } catch (error) {
-    return turn === shown && failed(error);
+    if (mine === turn) failed(`The oracle could not score: ${error.message}`);
   }
-  if (turn !== shown) return;
-  scores(found.y[0], found.spread?.[0]);
-  nearest();
-  if (hasHeat()) await warm(turn, mine);
 }
 
 function scaled(y) {
@@ -184,7 +215,10 @@ function scores(y, spread) {
   $("pg-score").dataset.y = there ? y : "";
   $("pg-raw").textContent = there ? `${task.objective.name} ${figure(y)}${unit}${spread ? `, trees differ by ${figure(spread)}` : ""}` : "";
   $("pg-rank").textContent = there ? rank(y) : "";
-  if (!there) $("pg-nearest").textContent = "";
+  if (!there) {
+    $("pg-nearest").textContent = "";
+    $("pg-heat").inert = true; // it is of another design
+  }
   histogram($("pg-histogram"), task, score);
 }
 
@@ -197,68 +231,52 @@ function rank(y) {
   return `Above ${share} of the ${task.rows.all.toLocaleString("en")} designs of the full data; ${beats}.`;
 }
 
-async function nearestData() {
-  if (!task.known || known) return nearest();
+/** Fetch the visible designs, after the first score. */
+async function visibleData() {
   const mine = task;
-  const answer = await fetch(new URL(task.known.file, DATA));
-  const raw = await answer.arrayBuffer();
-  if (mine !== task) return;
-  known = space.type === "int64" ? new Int8Array(raw) : new Float32Array(raw);
+  if (!task.known || known) return nearest();
+  try {
+    const raw = await (await file(task.known.file)).arrayBuffer();
+    if (mine !== task) return;
+    known = new Visible(space, task.known.rows, raw);
+  } catch (error) {
+    if (mine === task) $("pg-nearest").textContent = `The visible designs could not be loaded: ${error.message}`;
+    return;
+  }
   nearest();
 }
 
 function nearest() {
-  const place = $("pg-nearest");
   if (!Number.isFinite(score)) return;
-  if (!task.known) return (place.textContent = `How near the nearest visible design is cannot be told here: ${task.why_not_known}.`);
-  if (!known) return (place.textContent = "");
-  let [best, row] = [Infinity, -1];
-  for (let i = 0; i < task.known.rows; i++) {
-    const apart = space.distance(design, known, i);
-    if (apart < best) [best, row] = [apart, i];
-  }
-  const other = known.slice(row * space.dim, (row + 1) * space.dim);
-  if (best === 0) return (place.textContent = "This design is one of the visible ones.");
-  const differing = space.differs(design, other);
-  place.replaceChildren(`The nearest visible design is ${figure(best, space.type === "int64" ? 0 : 2)} away (${space.metric}): `);
-  if (space.type === "int64" && space.dim <= 64) {
-    const code = document.createElement("code");
-    other.forEach((token, i) => {
-      if (token === space.pad) return;
-      const letter = document.createElement(differing[i] ? "mark" : "span");
-      letter.textContent = space.alphabet[token];
-      code.append(letter);
-    });
-    place.append(code, ".");
-  } else {
-    const names = space.names.filter((_, i) => differing[i]);
-    place.append(`it differs in ${names.length} of ${space.dim} values.`);
-  }
+  const place = $("pg-nearest");
+  if (!task.known) place.textContent = `How near the nearest visible design is cannot be told here: ${task.why_not_known}.`;
+  else if (known) tell(place, space, design, known.nearest(design), scaled);
 }
 
-async function warm(turn, mine) {
+async function warm(mine, asked) {
   const changes = [];
   for (let i = 0; i < space.length; i++)
     for (let token = 0; token < space.alphabet.length; token++) {
-      const next = Int8Array.from(mine);
+      const next = Int8Array.from(asked);
       next[i] = token;
       changes.push(next);
     }
   const { y } = await scorer.score(changes);
-  if (turn !== shown) return;
+  if (mine !== turn) return;
   const k = space.alphabet.length;
   const rows = Array.from({ length: space.length }, (_, i) => Array.from(y.slice(i * k, (i + 1) * k), scaled));
-  heat($("pg-heat"), space, mine, rows, score, (i, token) => {
+  heat($("pg-heat"), space, asked, rows, score, (i, token) => {
     const next = Int8Array.from(design);
     next[i] = token;
     changed(next);
   });
+  $("pg-heat").inert = false;
 }
 
-function failed(error) {
+function failed(text) {
   loading(false);
-  scores(null);
-  problem(`The oracle could not score: ${error.message}`);
+  if (task) scores(null);
+  $("pg-problem").textContent = text; // the field is not to blame
 }
 
 function loading(on, share = 0) {
@@ -269,54 +287,66 @@ function loading(on, share = 0) {
 
 // ------------------------------------------------------------------------------------------- climb
 
-async function climb() {
-  if (climbing) return (climbing = false);
-  if (!Number.isFinite(score)) return;
-  climbing = true;
+async function climbOn() {
+  if (climbing) return (climbing = null);
+  if (!Number.isFinite(score)) return ($("pg-climbed").textContent = "There is no score to climb from.");
+  const mine = (climbing = {});
+  const place = visit;
   $("pg-climb").textContent = "Stop";
-  past.push(design);
-  const turn = ++shown;
+  $("pg-climbed").textContent = "";
+  keep(null);
+  turn++;
+  $("pg-heat").inert = true;
+  $("pg-nearest").textContent = "";
   const points = [[1, score]];
-  let [best, y] = [design, Number($("pg-score").dataset.y)];
-  for (let step = 1; climbing && step <= STEPS; step++) {
-    const tries = Array.from({ length: BATCH }, () => space.mutate(best, Math.random)).filter(legal);
-    if (!tries.length) continue;
-    const found = await scorer.score(tries).catch(() => null);
-    if (!found || turn !== shown) break;
-    const first = found.y.reduce((a, value, i) => (value > found.y[a] ? i : a), 0);
-    if (found.y[first] > y) {
-      [best, y] = [tries[first], found.y[first]];
-      design = best;
-      editor.show(design);
-      scores(y);
-    }
-    points.push([1 + step * BATCH, scaled(y)]);
-    curve($("pg-curve"), points, scaled(task.y.best_visible));
-    await new Promise(requestAnimationFrame);
-  }
-  climbing = false;
-  $("pg-climb").textContent = "Climb";
-  $("pg-climbed").textContent = `From ${figure(points[0][1])} to ${figure(points.at(-1)[1])} with ${points.at(-1)[0].toLocaleString("en")} designs scored.`;
-  if (turn === shown) await rate();
-}
-
-function legal(one) {
+  const ask = async (designs) => (await scorer.score(designs)).y;
   try {
-    if (space.check) space.check(Array.from(one));
-    return true;
-  } catch {
-    return false;
+    for await (const step of climb(space, ask, design, Number($("pg-score").dataset.y))) {
+      if (climbing !== mine) break;
+      if (step.better) {
+        design = step.design;
+        editor.show(design);
+        scores(step.y);
+      }
+      points.push([step.tried, scaled(step.y)]);
+      curve($("pg-curve"), points, scaled(task.y.best_visible));
+      await new Promise(requestAnimationFrame);
+    }
+  } catch (error) {
+    if (place === visit) failed(`The oracle could not score: ${error.message}`);
   }
+  if (!climbing || climbing === mine) $("pg-climb").textContent = "Climb";
+  if (climbing === mine) climbing = null;
+  if (place !== visit || climbing) return; // the picture of another climb stands there
+  $("pg-climbed").textContent = `From ${figure(points[0][1])} to ${figure(points.at(-1)[1])} with ${points.at(-1)[0].toLocaleString("en")} designs scored.`;
+  if (Number.isFinite(score)) await rate();
 }
 
 // ------------------------------------------------------------------------------------------ actions
 
+let writing;
+
+/** Let the address follow, once there is a pause. */
 function remember() {
+  clearTimeout(writing);
+  writing = setTimeout(() => design && history.replaceState(null, "", address()), PAUSE);
+}
+
+function address() {
   const asked = new URLSearchParams({ task: task.name });
-  if (oracle && oracle !== task.oracles[0]) asked.set("oracle", oracle.name);
+  if (oracle !== task.oracles[0]) asked.set("oracle", oracle.name);
   const text = space.write(design);
   if (text.length <= ADDRESS) asked.set("x", text);
-  history.replaceState(null, "", `?${asked}`);
+  return `?${asked}`;
+}
+
+async function copied(text, done, otherwise) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(done);
+  } catch {
+    say(otherwise);
+  }
 }
 
 function say(text) {
@@ -330,38 +360,38 @@ const ACTIONS = {
   best: () => changed(example(0)),
   undo() {
     if (!past.length) return say("There is nothing to undo.");
-    climbing = false;
+    climbing = null;
+    last = { by: null, at: 0 };
     design = past.pop();
     problem("");
+    say("");
     editor.show(design);
     rate();
   },
-  async link() {
+  copy: () => copied(space.write(design), "The design was copied.", "This browser lets no page copy; take it from the field."),
+  link() {
     if (space.write(design).length > ADDRESS) return say("This design is too long for an address; download it.");
-    remember();
-    try {
-      await navigator.clipboard.writeText(location.href);
-      say("The address of this design was copied.");
-    } catch {
-      say("The address above is the link to this design.");
-    }
+    history.replaceState(null, "", address());
+    return copied(location.href, "The address of this design was copied.", "The address above is the link to this design.");
   },
   download() {
     const table = space.type === "int64" ? `${space.write(design)}\n` : `${space.names.join(",")}\n${Array.from(design).join(",")}\n`;
     const type = space.type === "int64" ? "txt" : "csv";
-    const made = link(URL.createObjectURL(new Blob([table], { type: "text/plain" })), "");
-    made.download = `${task.name}.${type}`;
+    const href = URL.createObjectURL(new Blob([table], { type: "text/plain" }));
+    const made = element("a", { href, download: `${task.name}.${type}` });
     made.click();
-    URL.revokeObjectURL(made.href);
+    URL.revokeObjectURL(href);
     say(`Score it with  mbo score ${task.name} ${made.download}`);
   },
 };
 
 for (const button of document.querySelectorAll("#pg [data-do]"))
   button.addEventListener("click", () => design && ACTIONS[button.dataset.do]());
-$("pg-climb").addEventListener("click", climb);
+$("pg-climb").addEventListener("click", climbOn);
 $("pg-task").addEventListener("change", (event) => open(event.target.value));
-$("pg-oracle").addEventListener("change", (event) => choose(event.target.value));
+$("pg-oracle").addEventListener("change", (event) => design && choose(event.target.value));
+// On a phone a copy of the score is shown while the score itself is out of sight.
+new IntersectionObserver(([{ isIntersecting }]) => ($("pg-small").hidden = isIntersecting)).observe($("pg-score"));
 $("pg").hidden = false;
 const asked = Object.fromEntries(new URLSearchParams(location.search));
 const names = [...$("pg-task").options].map((option) => option.value);

@@ -1,7 +1,9 @@
 // Ways to enter a design, one for each layout. Each gives `show(design)` and calls `changed`.
 import { element } from "./pictures.js";
-import { short } from "./space.js";
+import { short, three } from "./space.js";
 
+const LEGS = { fr: "front right leg", fl: "front left leg", bl: "back left leg", br: "back right leg",
+  leg0: "leg 0", leg1: "leg 1", leg2: "leg 2", leg3: "leg 3" };
 const ACTIVATIONS = ["ReLU", "ELU", "LeakyReLU", "SELU", "SiLU"];
 
 /** A field of text, which all layouts have: what is pasted or typed is read as Python reads it. */
@@ -16,10 +18,52 @@ function field(label, space, typed, rows) {
     show: (design) => { if (document.activeElement !== input) input.value = space.write(design); } };
 }
 
-function letters(place, task, space, { typed }) {
+/** Letters as tiles: one is chosen, and a key, on the screen or typed, replaces it. */
+function letters(place, task, space, { typed, changed }) {
   const text = field(`${space.length} letters of ${space.letters.join(" ")}`, space, typed);
-  place.append(text.whole);
-  return { show: text.show };
+  const tiles = element("div", { class: "pg-tiles", role: "group", "aria-label": "The letters; choose one" });
+  const keys = element("div", { class: "pg-buttons", role: "group", "aria-label": "Replace the chosen letter by" });
+  let design = null;
+  let chosen = 0;
+  const choose = (i) => { chosen = (i + space.length) % space.length; draw(); };
+  const put = (token) => {
+    const next = Int8Array.from(design);
+    next[chosen] = token;
+    chosen = (chosen + 1) % space.length;
+    changed(next, "tiles");
+  };
+  const buttons = Array.from({ length: space.length }, (_, i) => {
+    const tile = element("button", { type: "button" });
+    tile.addEventListener("click", () => choose(i));
+    tile.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const token = space.alphabet.indexOf(event.key.toUpperCase());
+      if (token >= 0) { chosen = i; put(token); }
+      else if (event.key === "ArrowRight") choose(i + 1);
+      else if (event.key === "ArrowLeft") choose(i - 1);
+      else return;
+      event.preventDefault();
+      buttons[chosen].focus();
+    });
+    tiles.append(tile);
+    return tile;
+  });
+  space.alphabet.forEach((letter, token) => {
+    const key = element("button", { type: "button", class: `pg-letter${token}` }, letter);
+    key.addEventListener("click", () => put(token));
+    keys.append(key);
+  });
+  function draw() {
+    buttons.forEach((tile, i) => {
+      tile.className = `pg-letter${design[i]}`;
+      tile.textContent = space.alphabet[design[i]];
+      tile.tabIndex = i === chosen ? 0 : -1;
+      tile.setAttribute("aria-pressed", String(i === chosen));
+      tile.setAttribute("aria-label", `position ${i}: ${space.alphabet[design[i]]}`);
+    });
+  }
+  place.append(tiles, keys, text.whole);
+  return { show(next) { design = next; text.show(next); draw(); } };
 }
 
 function smiles(place, task, space, { typed }) {
@@ -44,6 +88,13 @@ function network(place, task, space, { typed, changed }) {
   const buttons = Array.from({ length: 32 }, (_, k) => {
     const button = element("button", { type: "button" });
     button.addEventListener("click", () => { chosen = k; draw(); });
+    button.addEventListener("keydown", ({ key }) => {
+      const step = { ArrowRight: 1, ArrowLeft: 31 }[key];
+      if (!step) return;
+      chosen = (k + step) % 32;
+      draw();
+      buttons[chosen].focus();
+    });
     bars.append(button);
     return button;
   });
@@ -62,6 +113,7 @@ function network(place, task, space, { typed, changed }) {
       const [kernel, activation] = [design[2 * k], design[2 * k + 1]];
       button.className = `pg-act${activation}`;
       button.style.height = `${24 + 14 * kernel}px`;
+      button.tabIndex = k === chosen ? 0 : -1;
       button.setAttribute("aria-pressed", String(k === chosen));
       button.setAttribute("aria-label", `block ${k >> 1}, layer ${k & 1}: kernel ${kernel + 2}, ${ACTIVATIONS[activation]}`);
       button.title = button.ariaLabel;
@@ -74,7 +126,7 @@ function network(place, task, space, { typed, changed }) {
     );
     if (focused) document.getElementById(focused)?.focus();
   }
-  const legend = element("p", { class: "pg-note" }, "Height: kernel size. Colour: ",
+  const legend = element("p", { class: "pg-note" }, "Two layers a block. Height: kernel size. Colour: ",
     ...ACTIVATIONS.map((name, i) => element("span", { class: `pg-swatch pg-act${i}` }, name)));
   place.append(bars, legend, detail, text.whole);
   return { show(next) { design = next; text.show(next); draw(); } };
@@ -86,17 +138,19 @@ function sliders(place, task, space, { typed, changed }) {
   let design = null;
   const inputs = space.names.map((name, i) => {
     const [group, ...rest] = name.split("_");
-    if (!groups.has(group)) groups.set(group, element("details", { class: "pg-group", open: groups.size === 0 }, element("summary", {}, group)));
+    if (!groups.has(group)) groups.set(group, element("details", { class: "pg-group", open: groups.size === 0 }, element("summary", {}, LEGS[group] ?? group)));
     const [low, high] = [space.low[i], space.high[i]];
     const input = element("input", { type: "range", id: `pg-x${i}`, min: low, max: high, step: "any", disabled: low === high });
     const said = element("output", { for: input.id });
     input.addEventListener("input", () => {
       const next = Float32Array.from(design);
       next[i] = Math.min(high, Math.max(low, Math.fround(Number(input.value))));
-      changed(next);
+      changed(next, input.id);
     });
     groups.get(group).append(element("div", { class: "pg-slider" },
-      element("label", { for: input.id, title: `from ${short(low)} to ${short(high)}` }, rest.join(" ") || name), input, said));
+      element("label", { for: input.id, title: `from ${short(low)} to ${short(high)}` }, rest.join(" ") || name),
+      element("span", { class: "pg-bound", "aria-hidden": "true" }, three(low)), input,
+      element("span", { class: "pg-bound", "aria-hidden": "true" }, three(high)), said));
     return { input, said };
   });
   place.append(element("div", { class: "pg-groups" }, ...groups.values()), text.whole);
@@ -106,7 +160,7 @@ function sliders(place, task, space, { typed, changed }) {
       text.show(next);
       inputs.forEach(({ input, said }, i) => {
         if (document.activeElement !== input) input.value = next[i];
-        said.textContent = String(Number(next[i].toPrecision(3)));
+        said.textContent = three(next[i]);
       });
     },
   };
@@ -137,7 +191,7 @@ function elements(place, task, space, { typed, changed }) {
         input.addEventListener("input", () => {
           const changedTo = Float32Array.from(design);
           changedTo[i] = Number(input.value);
-          changed(changedTo);
+          changed(changedTo, input.id);
         });
         return element("span", { class: "pg-field" }, element("label", { for: input.id }, space.names[i]), input);
       }));

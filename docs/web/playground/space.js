@@ -99,6 +99,10 @@ export class Sequence {
     return detail;
   }
 
+  legal() {
+    return true; // what `read`, `sample` and `mutate` give is made of the alphabet
+  }
+
   write(design) {
     return Array.from(design, (token) => (token === this.pad ? "" : this.alphabet[token])).join("");
   }
@@ -144,10 +148,6 @@ export class Sequence {
     let apart = 0;
     for (let i = 0, at = row * this.length; i < this.length; i++, at++) apart += design[i] !== known[at];
     return apart;
-  }
-
-  differs(a, b) {
-    return Array.from(a, (token, i) => token !== b[i]);
   }
 
   tensor(designs) {
@@ -227,8 +227,8 @@ export class Box {
   }
 
   read(text) {
-    const parts = text.trim().replace(/^\[|\]$/g, "").split(/[\s,;]+/).filter(Boolean);
-    const numbers = parts.map(number);
+    const cells = text.trim().replace(/^\[(.*)\]$/s, "$1").trim().split(/\s*,\s*|\s+/);
+    const numbers = cells.map(number); // an empty cell is no number
     const listed = numbers.length > (this.formulas ? 1 : 0) && numbers.every((value) => value !== null);
     if (!listed) {
       if (this.formulas) return this.ofFormula(text);
@@ -266,6 +266,16 @@ export class Box {
       throw new Refused(`${start}it lies between ${written(low)} and ${written(high)}`);
     });
     return design;
+  }
+
+  legal(design) {
+    try {
+      this.check(Array.from(design));
+      return true;
+    } catch (error) {
+      if (error instanceof Refused) return false;
+      throw error;
+    }
   }
 
   write(design) {
@@ -317,10 +327,6 @@ export class Box {
     return Math.sqrt(square);
   }
 
-  differs(a, b) {
-    return Array.from(a, (value, i) => Math.abs(value - b[i]) > 0.05 * this.std[i]);
-  }
-
   tensor(designs) {
     const all = new Float32Array(designs.length * this.size);
     designs.forEach((design, row) => all.set(design, row * this.size));
@@ -343,6 +349,11 @@ export function short(value) {
     if (Math.fround(Number(text)) === value) return String(Number(text));
   }
   return String(value);
+}
+
+/** A number for people to read. */
+export function three(value) {
+  return String(Number(value.toPrecision(3)));
 }
 
 function clip(value, low, high) {

@@ -5,6 +5,7 @@ ort.env.wasm.wasmPaths = new URL("../vendor/onnxruntime-web/", import.meta.url).
 ort.env.wasm.numThreads = 1; // more need headers that static hosts do not send
 
 let session = null;
+let failure = "no oracle is open"; // why there is no session
 
 async function fetched(url) {
   const answer = await fetch(url);
@@ -38,6 +39,7 @@ async function open(url) {
 }
 
 async function score({ data, type, rows, dim }) {
+  if (!session) throw new Error(failure);
   const answer = await session.run({ x: new ort.Tensor(type, data, [rows, dim]) });
   const { y, spread } = answer;
   return { y: Float64Array.from(y.data), spread: spread ? Float64Array.from(spread.data) : null };
@@ -49,7 +51,9 @@ onmessage = ({ data: { id, url, ...asked } }) => {
     try {
       postMessage({ id, found: url ? await open(url) : await score(asked) });
     } catch (error) {
-      postMessage({ id, error: String(error?.message ?? error) });
+      const told = String(error?.message ?? error);
+      if (url) failure = told;
+      postMessage({ id, error: told });
     }
   });
 };
