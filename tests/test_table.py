@@ -445,3 +445,9 @@ def test_where_a_task_stands(runs: list[Run]) -> None:
 def test_the_largest_score_known_may_be_a_design() -> None:
     found = standings([made("ant", "grad", 0, [1.3, 0.2])], ["ant"])["ant"]
     assert (found.ceiling, found.lines[0].best) == (1.3, (1.3,))
+
+
+def test_gradient_ascent_is_shown_beside_the_best() -> None:
+    runs = [made("ant", name, 0, [best]) for name, best in (("grad", 0.6), ("coms", 0.7))]
+    found = standings([*runs, made("ant", "random", 0, [0.9])], ["ant"])["ant"]
+    assert [line.method for line in found.lines] == ["random", "grad", "coms"]

@@ -12,6 +12,8 @@ from mbo_hub.results.table import CONTROLS, Cell, Measure, Row, Table, tabulate
 
 __all__ = ["Standing", "standings"]
 
+BASELINE = "grad"  # what every paper compares its method with
+
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """A method on a task, as a line of its card.
@@ -45,7 +47,7 @@ class OfTask(msgspec.Struct, frozen=True, kw_only=True):
         best_visible: score of D(best).
         ceiling: largest score that is possible or, where nobody knows it, that was ever seen.
         ceiling_known: which of the two.
-        lines: the controls, then the best other method.
+        lines: the controls, gradient ascent, and the best of the methods, last.
     """
 
     methods: int
@@ -83,7 +85,8 @@ def _of_task(best: Table, median: Table) -> OfTask:
     controls = [row for row in best.rows if row.entrant.method in CONTROLS]
     controls.sort(key=lambda row: CONTROLS.index(row.entrant.method))
     first = max(others, key=lambda row: _cell(row).mean.value, default=None)
-    shown = [*controls, *([first] if first else [])]
+    plain = [row for row in others if row.entrant.method == BASELINE and row is not first]
+    shown = [*controls, *plain, *([first] if first else [])]
     return OfTask(
         methods=len(others),
         budget=task.budget,

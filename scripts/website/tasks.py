@@ -11,6 +11,7 @@ from typing import NamedTuple
 import mbo_hub
 from page import Page
 
+ROBOT = "robot.png"
 CARDS = Path(__file__).parents[2] / "dataset_cards"
 
 
@@ -95,6 +96,11 @@ def _page(card: str, task: Facts) -> str:
 <a class="md-button md-button--primary" href="{play}">Try it in the playground</a>
 <a class="md-button" href="../leaderboard/index.html?tasks={task.name}">See who wins</a></p>
 """
+    if (CARDS / task.name / ROBOT).is_file():
+        art = (
+            f'\n<img class="task-art" src="{task.name}/{ROBOT}" alt="" width="640" height="480">\n'
+        )
+        text = re.sub(r"^# .+\n", lambda title: title[0] + art, text, count=1, flags=re.MULTILINE)
     before, heading, after = text.partition("\n## ")
     return before + head + heading + after
 
