@@ -204,9 +204,9 @@ def test_many_illegal_sequences_are_refused_in_the_words_of_python(tmp_path: Pat
 @pytest.mark.parametrize("name", ["tfbind8", "nas", "chembl", "superconductor", "dkitty", "hopper"])
 def test_climbing_improves(name: str, play: Callable[..., Any]) -> None:
     tab = play(name)
+    tab.evaluate("document.getElementById('pg-score').dataset.y = ''")  # that of the start
     tab.click("[data-do=random]")
-    tab.wait_for_timeout(300)
-    tab.wait_for_function(SCORED)
+    tab.wait_for_function(SCORED, timeout=60_000)
     before = float(tab.get_attribute("#pg-score", "data-y"))
     tab.click("#pg-climb")
     tab.wait_for_function(f"Number({SCORED}) > {before}", timeout=60_000)
