@@ -34,7 +34,7 @@ class Trees(NamedTuple):
     """Trees as arrays over all their nodes and leaves.
 
     Attributes:
-        feature: that a node asks for; one more than there are, at a leaf.
+        feature: that a node asks for; −1 at a leaf: the last column, which is −∞.
         value: below or at which a node goes to its first child; what a leaf gives.
         child: the first of two that stand side by side; a leaf itself.
         roots: of each tree.
@@ -211,9 +211,8 @@ def _arrays(forest: dict[str, Any]) -> Trees:
         depth = max(depth, steps)
         first_leaves.append(first_leaf)
     forest["first_leaves"] = first_leaves
-    asked = np.array(feature, np.int16)
     return Trees(
-        feature=np.where(asked < 0, np.int16(-1), asked),
+        feature=np.array(feature, np.int16),
         value=np.array(value, np.float32),
         child=np.array(child, np.int32),
         roots=np.array(roots, np.int32),

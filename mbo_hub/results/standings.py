@@ -10,7 +10,7 @@ import mbo_hub.results.intervals as intervals
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS, Cell, Measure, Row, Table, tabulate
 
-__all__ = ["Standing", "standings"]
+__all__ = ["OfTask", "Standing", "standings"]
 
 BASELINE = "grad"  # what every paper compares its method with
 

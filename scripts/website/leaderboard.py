@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 import cells
-import standing
+import scored_again
 import views
 from mbo_hub.results import drawing
 from mbo_hub.results.plots import PLOTS
@@ -84,7 +84,7 @@ def pages() -> list[Page]:
 def data(preset: str) -> dict[str, Any]:
     """The numbers of a preset, and what was scored again."""
     views.begin()
-    stands, found = views.stands(), views.view(preset)
+    stands, found = views.what_was_scored_again(), views.view(preset)
     return {
         **found,
         "presets": views.presets(),
@@ -98,7 +98,7 @@ def data(preset: str) -> dict[str, Any]:
         "help": HELP,
         "styles": _styles(found["entrants"]),
         "opponents": list(OPPONENTS),
-        "standing": standing.WORDS,
+        "standing": scored_again.WORDS,
     }
 
 
@@ -157,8 +157,8 @@ def _legend() -> str:
         "<strong>Bold</strong> and * : a paired bootstrap over seeds cannot tell it from the best "
         "of its task. <em>apart</em>: not ranked there, for the reason below the table. "
         "<span class='lb-again'>✓</span> "
-        f"{standing.WORDS[standing.AGAIN]}. Runs whose hyper-parameters were chosen by an oracle's "
-        "scores are never ranked."
+        f"{scored_again.WORDS[scored_again.AGAIN]}. Runs whose hyper-parameters were chosen by an "
+        "oracle's scores are never ranked."
     )
 
 
@@ -223,7 +223,7 @@ def _row(
         ]
     for task in found["tasks"]:
         cell = found["cells"]["best"][task["name"]].get(method)
-        again = found["stands"][task["name"]].get(method) == standing.AGAIN
+        again = found["stands"][task["name"]].get(method) == scored_again.AGAIN
         made.append(cells.score(cell, found["scale"]["best"][task["name"]], task["d_best"], again))
     return f'<tr data-method="{method}">{"".join(made)}</tr>'
 

@@ -13,7 +13,7 @@ from typing import Any
 import cells
 import designs
 import leaderboard
-import standing
+import scored_again
 import views
 from mbo_hub.methods import METHODS, Method
 from mbo_hub.results.record import Run
@@ -241,7 +241,7 @@ def _result(found: Mapping[str, Any], task: Mapping[str, Any], name: str) -> str
     return (
         f'<tr data-task="{where}"><th scope="row"><a href="{address}">{escape(task["title"])}</a>'
         f"</th>{both}<td data-v='{rank:g}'>{rank:g} of {len(column)}</td>{sd}{''.join(others)}"
-        f'<td title="{escape(standing.WORDS[stands])}">{words[stands]}</td></tr>'
+        f'<td title="{escape(scored_again.WORDS[stands])}">{words[stands]}</td></tr>'
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import figures
 import kept
 import mbo_hub
-import standing
+import scored_again
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.collection import read_runs
 from mbo_hub.results.plots import draw
@@ -110,10 +110,10 @@ def view(preset: str) -> dict[str, Any]:
 
 
 @cache
-def stands() -> dict[str, str]:
-    """What was scored again, as of `standing.of_cells`."""
-    names = "-".join(sorted(standing.quick()))
-    code = [*sorted((ROOT / "mbo_hub").rglob("*.py")), Path(standing.__file__)]
+def what_was_scored_again() -> dict[str, str]:
+    """What was scored again, as of `scored_again.of_cells`."""
+    names = "-".join(sorted(scored_again.quick()))
+    code = [*sorted((ROOT / "mbo_hub").rglob("*.py")), Path(scored_again.__file__)]
     found: dict[str, str] = kept.kept(
         f"standing-{kept.digest([*_sources(), *code], names)}", _standing
     )
@@ -121,13 +121,13 @@ def stands() -> dict[str, str]:
 
 
 def _standing() -> dict[str, str]:
-    made = [kept.later(held, task) for task in sorted(standing.quick())]
-    return standing.of_cells(runs(), {name for one in made for name in one.result()})
+    made = [kept.later(held, task) for task in sorted(scored_again.quick())]
+    return scored_again.of_cells(runs(), {name for one in made for name in one.result()})
 
 
 def held(task: str) -> list[str]:
-    """The runs on a task whose scores hold, as `standing.held` finds them."""
-    return standing.held([run for run in runs() if run.record.problem == task])
+    """The runs on a task whose scores hold, as `scored_again.held` finds them."""
+    return scored_again.held([run for run in runs() if run.record.problem == task])
 
 
 @cache
@@ -158,7 +158,7 @@ def begin() -> None:
         name for name in presets() if not (kept.FOLDER / f"{name}-{digest()}.json").is_file()
     ]
     if missing:
-        for task in sorted(standing.quick()):
+        for task in sorted(scored_again.quick()):
             kept.later(held, task)
         kept.later(draw_into, str(kept.FOLDER / f"pictures-{digest()}"))
     for preset in missing:
