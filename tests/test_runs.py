@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 import mbo_hub
 from mbo_hub import errors
-from mbo_hub.cli import _numbers, main
+from mbo_hub.cli import main
+from mbo_hub.cli.options import numbers
 from mbo_hub.dataset import parquet
 from mbo_hub.errors import InvalidFile, MboHubError, UnknownMethod, UnknownTask
 from mbo_hub.methods import find
@@ -564,7 +565,7 @@ def test_other_designs_are_not_scored_for_a_record(here: Path) -> None:
 def test_seeds_are_read_as_they_are_written(parts: list[tuple[int, int]]) -> None:
     text = ",".join(f"{a}-{a + n}" if n else str(a) for a, n in parts)
     wanted = dict.fromkeys(seed for a, n in parts for seed in range(a, a + n + 1))
-    assert _numbers(text) == list(wanted)
+    assert numbers(text) == list(wanted)
 
 
 @pytest.mark.parametrize("text", ["", "a", "1-", "-1", "1..3", "1;2", "3-1", "1,,2", "٣-x"])
