@@ -167,13 +167,13 @@ def test_the_data_are_1771_architectures_drawn_and_bred() -> None:
     assert 880 <= len(task.y) <= 890  # half of them, and ties
 
 
-def test_a_stored_architecture_comes_out_again() -> None:
+def test_stored_architectures_come_out_again() -> None:
     """To the digit with the torch that measured them, and within the tolerance with others."""
     torch = pytest.importorskip("torch", reason="the exact oracle of nas needs torch")
     task = mbo_hub.load("nas")
     entry = task.manifest.oracles["exact"]
     assert entry.kind == "training"
-    rows = [len(task.y) // 2]  # test_every_task.py trains more of them
+    rows = np.linspace(0, len(task.y) - 1, 3).astype(int)
     apart = np.abs(objective(task.x[rows], processes=2) - task.y[rows])
     same = torch.__version__.partition("+")[0] == entry.settings["made_with"]
     assert apart.max() <= (0.0 if same else entry.tolerance)

@@ -63,8 +63,6 @@ class Verb(click.Command):
 class Group(click.Group):
     """Turns the errors of the library, and of the file system, into one line and exit code 1."""
 
-    command_class = Verb
-
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run the command; letters that a pipe's encoding lacks are escaped."""
         for stream in (sys.stdout, sys.stderr):
