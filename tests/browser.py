@@ -69,6 +69,11 @@ def _newest() -> int:
     )
 
 
+@functools.cache
+def _compressed(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), 5)
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     extensions_map: ClassVar[dict[str, str]] = {**http.server.SimpleHTTPRequestHandler.extensions_map,
                       ".mjs": "text/javascript", ".wasm": "application/wasm"}  # fmt: skip
@@ -79,17 +84,19 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         return super().translate_path(path[len(UNDER) - 1 :])
 
     def send_head(self) -> io.BytesIO | None:  # type: ignore[override]
-        """Compress text, as hosts of static pages do."""
+        """Compress text and let browsers keep it for a while, as hosts of static pages do."""
         path = Path(self.translate_path(self.path.partition("?")[0]))
         kind = self.guess_type(str(path))
         if not path.is_file():
             return super().send_head()  # type: ignore[return-value]
-        body = path.read_bytes()
         self.send_response(200)
         self.send_header("Content-Type", kind)
+        self.send_header("Cache-Control", "max-age=600")
         if kind.startswith("text/") or path.suffix in {".js", ".json", ".svg", ".xml"}:
-            body = gzip.compress(body, 5)
+            body = _compressed(path)
             self.send_header("Content-Encoding", "gzip")
+        else:
+            body = path.read_bytes()
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         return io.BytesIO(body)

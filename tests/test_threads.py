@@ -62,7 +62,15 @@ def test_at_most_so_many_threads_work_at_once() -> None:
     assert threading.get_ident() not in here
 
 
+@pytest.fixture
+def unsaid(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment says no number of threads, as that of scripts/test does."""
+    monkeypatch.delenv(threads.THREADS, raising=False)
+    return monkeypatch
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
+@pytest.mark.usefixtures("unsaid")
 def test_cores_are_those_that_the_process_may_use() -> None:
     code = (
         "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
@@ -72,8 +80,8 @@ def test_cores_are_those_that_the_process_may_use() -> None:
     assert cores() == len(os.sched_getaffinity(0))
 
 
-def test_the_environment_says_how_many_threads_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_says_how_many_threads_there_are(unsaid: pytest.MonkeyPatch) -> None:
     usual = cores()
     for said, wanted in (("3", 3), ("0", 1), ("", usual), ("many", usual), ("-1", usual)):
-        monkeypatch.setenv(threads.THREADS, said)
+        unsaid.setenv(threads.THREADS, said)
         assert cores() == wanted
