@@ -442,6 +442,17 @@ def test_where_a_task_stands(runs: list[Run]) -> None:
                                                   for line in ant.lines]  # fmt: skip
 
 
+@pytest.mark.parametrize("last", range(-6, 7))
+def test_figures_are_shown_as_in_the_table(last: int) -> None:
+    """Also beside the middle between two, where rounding twice goes wrong."""
+    runs = [made("ant", "grad", seed, [1.0355 + last / 1e5]) for seed in range(2)]
+    ((cell,),) = [row.cells for row in tabulate(runs).rows]
+    (line,) = standings(runs, ["ant"])["ant"].lines
+    assert [f"{figure:.3f}" for figure in line.best] == [
+        f"{figure:.3f}" for figure in (cell.mean.value, cell.mean.low, cell.mean.high)
+    ]
+
+
 def test_the_largest_score_known_may_be_a_design() -> None:
     found = standings([made("ant", "grad", 0, [1.3, 0.2])], ["ant"])["ant"]
     assert (found.ceiling, found.lines[0].best) == (1.3, (1.3,))

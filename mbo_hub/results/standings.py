@@ -13,6 +13,7 @@ from mbo_hub.results.table import CONTROLS, Cell, Measure, Row, Table, tabulate
 __all__ = ["OfTask", "Standing", "standings"]
 
 BASELINE = "grad"  # what every paper compares its method with
+DIGITS = 6  # more than are shown: what is rounded twice may differ from the table in its last digit
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,8 +91,8 @@ def _of_task(best: Table, median: Table) -> OfTask:
     return OfTask(
         methods=len(others),
         budget=task.budget,
-        best_visible=round(task.best_visible, 4),
-        ceiling=round(task.ceiling, 4),
+        best_visible=round(task.best_visible, DIGITS),
+        ceiling=round(task.ceiling, DIGITS),
         ceiling_known=task.ceiling_known,
         lines=tuple(_standing(row, medians[row.entrant]) for row in shown),
     )
@@ -106,7 +107,7 @@ def _standing(row: Row, median: Row) -> Standing:
         seeds=len(cell.values),
         best=_figures(cell.mean),
         median=_figures(_cell(median).mean),
-        above=round(cell.above, 3),
+        above=round(cell.above, DIGITS),
     )
 
 
@@ -119,4 +120,4 @@ def _cell(row: Row) -> Cell:
 
 def _figures(mean: intervals.Estimate) -> tuple[float, ...]:
     figures = (mean.value, mean.low, mean.high)
-    return tuple(round(figure, 4) for figure in figures if figure is not None)
+    return tuple(round(figure, DIGITS) for figure in figures if figure is not None)
