@@ -3,7 +3,7 @@
     python scripts/results.py unpack     # give build/runs the runs that are in the dataset
     mbo run all --task all --seeds 0-7 --out build/runs   # go on; stop at any time
     python scripts/results.py pack       # put what is finished into the dataset, and write its card
-    python scripts/results.py write      # the card, and docs/results.md; `check` says if it is due
+    python scripts/results.py write      # the card and the pages; `check` says if it is due
 
 A hopper design is 5,126 numbers: the repository keeps those of seed 0, and names the others by
 their sha256. What is published has all:
@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import findings
 import numpy as np
 
 import mbo_hub
@@ -44,6 +45,7 @@ DATASET = ROOT / "dataset_cards" / "results"
 RUNS = ROOT / "build" / "runs"
 STANDINGS = ROOT / "mbo_hub" / "making" / "standings.json"  # for the tasks' cards: documents.py
 PAGE = ROOT / "docs" / "results.md"
+FINDINGS = ROOT / "docs" / "findings.md"
 LARGE = {"hopper"}  # tasks of whose designs the repository keeps one seed
 NOT_OURS = {"superconductor"}  # tasks whose data may not be in the repository, nor copies of them
 
@@ -172,7 +174,12 @@ def check(runs: Path) -> None:
 
 def _documents(runs: Sequence[Run]) -> dict[Path, str]:
     made = documents(runs)
-    return {DATASET / "README.md": made.card, PAGE: made.page, STANDINGS: made.standings}
+    return {
+        DATASET / "README.md": made.card,
+        PAGE: made.page,
+        STANDINGS: made.standings,
+        FINDINGS: findings.page(runs),
+    }
 
 
 def _there() -> tuple[Run, ...]:

@@ -1,0 +1,97 @@
+"""docs/findings.md: its figures come from results, and so must what it claims."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+from conftest import ROOT
+from made_runs import made
+
+from mbo_hub.methods import METHODS
+from mbo_hub.results.card import TASKS
+from mbo_hub.results.collection import read_runs
+from mbo_hub.results.record import Run
+
+pytest.importorskip("jinja2", reason="the extra 'build' is not installed")
+
+
+@pytest.fixture(scope="module")
+def script() -> Iterator[ModuleType]:
+    """scripts/findings.py."""
+    spec = importlib.util.spec_from_file_location("findings", ROOT / "scripts" / "findings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "findings", module)  # dataclasses look there
+        spec.loader.exec_module(module)
+        yield module
+
+
+@pytest.fixture(scope="module")
+def runs() -> tuple[Run, ...]:
+    return read_runs(ROOT / "dataset_cards" / "results")
+
+
+def column(script: ModuleType, seeds: int = 8, **means: float) -> dict[str, Any]:
+    """Of a task, where a method's seeds lie evenly around its mean, 0.007 apart in all."""
+    seeds_of = {
+        name: [mean + 0.007 * (seed / (seeds - 1) - 0.5) for seed in range(seeds)]
+        for name, mean in means.items()
+    }
+    runs = [made("ant", m, seed, [v]) for m, vs in seeds_of.items() for seed, v in enumerate(vs)]
+    return script._columns(script.tabulate(runs))["ant"]
+
+
+def test_a_figure_has_its_interval_once_all_seeds_are_there(script: ModuleType) -> None:
+    assert re.fullmatch(r"0\.700 \[0\.69\d, 0\.70\d\]", str(column(script, grad=0.7)["grad"]))
+    assert str(column(script, seeds=3, grad=0.7)["grad"]) == "0.700"
+    assert column(script, grad=0.7)["grad"].short == "0.700"
+
+
+def test_methods_are_told_apart_as_the_sentences_say(script: ModuleType) -> None:
+    """Neither control is among the methods; what is nearer than `LEVEL` is level."""
+    of = column(script, random=0.9, best_logged=0.5, grad=0.4, coms=0.504, mins=0.6, cbas=0.3)
+    assert script.order(of) == ["mins", "coms", "grad", "cbas"]
+    assert script.below(of, "best_logged") == ["grad", "cbas"]
+    assert script.level(of, "best_logged") == ["coms"]
+    assert script.above(of, "best_logged") == ["mins"]  # of `coms` the interval reaches down to it
+    assert script.names(["grad"]) == "`grad`"
+    assert script.names(["grad", "coms", "mins"]) == "`grad`, `coms` and `mins`"
+    with pytest.raises(script.Untrue):
+        script.names([])
+
+
+def test_the_page_is_what_the_results_say(script: ModuleType, runs: tuple[Run, ...]) -> None:
+    text = script.page(runs)
+    assert text == (ROOT / "docs" / "findings.md").read_text("utf-8")
+    assert "{" not in text
+    assert max(len(line) for line in text.splitlines() if line[:1] != "|") <= script.WIDTH
+
+
+@pytest.mark.parametrize("shift", range(1, len(METHODS)))
+def test_where_other_methods_win_the_page_is_not_written(
+    script: ModuleType, runs: tuple[Run, ...], shift: int
+) -> None:
+    """The same figures under each other's names."""
+    names = list(METHODS)
+    other = dict(zip(names, names[shift:] + names[:shift], strict=True))
+    few = [run for run in runs if run.record.preset == "standard" and run.record.seed < 1]
+    renamed = [
+        Run(msgspec.structs.replace(run.record, method=other[run.record.method]), run.where)
+        for run in few
+    ]
+    with pytest.raises(script.Untrue, match="claims what the results do not say"):
+        script.page(renamed)
+
+
+def test_every_task_is_spoken_of_with_figures() -> None:
+    text = (ROOT / "scripts" / "findings.md").read_text("utf-8")
+    assert [task for task in TASKS if not re.search(rf"\{{\{{ .*{task}.* }}}}", text)] == []
