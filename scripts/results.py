@@ -28,6 +28,7 @@ import numpy as np
 import mbo_hub
 from mbo_hub.archive import hub
 from mbo_hub.atomic import write_file
+from mbo_hub.errors import MboHubError
 from mbo_hub.making.cards import plotted_data
 from mbo_hub.methods import METHODS
 from mbo_hub.publishing import metadata
@@ -205,7 +206,10 @@ def main() -> None:
     parser.add_argument("verb", choices=list(VERBS))
     parser.add_argument("--runs", type=Path, default=RUNS)
     asked = parser.parse_args()
-    VERBS[asked.verb](asked.runs)
+    try:
+        VERBS[asked.verb](asked.runs)
+    except MboHubError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

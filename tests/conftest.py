@@ -15,10 +15,13 @@ import jaxtyping
 
 HOOK = jaxtyping.install_import_hook("mbo_hub", "beartype.beartype")
 
+import importlib.util  # noqa: E402
 import shutil  # noqa: E402
+import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from functools import cache  # noqa: E402
 from pathlib import Path  # noqa: E402
+from types import ModuleType  # noqa: E402
 from typing import Any  # noqa: E402
 
 import browser  # noqa: E402
@@ -42,6 +45,19 @@ hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).parent.parent
 RAW = ROOT.parent / "shared" / "raw"  # raw sources, where they lie beside the checkout
+
+
+def script_module(name: str, patch: pytest.MonkeyPatch) -> ModuleType:
+    """A program of scripts/ as a module, as long as the patch lasts; it may import its neighbours."""
+    path = ROOT / "scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    patch.setitem(sys.modules, name, module)  # dataclasses look there
+    patch.syspath_prepend(str(path.parent))
+    spec.loader.exec_module(module)
+    return module
 
 
 def pytest_unconfigure() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
-from conftest import ROOT
+from conftest import ROOT, script_module
 from made_runs import made
 
 from mbo_hub.methods import METHODS
@@ -25,14 +23,8 @@ pytest.importorskip("jinja2", reason="the extra 'build' is not installed")
 @pytest.fixture(scope="module")
 def script() -> Iterator[ModuleType]:
     """scripts/findings.py."""
-    spec = importlib.util.spec_from_file_location("findings", ROOT / "scripts" / "findings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "findings", module)  # dataclasses look there
-        spec.loader.exec_module(module)
-        yield module
+        yield script_module("findings", patch)
 
 
 @pytest.fixture(scope="module")

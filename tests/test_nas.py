@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import script_module
 
 import mbo_hub
 from mbo_hub import InvalidDataset, OracleUnavailable
@@ -28,13 +27,7 @@ from mbo_hub.tasks import TASKS, nas
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """scripts/measure_nas.py, with few designs whose trainings take no time."""
     pytest.importorskip("torch", reason="the script notes its version")
-    path = ROOT / "scripts" / "measure_nas.py"
-    spec = importlib.util.spec_from_file_location("measure_nas", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "measure_nas", module)
-    spec.loader.exec_module(module)
+    module = script_module("measure_nas", monkeypatch)
     few = {"RANDOM": 21, "GENERATIONS": 3, "CHILDREN": 6, "ROWS": 39, "NOISE_ROWS": 8}
     for name, number in few.items():
         monkeypatch.setattr(module, name, number)

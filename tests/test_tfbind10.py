@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from conftest import RAW, ROOT
+from conftest import RAW, ROOT, script_module
 
 import mbo_hub
 from mbo_hub import IntegrityError, InvalidDataset, Task
@@ -75,16 +74,10 @@ def test_the_card_states_how_good_the_network_is(task: Task) -> None:
 
 
 @pytest.fixture(scope="module")
-def trainer() -> ModuleType:
+def trainer() -> Iterator[ModuleType]:
     pytest.importorskip("torch", reason="training needs torch: pip install 'mbo-hub[train]'")
-    path = ROOT / "scripts" / "train_tfbind10.py"
-    module_spec = importlib.util.spec_from_file_location("train_tfbind10", path)
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules["train_tfbind10"] = module
-    module_spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        yield script_module("train_tfbind10", patch)
 
 
 def test_the_raw_rows_are_checked(trainer: ModuleType, tmp_path: Path) -> None:
