@@ -5,6 +5,9 @@
     python scripts/results.py pack       # put what is finished into the dataset, and write its card
     python scripts/results.py write      # the card and the pages; `check` says if it is due
 
+docs/findings.md has its sentences from scripts/findings.md. Where one no longer holds, it is named;
+write it anew, and then the documents.
+
 A hopper design is 5,126 numbers: the repository keeps those of seed 0, and names the others by
 their sha256. What is published has all:
 
