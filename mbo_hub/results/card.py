@@ -107,11 +107,12 @@ def _extent(records: Sequence[Record]) -> str:
     standard = [r for r in records if r.preset == "standard" and r.method in METHODS]
     wanted = len(METHODS) * len(TASKS) * len(SEEDS)
     failed = sum(r.status == "failed" for r in records)
-    core, oracle = costs.total_hours(records)
+    took = costs.total_hours(records)
     missing = wanted - len(standard)
     text = (
-        f"{len(records)} runs, of which {failed} failed: {core:.1f} core-hours of methods and "
-        f"{oracle:.1f} hours of scoring on {_machines(records)}."
+        f"{len(records)} runs, of which {failed} failed: {took.core:.1f} core-hours of methods in "
+        f"{took.wall:.1f} hours (the rest was waiting for a core) and {took.scoring:.1f} hours of "
+        f"scoring on {_machines(records)}."
     )
     if missing:
         text += (

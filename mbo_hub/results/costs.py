@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median
+from typing import NamedTuple
 
 import msgspec
 
 from mbo_hub.results.record import Record
 
-__all__ = ["Cost", "costs", "markdown", "total_hours"]
+__all__ = ["Cost", "Hours", "costs", "markdown", "total_hours"]
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,20 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: float
     peak_mb: int
     scoring_seconds: float | None
+
+
+class Hours(NamedTuple):
+    """What runs took altogether.
+
+    Attributes:
+        core: of the methods, all cores together.
+        wall: that passed meanwhile, summed over runs; what is more than `core` was waiting.
+        scoring: wall time of the oracles.
+    """
+
+    core: float
+    wall: float
+    scoring: float
 
 
 def costs(records: Iterable[Record], preset: str = "standard") -> dict[tuple[str, str], Cost]:
@@ -78,10 +93,11 @@ def _told(cost: Cost) -> str:
     return f"{seconds} s, {cost.peak_mb:,} MB"
 
 
-def total_hours(records: Iterable[Record]) -> tuple[float, float]:
-    """Core-hours of the methods, and hours of scoring, of all these runs."""
+def total_hours(records: Iterable[Record]) -> Hours:
+    """Add up what these runs took."""
     listed = list(records)
-    return (
-        sum(r.cpu_seconds for r in listed) / 3600,
-        sum(r.scoring_seconds or 0.0 for r in listed) / 3600,
+    return Hours(
+        core=sum(r.cpu_seconds for r in listed) / 3600,
+        wall=sum(r.wall_seconds for r in listed) / 3600,
+        scoring=sum(r.scoring_seconds or 0.0 for r in listed) / 3600,
     )
