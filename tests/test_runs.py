@@ -242,6 +242,43 @@ def test_another_run_in_the_place_of_one_is_refused(
     sys.modules.pop("other", None)
 
 
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"method_version": "0.9"}, "the method's version of this run is 0.9, not "),
+        ({"task_version": "0.9.0"}, r"the version of the data of this run is 0\.9\.0, not 1\.0\.0"),
+    ],
+)
+@pytest.mark.parametrize("status", ["scored", "proposed", "failed"])
+def test_a_run_of_another_version_is_not_taken_for_done(
+    status: str, fields: dict[str, Any], why: str, here: Path
+) -> None:
+    """A table would not rank seeds of two versions of a method; nothing is run or changed."""
+    plan = Plan(task="tfbind8", method="random", budget=8)
+    record, designs = proposed = work.propose(plan)
+    if status == "scored":
+        record = work.score(plan, *proposed).record
+        version = fields.get("task_version", record.task_version)
+        fields = {**fields, "report": msgspec.structs.replace(record.report, version=version)}
+    elif status == "failed":
+        fields = {
+            **fields,
+            "failure": "diverged",
+            "designs": 0,
+            "designs_sha256": None,
+            "notes": (),
+        }
+    older = msgspec.structs.replace(record, status=status, **fields)
+    write_run(Path("runs"), older, None if status == "failed" else designs)
+    folder = Path("runs") / older.place
+    before = (folder / RECORD).read_bytes()
+    with pytest.raises(InvalidFile, match=why) as caught:
+        go("random", seeds=2, again=True)
+    assert str(folder) in str(caught.value)
+    assert (folder / RECORD).read_bytes() == before
+    assert not (folder.parent / "seed-1").exists()
+
+
 def test_designs_that_are_gone_are_named(here: Path) -> None:
     proposed = work.propose(Plan(task="tfbind8", method="random", budget=8))
     write_run(Path("runs"), proposed.record, None)

@@ -96,6 +96,14 @@ class Sweep:
     lost: dict[str, str] = field(default_factory=dict)
 
 
+class _Goal(NamedTuple):
+    """A run that is wanted: its plan, and the versions of what it would be run with here."""
+
+    plan: Plan
+    method_version: str
+    task_version: str
+
+
 @dataclass
 class _Job:
     """A run in hand: where it goes, and its designs once there are some."""
@@ -125,20 +133,20 @@ def sweep(
 
     Raises:
         UnknownTask, UnknownMethod: before anything runs.
-        InvalidFile: the folder holds something else, such as a run with another budget, or cannot
-            be written.
+        InvalidFile: the folder holds something else, such as a run with another budget or by
+            another version of the method, or cannot be written.
         MissingExtra: a method needs a library that is not installed.
         MboHubError: a step of a run broke.
     """
     places = _places(wanted)
-    result, estimate, todo = Sweep(), _Estimate(), {}
-    for place, plan in places.items():
-        record = _record(directory, place, plan)
+    result, estimate, todo = Sweep(), _Estimate(), dict[Path, _Goal]()
+    for place, goal in places.items():
+        record = _record(directory, place, goal)
         estimate.learn(record)
         if _is_done(record, again=again):
             result.there += 1
         else:
-            todo[place] = plan
+            todo[place] = goal
     jobs = _claimed(todo, directory, result, again=again)
     going: dict[Future[Outcome], _Job] = {}
     try:
@@ -185,19 +193,20 @@ def _after(
     return outcome
 
 
-def _places(wanted: Sequence[Plan]) -> dict[Path, Plan]:
+def _places(wanted: Sequence[Plan]) -> dict[Path, _Goal]:
     """Where each run goes; every method is made and every task found before anything runs."""
     declared = {
-        name: folders.find_declared(name, None)[1].manifest.name
+        name: folders.find_declared(name, None)[1].manifest
         for name in dict.fromkeys(plan.task for plan in wanted)
     }
-    found: dict[Path, Plan] = {}
+    found: dict[Path, _Goal] = {}
     for plan in wanted:
-        method = find(plan.method, plan.preset, declared[plan.task])
-        where = problem(declared[plan.task], plan.subset)
-        goes = folder_of(where, method.name, plan.preset, plan.seed)
+        task = declared[plan.task]
+        method = find(plan.method, plan.preset, task.name)
+        goes = folder_of(problem(task.name, plan.subset), method.name, plan.preset, plan.seed)
         plan = msgspec.structs.replace(plan, task=folders.everywhere(plan.task))
-        if found.setdefault(goes, plan) != plan:
+        goal = _Goal(plan, method.version, task.version)
+        if found.setdefault(goes, goal) != goal:
             raise InvalidFile(f"{goes}: two different runs would go there; run them apart")
     _one_a_folder(found)
     return found
@@ -212,7 +221,7 @@ def _one_a_folder(places: Iterable[Path]) -> None:
             raise InvalidFile(f"{goes} and {other} are one folder on some systems; rename a method")
 
 
-def _record(directory: Path, place: Path, plan: Plan) -> Record | None:
+def _record(directory: Path, place: Path, goal: _Goal) -> Record | None:
     """The record of a run that is there.
 
     Raises:
@@ -222,9 +231,12 @@ def _record(directory: Path, place: Path, plan: Plan) -> Record | None:
     if not (folder / RECORD).exists():
         return None
     record = read_run(folder).record
+    plan = goal.plan
     for what, there, wanted in (
         ("budget", record.budget, plan.budget),
         ("method", record.code, code_of(plan)),
+        ("method's version", record.method_version, goal.method_version),
+        ("version of the data", record.task_version, goal.task_version),
         ("word on tuning", record.tuned_on_oracle, plan.tuned_on_oracle),
     ):
         if there != wanted:
@@ -242,13 +254,13 @@ def _is_done(record: Record | None, *, again: bool) -> bool:
 
 
 def _claimed(
-    todo: dict[Path, Plan], directory: Path, result: Sweep, *, again: bool
+    todo: dict[Path, _Goal], directory: Path, result: Sweep, *, again: bool
 ) -> Iterator[_Job]:
     """Take one run after another that no other program has in hand, or finished meanwhile."""
     from filelock import FileLock, Timeout
 
     locks = directory / ".locks"
-    for place, plan in list(todo.items()):
+    for place, goal in list(todo.items()):
         claim = ExitStack()
         try:
             locks.mkdir(parents=True, exist_ok=True)
@@ -262,7 +274,7 @@ def _claimed(
             ) from None
         except OSError as error:
             raise InvalidFile(f"{directory}: cannot be written: {error.strerror}") from None
-        record = _record(directory, place, plan)
+        record = _record(directory, place, goal)
         if _is_done(record, again=again):
             claim.close()
             result.there += 1
@@ -270,7 +282,7 @@ def _claimed(
         outcome = None
         if record is not None and record.status == "proposed":
             outcome = Outcome(record, content(directory / place / DESIGNS))
-        yield _Job(place, plan, outcome, claim)
+        yield _Job(place, goal.plan, outcome, claim)
 
 
 def _some(jobs: Iterator[_Job], most: int) -> Iterator[_Job]:
