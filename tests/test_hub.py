@@ -415,10 +415,13 @@ for labels in ("measured", "oracle"):
     )
 
 
-def test_without_a_network_what_is_here_loads_within_two_seconds(
+def test_without_a_network_what_is_here_loads_without_waiting_for_it(
     hub: HubServer, client: Client
 ) -> None:
-    """An embedded copy, a cached tag and a cached branch; with the server gone, and mute."""
+    """An embedded copy, a cached tag and a cached branch; with the server gone, and mute.
+
+    A branch is asked for once, for a second; huggingface_hub itself would wait for ten.
+    """
     stock(hub, client)
     code = "import sys, time, logging, huggingface_hub.file_download; logging.basicConfig(); import mbo_hub; " \
            "start = time.monotonic(); mbo_hub.load(*sys.argv[1:]); print(time.monotonic() - start)"  # fmt: skip
@@ -436,12 +439,12 @@ def test_without_a_network_what_is_here_loads_within_two_seconds(
 
     for arguments in wanted:
         load(arguments)
-    hub.fault("hang", times=None, seconds=8)
+    hub.fault("hang", times=None, seconds=30)
     for where in (hub.url, "http://127.0.0.1:9"):
         # The cache does not depend on the endpoint; nothing listens on the second one.
         for arguments in wanted:
             done = load(arguments, HF_ENDPOINT=where)
-            assert float(done.stdout) < 2, (where, arguments)
+            assert float(done.stdout) < 6, (where, arguments)
             warned = "Using the copy that is cached here" in done.stderr
             assert warned == (arguments == ["stranger/vowels"]), done.stderr
     hub.clear_faults()
