@@ -44,6 +44,6 @@ def test_hours_tell_what_was_waiting() -> None:
     assert hours.core == pytest.approx((4800.2 + failed.record.cpu_seconds) / 3600)
     assert hours.wall == pytest.approx((10800.2 + failed.record.wall_seconds) / 3600)
     assert hours.scoring == pytest.approx(110 / 3600)
-    assert "1.3 core-hours of methods in 3.0 hours (the rest was waiting for a core)" in (
+    assert "1.3 core-hours of methods in 3.0 hours of wall time, waits included" in (
         documents(RUNS).page
     )

@@ -415,13 +415,10 @@ for labels in ("measured", "oracle"):
     )
 
 
-def test_without_a_network_what_is_here_loads_without_waiting_for_it(
+def test_without_a_network_what_is_here_loads_within_two_seconds(
     hub: HubServer, client: Client
 ) -> None:
-    """An embedded copy, a cached tag and a cached branch; with the server gone, and mute.
-
-    A branch is asked for once, for a second; huggingface_hub itself would wait for ten.
-    """
+    """An embedded copy, a cached tag and a cached branch; with the server gone, and mute."""
     stock(hub, client)
     code = "import sys, time, logging, huggingface_hub.file_download; logging.basicConfig(); import mbo_hub; " \
            "start = time.monotonic(); mbo_hub.load(*sys.argv[1:]); print(time.monotonic() - start)"  # fmt: skip
@@ -444,7 +441,7 @@ def test_without_a_network_what_is_here_loads_without_waiting_for_it(
         # The cache does not depend on the endpoint; nothing listens on the second one.
         for arguments in wanted:
             done = load(arguments, HF_ENDPOINT=where)
-            assert float(done.stdout) < 6, (where, arguments)
+            assert float(done.stdout) < 2, (where, arguments)
             warned = "Using the copy that is cached here" in done.stderr
             assert warned == (arguments == ["stranger/vowels"]), done.stderr
     hub.clear_faults()

@@ -111,7 +111,7 @@ def _extent(records: Sequence[Record]) -> str:
     missing = wanted - len(standard)
     text = (
         f"{len(records)} runs, of which {failed} failed: {took.core:.1f} core-hours of methods in "
-        f"{took.wall:.1f} hours (the rest was waiting for a core) and {took.scoring:.1f} hours of "
+        f"{took.wall:.1f} hours of wall time, waits included, and {took.scoring:.1f} hours of "
         f"scoring on {_machines(records)}."
     )
     if missing:

@@ -34,7 +34,7 @@ class Hours(NamedTuple):
 
     Attributes:
         core: of the methods, all cores together.
-        wall: that passed meanwhile, summed over runs; what is more than `core` was waiting.
+        wall: that passed meanwhile, summed over runs; a run of one thread waited for the rest.
         scoring: wall time of the oracles.
     """
 
