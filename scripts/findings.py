@@ -21,8 +21,9 @@ from mbo_hub.errors import InvalidFile
 from mbo_hub.methods import METHODS
 from mbo_hub.results.card import SEEDS, TASKS
 from mbo_hub.results.intervals import Estimate, critical_difference
+from mbo_hub.results.measure import Measure
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import CONTROLS, Cell, Measure, Table, tabulate
+from mbo_hub.results.table import CONTROLS, Cell, Table, tabulate
 
 TEXT = Path(__file__).parent / "findings.md"
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

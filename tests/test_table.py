@@ -19,10 +19,11 @@ from mbo_hub.errors import InvalidFile
 from mbo_hub.methods import METHODS
 from mbo_hub.results import intervals
 from mbo_hub.results.intervals import Estimate
+from mbo_hub.results.measure import Measure
 from mbo_hub.results.record import Plan, Run, write_run
 from mbo_hub.results.rendering import COLUMNS, FORMATS, render
 from mbo_hub.results.standings import standings
-from mbo_hub.results.table import CONTROLS, OPPONENTS, Entrant, Measure, Table, tabulate
+from mbo_hub.results.table import CONTROLS, OPPONENTS, Entrant, Table, tabulate
 from mbo_hub.results.work import propose, score
 
 SEEDS = range(8)

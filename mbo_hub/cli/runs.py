@@ -210,8 +210,9 @@ def table(
     is listed with the reason. While runs are still going on, --seeds 0 compares those that are
     there.
     """
+    from mbo_hub.results.measure import Measure
     from mbo_hub.results.rendering import render
-    from mbo_hub.results.table import Measure, tabulate
+    from mbo_hub.results.table import tabulate
 
     measure = Measure(metric) if at is None else Measure("best-of-k", at)
     made = tabulate(_runs(place, seeds), measure, tasks or None)

@@ -11,10 +11,11 @@ import mbo_hub.archive.catalog as catalog
 import mbo_hub.results.costs as costs
 from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import COLUMNS, DATA
+from mbo_hub.results.measure import Measure
 from mbo_hub.results.record import Record, Run
 from mbo_hub.results.rendering import render
 from mbo_hub.results.standings import standings
-from mbo_hub.results.table import CONTROLS, Measure, tabulate
+from mbo_hub.results.table import CONTROLS, tabulate
 
 __all__ = ["Documents", "documents"]
 

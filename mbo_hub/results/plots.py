@@ -17,17 +17,9 @@ from mbo_hub.arrays import Float64
 from mbo_hub.errors import InvalidFile
 from mbo_hub.extras import require
 from mbo_hub.results.drawing import GREY, INK, SMALL, Style
+from mbo_hub.results.measure import Measure, exploit_gap
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import (
-    CONTROLS,
-    Cell,
-    Entrant,
-    Measure,
-    Table,
-    TaskFacts,
-    exploit_gap,
-    tabulate,
-)
+from mbo_hub.results.table import CONTROLS, Cell, Entrant, Table, TaskFacts, tabulate
 from mbo_hub.scoring.plot import best_of
 
 __all__ = ["PLOTS", "Drawn", "draw", "prepare"]

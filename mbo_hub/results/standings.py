@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 import mbo_hub.results.intervals as intervals
+from mbo_hub.results.measure import Measure
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import CONTROLS, Cell, Measure, Row, Table, tabulate
+from mbo_hub.results.table import CONTROLS, Cell, Row, Table, tabulate
 
 __all__ = ["OfTask", "Standing", "standings"]
 

@@ -6,22 +6,21 @@ aggregates. What is tuned on an oracle, failed or incomplete is listed apart wit
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
 
+import mbo_hub.results.eligibility as eligibility
 import mbo_hub.results.intervals as intervals
 import mbo_hub.results.literature as literature
-from mbo_hub.arrays import Float64
 from mbo_hub.errors import InvalidFile
 from mbo_hub.extras import require
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.intervals import Estimate
+from mbo_hub.results.measure import Measure, exploit_gap
 from mbo_hub.results.record import Record, Run
-from mbo_hub.scoring.plot import best_of
 
 __all__ = [
     "CONTROLS",
@@ -29,11 +28,9 @@ __all__ = [
     "Cell",
     "Compared",
     "Entrant",
-    "Measure",
     "Row",
     "Table",
     "TaskFacts",
-    "exploit_gap",
     "tabulate",
 ]
 
@@ -51,41 +48,6 @@ class Entrant(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.method if self.preset == "standard" else f"{self.method} ({self.preset})"
-
-
-class Measure(msgspec.Struct, frozen=True):
-    """What is told of a run.
-
-    Attributes:
-        metric: 'best', the 100th percentile of its designs; 'median', the 50th; or 'best-of-k', the
-            best of k of them, on average over all choices.
-        k: of 'best-of-k'; where fewer designs than that are valid, it is the best of these.
-    """
-
-    metric: Literal["best", "median", "best-of-k"] = "best"
-    k: int | None = None
-
-    def __post_init__(self) -> None:
-        if (self.metric == "best-of-k") != (self.k is not None) or self.k == 0:
-            raise ValueError("'best-of-k', and nothing else, needs a k of 1 or more")
-
-    def __str__(self) -> str:
-        return {
-            "best": "100th percentile",
-            "median": "50th percentile",
-            "best-of-k": f"best of {self.k}",
-        }[self.metric]
-
-    def of(self, score: Float64[np.ndarray, " n"]) -> float | None:
-        """Measure a run by the scores of its valid designs; None without any."""
-        valid = score[np.isfinite(score)]
-        if not len(valid):
-            return None
-        if self.metric == "best":
-            return float(valid.max())
-        if self.metric == "median":
-            return float(np.median(valid))
-        return float(best_of(valid, np.array([min(self.k or 1, len(valid))]))[1][0])
 
 
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,7 +220,7 @@ def tabulate(
         if name not in by_task:
             raise InvalidFile(f"no run is on task {name!r}; there are {', '.join(by_task)}")
     chosen = {name: by_task[name] for name in tasks or by_task}
-    odd = {name: _odd(of_task) for name, of_task in chosen.items()}
+    odd = {name: eligibility.oddities(of_task) for name, of_task in chosen.items()}
     usual = {
         name: [run for run in of_task if id(run) not in odd[name]]
         for name, of_task in chosen.items()
@@ -284,7 +246,7 @@ def tabulate(
         seeds = sorted({run.record.seed for run in of_task})
         for entrant in entrants:
             own = [run for run in of_task if _entrant(run.record) == entrant]
-            reasons = _reasons(own, odd[name], seeds)
+            reasons = eligibility.reasons(own, odd[name], seeds)
             if reasons:
                 apart.append(_apart(entrant, name, reasons, own, len(seeds), measure))
             else:
@@ -301,26 +263,6 @@ def _order(entrant: Entrant) -> tuple[bool, str, bool, str]:
     """Controls first; the standard preset before others."""
     method, preset = entrant.method, entrant.preset
     return method not in CONTROLS, method, preset != "standard", preset
-
-
-def _odd(runs: Sequence[Run]) -> dict[int, str]:
-    """Say of runs how they differ from most others of their task in what all should share."""
-    asked: dict[str, Callable[[Record], object]] = {
-        "version {} of the data": lambda record: record.task_version,
-        "data with sha256 {:.12}…": lambda record: record.dataset_sha256,
-        "a budget of {}": lambda record: record.budget,
-        "the oracle {:.12}…": lambda record: record.report and record.report.fingerprint.sha256,
-    }
-    found: dict[int, str] = {}
-    for words, value in asked.items():
-        there = Counter(v for run in runs if (v := value(run.record)) is not None)
-        usual = there.most_common(1)[0][0] if there else None
-        for run in runs:
-            own = value(run.record)
-            if own not in (None, usual):
-                told = f"{words.format(own)} where most runs have {words.format(usual)}"
-                found.setdefault(id(run), f"seed {run.record.seed} has {told}")
-    return found
 
 
 def _facts(runs: Sequence[Run]) -> TaskFacts:
@@ -340,27 +282,6 @@ def _facts(runs: Sequence[Run]) -> TaskFacts:
         ceiling_known=complete,
         exact=report.exact,
     )
-
-
-def _reasons(runs: Sequence[Run], odd: Mapping[int, str], seeds: Sequence[int]) -> tuple[str, ...]:
-    """Say why the runs of a method on a task cannot be compared with others; nothing if they can.
-
-    Args:
-        runs: of the method.
-        odd: as of `_odd`.
-        seeds: that there should be.
-    """
-    reasons = [odd[id(run)] for run in runs if id(run) in odd]
-    if any(run.record.tuned_on_oracle for run in runs):
-        reasons.append("its hyper-parameters were chosen by the oracle's scores")
-    versions = sorted({f"{r.record.method_version} of {r.record.code}" for r in runs})
-    if len(versions) > 1:
-        reasons.append(f"its seeds are of versions {' and '.join(versions)}")
-    count = Counter(run.record.seed for run in runs)
-    reasons += [f"seed {seed} was not run" for seed in seeds if not count[seed]]
-    reasons += [f"seed {seed} is there more than once" for seed, n in count.items() if n > 1]
-    reasons += [f"seed {r.record.seed} {what}" for r in runs if (what := _missing(r))]
-    return _merged(reasons, seeds)
 
 
 def _apart(
@@ -396,51 +317,9 @@ def _cell(runs: Sequence[Run], facts: TaskFacts, measure: Measure) -> Cell:
     )
 
 
-def _missing(run: Run) -> str | None:
-    """Say why a run has no measure."""
-    record = run.record
-    if record.status == "failed":
-        return f"failed: {record.failure}"
-    if record.status == "proposed":
-        return "waits for the oracle"
-    return None if np.isfinite(run.score).any() else "has no valid design"
-
-
-def _merged(reasons: Sequence[str], seeds: Sequence[int]) -> tuple[str, ...]:
-    """Say once what is true of several seeds."""
-    groups: dict[str, list[str]] = {}
-    for reason in reasons:
-        number, _, rest = reason.removeprefix("seed ").partition(" ")
-        if reason.startswith("seed "):
-            groups.setdefault(rest, []).append(number)
-        else:
-            groups.setdefault(reason, [])
-    merged = []
-    for rest, numbers in groups.items():
-        if not numbers:
-            merged.append(rest)
-        elif len(numbers) == len(seeds) and rest == "was not run":
-            merged.append("it was not run")
-        else:
-            many = f"seeds {', '.join(numbers)}" if len(numbers) > 1 else f"seed {numbers[0]}"
-            merged.append(f"{many}: {rest}")
-    return tuple(merged)
-
-
 def _average(values: Iterable[float | None]) -> float | None:
     there = [value for value in values if value is not None]
     return float(np.mean(there)) if there else None
-
-
-def exploit_gap(run: Run) -> float | None:
-    """Tell by how much a method expects more than it gets: mean predicted − true score of a run.
-
-    None where nothing was predicted, or no design is valid.
-    """
-    if run.predicted is None or not np.isfinite(run.y).any():
-        return None
-    low, high = run.record.y_range
-    return float(np.nanmean(run.predicted.astype(np.float64) - run.y) / (high - low))
 
 
 def _marked(

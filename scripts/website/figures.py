@@ -11,8 +11,9 @@ import numpy as np
 
 from mbo_hub.results import intervals
 from mbo_hub.results.intervals import Estimate
+from mbo_hub.results.measure import exploit_gap
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import Compared, Table, exploit_gap
+from mbo_hub.results.table import Compared, Table
 
 DIGITS = 6  # that are significant
 AT = np.linspace(-0.5, 1.0, 76)  # where profiles are told

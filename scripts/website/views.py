@@ -22,9 +22,10 @@ import mbo_hub
 import scored_again
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.collection import read_runs
+from mbo_hub.results.measure import Measure
 from mbo_hub.results.plots import draw
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import CONTROLS, Measure, Row, Table, tabulate
+from mbo_hub.results.table import CONTROLS, Row, Table, tabulate
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "dataset_cards" / "results"

@@ -1,0 +1,84 @@
+"""Which runs may be compared: what is odd, tuned on an oracle, failed or missing is said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from mbo_hub.results.record import Record, Run
+
+__all__ = ["oddities", "reasons"]
+
+
+def oddities(runs: Sequence[Run]) -> dict[int, str]:
+    """Say of runs how they differ from most others of their task in what all should share."""
+    asked: dict[str, Callable[[Record], object]] = {
+        "version {} of the data": lambda record: record.task_version,
+        "data with sha256 {:.12}…": lambda record: record.dataset_sha256,
+        "a budget of {}": lambda record: record.budget,
+        "the oracle {:.12}…": lambda record: record.report and record.report.fingerprint.sha256,
+    }
+    found: dict[int, str] = {}
+    for words, value in asked.items():
+        there = Counter(v for run in runs if (v := value(run.record)) is not None)
+        usual = there.most_common(1)[0][0] if there else None
+        for run in runs:
+            own = value(run.record)
+            if own not in (None, usual):
+                told = f"{words.format(own)} where most runs have {words.format(usual)}"
+                found.setdefault(id(run), f"seed {run.record.seed} has {told}")
+    return found
+
+
+def reasons(runs: Sequence[Run], odd: Mapping[int, str], seeds: Sequence[int]) -> tuple[str, ...]:
+    """Say why the runs of a method on a task cannot be compared with others; nothing if they can.
+
+    Args:
+        runs: of the method.
+        odd: as of `oddities`.
+        seeds: that there should be.
+    """
+    found = [odd[id(run)] for run in runs if id(run) in odd]
+    if any(run.record.tuned_on_oracle for run in runs):
+        found.append("its hyper-parameters were chosen by the oracle's scores")
+    versions = sorted({f"{r.record.method_version} of {r.record.code}" for r in runs})
+    if len(versions) > 1:
+        found.append(f"its seeds are of versions {' and '.join(versions)}")
+    count = Counter(run.record.seed for run in runs)
+    found += [f"seed {seed} was not run" for seed in seeds if not count[seed]]
+    found += [f"seed {seed} is there more than once" for seed, n in count.items() if n > 1]
+    found += [f"seed {r.record.seed} {what}" for r in runs if (what := _missing(r))]
+    return _merged(found, seeds)
+
+
+def _missing(run: Run) -> str | None:
+    """Say why a run has no measure."""
+    record = run.record
+    if record.status == "failed":
+        return f"failed: {record.failure}"
+    if record.status == "proposed":
+        return "waits for the oracle"
+    return None if np.isfinite(run.score).any() else "has no valid design"
+
+
+def _merged(reasons: Sequence[str], seeds: Sequence[int]) -> tuple[str, ...]:
+    """Say once what is true of several seeds."""
+    groups: dict[str, list[str]] = {}
+    for reason in reasons:
+        number, _, rest = reason.removeprefix("seed ").partition(" ")
+        if reason.startswith("seed "):
+            groups.setdefault(rest, []).append(number)
+        else:
+            groups.setdefault(reason, [])
+    merged = []
+    for rest, numbers in groups.items():
+        if not numbers:
+            merged.append(rest)
+        elif len(numbers) == len(seeds) and rest == "was not run":
+            merged.append("it was not run")
+        else:
+            many = f"seeds {', '.join(numbers)}" if len(numbers) > 1 else f"seed {numbers[0]}"
+            merged.append(f"{many}: {rest}")
+    return tuple(merged)
