@@ -39,7 +39,7 @@ class Affine:
         return cls(np.asarray(mean, np.float64), np.where(spread > 0, spread, 1.0))
 
     @classmethod
-    def fit(cls, values: Num[np.ndarray, n * shape]) -> Affine:
+    def fit(cls, values: Num[np.ndarray, " n *shape"]) -> Affine:
         """Measure mean and population standard deviation over the rows, in float64."""
         exact = values.astype(np.float64)
         return cls.of(exact.mean(axis=0), exact.std(axis=0))
