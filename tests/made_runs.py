@@ -8,14 +8,23 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from conftest import ROOT
 
 import mbo_hub
 from mbo_hub.dataset.subset import Subset
+from mbo_hub.results import read_runs
 from mbo_hub.results.record import Plan, Record, Run, Submitted
 from mbo_hub.results.work import propose
 from mbo_hub.scoring.report import Report
 
+PUBLISHED = ROOT / "dataset_cards" / "results"
 Y_RANGE = (-10.0, 30.0)  # raw, so that no test can mistake a score for an objective
+
+
+@cache
+def published_runs() -> tuple[Run, ...]:
+    """All runs that are published: read once, for it takes seconds."""
+    return read_runs(PUBLISHED)
 
 
 @cache

@@ -10,11 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 from conftest import ROOT, script_module
-from made_runs import made
+from made_runs import made, published_runs
 
 from mbo_hub.methods import METHODS
 from mbo_hub.results.card import TASKS
-from mbo_hub.results.collection import read_runs
 from mbo_hub.results.record import Run
 
 pytest.importorskip("jinja2", reason="the extra 'build' is not installed")
@@ -29,7 +28,7 @@ def script() -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="module")
 def runs() -> tuple[Run, ...]:
-    return read_runs(ROOT / "dataset_cards" / "results")
+    return published_runs()
 
 
 def column(script: ModuleType, seeds: int = 8, **means: float) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from conftest import ROOT
 from hub_server import READ_TOKEN, HubServer
 from huggingface_hub import close_session, constants
+from made_runs import PUBLISHED, published_runs
 
 import mbo_hub
 from mbo_hub.cli import main
@@ -580,12 +581,10 @@ def test_other_oracles_are_always_asked(name: str) -> None:
 
 # ------------------------------------------------------------------------------- what is published
 
-PUBLISHED = ROOT / "dataset_cards" / "results"
-
 
 @pytest.fixture(scope="module")
 def published() -> tuple[Run, ...]:
-    return read_runs(PUBLISHED)
+    return published_runs()
 
 
 def test_the_published_results_hold_what_they_say(published: tuple[Run, ...]) -> None:

@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 import browser
 import numpy as np
 import pytest
+from made_runs import published_runs
 
 from mbo_hub.methods import METHODS
-from mbo_hub.results import read_runs
+from mbo_hub.results.measure import Measure
 from mbo_hub.results.plots import PLOTS
-from mbo_hub.results.table import CONTROLS, Cell, Measure, Row, Table, tabulate
+from mbo_hub.results.table import CONTROLS, Cell, Row, Table, tabulate
 
 PAGE = "leaderboard/index.html"
-RUNS = read_runs(browser.ROOT / "dataset_cards" / "results")
 AGGREGATES = ("rank", "iqm", "over-best_logged", "over-grad")
 # Combinations of what can be chosen; each value of each control is in some of them.
 SAMPLE: list[dict[str, str]] = [
@@ -62,7 +62,9 @@ def tasks_of(view: dict[str, str]) -> list[str]:
 @cache
 def table(preset: str, name: str, tasks: tuple[str, ...]) -> Table:
     """What `mbo table` makes of these runs."""
-    return tabulate([r for r in RUNS if r.record.preset == preset], measure(name), tasks)
+    return tabulate(
+        [r for r in published_runs() if r.record.preset == preset], measure(name), tasks
+    )
 
 
 def expected(view: dict[str, str]) -> tuple[Table, list[Row]]:
@@ -297,7 +299,7 @@ def test_each_plot_is_drawn_from_the_table(tab: Any) -> None:
 
 
 def test_no_file_is_large_and_none_is_doubled() -> None:
-    presets = {run.record.preset for run in RUNS}
+    presets = {run.record.preset for run in published_runs()}
     files = {path.stem: path for path in (browser.built() / "leaderboard").glob("*.json")}
     assert set(files) == presets
     assert all(path.stat().st_size < 300_000 for path in files.values())
@@ -307,7 +309,7 @@ def test_no_file_is_large_and_none_is_doubled() -> None:
 def test_a_method_page_has_the_figures_of_its_records(tab: Any, name: str) -> None:
     tab.goto(f"methods/{name}.html")
     assert tab.locator("h1").inner_text().startswith(METHODS[name].title)
-    own = [run for run in RUNS if run.record.method == name]
+    own = [run for run in published_runs() if run.record.method == name]
     rows = tab.evaluate("""() => Object.fromEntries(
         [...document.querySelectorAll('.lb-seeds tr[data-seed]')].map((row) => [
             `${row.closest('details').id}/${row.dataset.preset}/${row.dataset.seed}`,
