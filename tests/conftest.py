@@ -18,7 +18,9 @@ HOOK = jaxtyping.install_import_hook("mbo_hub", "beartype.beartype")
 import importlib.util  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
 from functools import cache  # noqa: E402
 from pathlib import Path  # noqa: E402
 from types import ModuleType  # noqa: E402
@@ -45,6 +47,20 @@ hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).parent.parent
 RAW = ROOT.parent / "shared" / "raw"  # raw sources, where they lie beside the checkout
+
+
+PROMPT_S = 15  # on a slow machine that has much else to do
+
+
+@contextmanager
+def prompt() -> Iterator[None]:
+    """Fails where what is done waits for what does not come: here that takes longer, or for ever.
+
+    It measures no speed: whatever comes without waiting has time enough.
+    """
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < PROMPT_S
 
 
 def script_module(name: str, patch: pytest.MonkeyPatch) -> ModuleType:

@@ -17,7 +17,7 @@ import onnx
 import pytest
 import stranger
 from click.testing import CliRunner
-from conftest import ROOT
+from conftest import ROOT, prompt
 from foreign_graphs import endless, graph_of, small_model
 from onnx import TensorProto, helper
 
@@ -78,10 +78,9 @@ def test_it_gives_the_same_values(name: str) -> None:
 def test_an_endless_graph_is_ended_and_the_limit_named() -> None:
     oracle = confined(endless(), Limits(seconds=1.5))
     assert oracle(np.zeros((2, 3))).tolist() == [0, 0]
-    started = time.monotonic()
-    with pytest.raises(OracleUnavailable, match=r"^m\.onnx: .*longer than allowed; .* 1\.5 s and"):
+    said = r"^m\.onnx: .*longer than allowed; .* 1\.5 s and"
+    with prompt(), pytest.raises(OracleUnavailable, match=said):
         oracle(np.ones((1, 3)))
-    assert time.monotonic() - started < 3
     assert oracle._process.poll() is not None
     with pytest.raises(OracleUnavailable, match="longer than allowed"):  # and it stays so
         oracle(np.zeros((1, 3)))

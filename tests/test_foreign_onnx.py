@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import ROOT
+from conftest import ROOT, prompt
 from foreign_graphs import (
     allocation,
     endless,
@@ -278,7 +278,7 @@ print(oracle(np.zeros((2, 3))).tolist(), flush=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_ctrl_c_stops_an_endless_graph_within_a_second(tmp_path: Path) -> None:
+def test_ctrl_c_stops_an_endless_graph(tmp_path: Path) -> None:
     """On one thread and on several, and the oracle works afterwards."""
     (tmp_path / "loop.onnx").write_bytes(endless())
     child = subprocess.Popen(
@@ -290,10 +290,9 @@ def test_ctrl_c_stops_an_endless_graph_within_a_second(tmp_path: Path) -> None:
         for _ in range(2):
             assert child.stdout.readline() == "running\n"
             time.sleep(0.3)  # till it is in the graph
-            sent = time.monotonic()
-            child.send_signal(signal.SIGINT)
-            assert child.stdout.readline() == "stopped\n"
-            assert time.monotonic() - sent < 1
+            with prompt():
+                child.send_signal(signal.SIGINT)
+                assert child.stdout.readline() == "stopped\n"
         assert child.stdout.readline() == "[0.0, 0.0]\n"
         assert child.wait(10) == 0
     finally:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Event, get_ident
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PROMPT_S
 
 mujoco = pytest.importorskip("mujoco")
 
@@ -503,10 +503,8 @@ def test_ctrl_c_stops_within_a_second() -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "walking\n"
-        begin = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-        assert time.monotonic() - begin < 2.0  # a second, on a machine that has others to serve
+        _, said = process.communicate(timeout=PROMPT_S)
     assert "KeyboardInterrupt" in said
 
 

@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
+from conftest import prompt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,10 +48,8 @@ def test_work_that_does_not_stop_is_left_behind() -> None:
         begun.set()
         release.wait()
 
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with prompt(), pytest.raises(KeyboardInterrupt):
         share_out(work, range(2), threads=2)
-    assert time.monotonic() - started < threads.GRACE_S + 0.4
     release.set()
 
 
