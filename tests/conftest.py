@@ -175,6 +175,7 @@ def tab(chromium: Any, site: str) -> Iterator[Any]:
     `tab.heard` is what it does beside showing itself.
     """
     context = chromium.new_context(base_url=site, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)  # ms; for what never comes, not for what is slow
     page = context.new_page()
     page.heard = browser.Heard(page, site)
     yield page

@@ -287,7 +287,7 @@ def test_each_plot_is_drawn_from_the_table(tab: Any) -> None:
     for name in PLOTS:
         plot = tab.locator(f"#plot-{name}")
         plot.scroll_into_view_if_needed()
-        tab.wait_for_selector(f"#plot-{name}[data-state^=drawn]", timeout=20_000)
+        tab.wait_for_selector(f"#plot-{name}[data-state^=drawn]")
         assert plot.locator("svg.marks").count() >= 1, name
         assert plot.locator("svg.marks path, svg.marks line").count() > 5, name
         assert plot.locator("img").count() == 0

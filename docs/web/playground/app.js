@@ -315,7 +315,10 @@ async function climbOn() {
       }
       points.push([step.tried, scaled(step.y)]);
       curve($("pg-curve"), points, scaled(task.y.best_visible));
-      await new Promise(requestAnimationFrame);
+      await new Promise((drawn) => {
+        requestAnimationFrame(drawn);
+        setTimeout(drawn, 100); // where nothing is drawn, as in a tab behind others
+      });
     }
   } catch (error) {
     if (place === visit) failed(`The oracle could not score: ${error.message}`);
