@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 Rng = np.random.Generator
-SLOW = 30.0  # seconds after which a case waits for something, or never ends
+SLOW = 10.0  # seconds that a case may take
 MEMORY = 2 << 30  # bytes that all of them may take
 # What stands where something else should: pointers, pages, other encodings, nothing.
 OTHERS = (

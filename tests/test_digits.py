@@ -372,7 +372,7 @@ def test_nothing_is_left_behind(ending: signal.Signals) -> None:
         assert len(started) == 2
         begin = time.monotonic()
         process.send_signal(ending)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=60 if ending == signal.SIGKILL else PROMPT_S)
         assert ending == signal.SIGKILL or "KeyboardInterrupt" in said
     patience = 60.0 if ending == signal.SIGKILL else PROMPT_S  # until the design at hand is done
     while time.monotonic() - begin < patience and any(alive(pid) for pid in started):

@@ -488,7 +488,7 @@ def test_fingerprint_follows_files_and_constants() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_stops_within_a_second() -> None:
+def test_ctrl_c_stops_a_walk() -> None:
     code = (
         "import numpy as np\n"
         "from mbo_hub.oracles.mujoco import ant\n"
