@@ -227,16 +227,6 @@ def test_climbing_improves(name: str, play: Callable[..., Any]) -> None:
     assert tab.locator("#pg-curve svg").count() == 1
 
 
-def test_a_climb_goes_on_where_nothing_is_drawn(tab: Any, play: Callable[..., Any]) -> None:
-    tab.add_init_script("window.requestAnimationFrame = () => 0")  # as in a tab behind others
-    tab = play("tfbind8")
-    tab.click("#pg-climb")
-    tab.wait_for_function("document.querySelector('.pg-climb-line')", polling=100)
-    shape = "document.querySelector('.pg-climb-line').getAttribute('d')"
-    first = tab.evaluate(shape)
-    tab.wait_for_function(f"{shape} !== {json.dumps(first)}", polling=100)  # a step later
-
-
 def test_an_address_is_a_design(play: Callable[..., Any]) -> None:
     tab = play("tfbind8", "&x=GCTAATTA")
     assert tab.input_value("#pg-text") == "GCTAATTA"

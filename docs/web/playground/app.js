@@ -315,10 +315,7 @@ async function climbOn() {
       }
       points.push([step.tried, scaled(step.y)]);
       curve($("pg-curve"), points, scaled(task.y.best_visible));
-      await new Promise((drawn) => {
-        requestAnimationFrame(drawn);
-        setTimeout(drawn, 100); // where nothing is drawn, as in a tab behind others
-      });
+      await new Promise(requestAnimationFrame);
     }
   } catch (error) {
     if (place === visit) failed(`The oracle could not score: ${error.message}`);
