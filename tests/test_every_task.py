@@ -32,7 +32,7 @@ from mbo_hub.publishing import pictures, publish
 from mbo_hub.tasks import TASKS
 
 pytestmark = pytest.mark.parametrize("name", sorted(TASKS))
-SLOW = {"mujoco": 5, "training": 1}  # designs that a test can afford: 0.1 s, 3 s each
+SLOW = {"mujoco": 4, "training": 1}  # designs that a test can afford: 0.1 s, 3 s each
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +123,7 @@ def test_visible_is_what_the_rule_says(task: Task, name: str) -> None:
 def some_rows(task: Task, entry: object) -> np.ndarray:
     """All rows where they are few or looked up; else a sample, small where a design takes long."""
     n = task.manifest.statistics.rows
-    few = {"mujoco": 24, "training": 2}.get(entry.kind, n)
+    few = {"mujoco": 8, "training": 2}.get(entry.kind, n)  # test_robots.py: more robots
     if entry.kind == "onnx" and n > 100_000:
         few = 20_000
     return np.linspace(0, n - 1, few).round().astype(int)

@@ -341,7 +341,7 @@ def height(designs: Any) -> Any:
 @pytest.mark.parametrize("name", ["grad", "grad_min", "grad_mean"])
 def test_gradient_ascent_climbs_a_quadratic(name: str) -> None:
     offline = bowl()
-    method = small(name, hidden=(64, 64), epochs=150, steps=100, learning_rate=1e-3,
+    method = small(name, hidden=(64, 64), epochs=60, steps=100, learning_rate=3e-3,
                    step_size=0.01)  # fmt: skip
     proposal = method(offline, budget=16, seed=0)
     assert height(proposal.designs).mean() > offline.y.max()
@@ -359,7 +359,7 @@ def test_the_minimum_is_not_the_mean() -> None:
 
 def test_cma_es_reaches_an_optimum_between_the_data() -> None:
     offline = bowl()
-    method = small("cma_es", hidden=(64,), epochs=300, generations=40, learning_rate=3e-3)
+    method = small("cma_es", hidden=(64,), epochs=80, batch=32, generations=40, learning_rate=1e-2)
     proposal = method(offline, budget=8, seed=0)
     assert np.median(height(proposal.designs)) > offline.y.max()
 
@@ -397,8 +397,8 @@ def test_reinforce_never_draws_a_token_that_the_best_lack() -> None:
 @pytest.mark.parametrize("name", ["cbas", "auto_cbas"])
 def test_cbas_moves_its_distribution_to_the_weighted_data(name: str) -> None:
     offline = count_of_a()
-    small_but_able = {"hidden": 32, "epochs": 60, "vae_epochs": 30, "samples": 200, "latent": 4,
-                      "learning_rate": 3e-3, "refit_epochs": 5}  # fmt: skip
+    small_but_able = {"hidden": 32, "epochs": 30, "vae_epochs": 20, "batch": 32, "samples": 200,
+                      "latent": 4, "learning_rate": 1e-2, "refit_epochs": 5}  # fmt: skip
     start, end = (
         small(name, iterations=steps, **small_but_able)(offline, budget=200, seed=0)
         for steps in (1, 12)
