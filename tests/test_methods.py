@@ -451,8 +451,8 @@ def test_mins_samples_follow_the_condition() -> None:
     """Of y = x, the designs made for a high y are high."""
     x = np.random.default_rng(0).uniform(-1, 1, (500, 1))
     offline = offline_of(Box(size=1), x, x[:, 0])
-    method = small("mins", hidden=32, condition=16, most_steps=700, epochs=500, batch=32,
-                   critic_steps=5, learning_rate=1e-3, sharpness=100.0)  # fmt: skip
+    method = small("mins", hidden=32, condition=16, most_steps=1000, epochs=500, batch=32,
+                   critic_steps=2, learning_rate=1e-3, sharpness=100.0)  # fmt: skip
     assert isinstance(method, ModelInversionNetworks)
     rng = networks.generator(0)
     generator, critic = Conditional(2, 32, 16, 1, rng), Conditional(1, 32, 16, 1, rng)
