@@ -288,6 +288,28 @@ def test_it_says_what_few_seeds_cannot(seeds: int, said: str, unsaid: str) -> No
     assert unsaid not in told
 
 
+def test_it_says_over_how_many_seeds_intervals_are() -> None:
+    runs = [r for r in sweep("ant", "grad", 0.9) if r.record.seed < 3] + sweep(
+        "dkitty", "grad", 0.9
+    )
+    assert "intervals over 3 to 8 seeds" in tabulate(runs).cautions[0]
+    assert "intervals over 8 seeds" in tabulate(runs, tasks=["dkitty"]).cautions[0]
+
+
+def test_it_says_where_all_seeds_agree() -> None:
+    same = [
+        made(task, "best_logged", seed, [0.5, 0.5]) for task in ("ant", "dkitty") for seed in (0, 1)
+    ]
+    once = [made(task, "grad", seed, [y, 0.1]) for task, seed, y in (
+        ("ant", 0, 0.7), ("ant", 1, 0.7), ("dkitty", 0, 0.7), ("dkitty", 1, 0.8))]  # fmt: skip
+    told = "All seeds get the same of grad on ant; best_logged on every task:"
+    assert any(said.startswith(told) for said in tabulate([*same, *once]).cautions)
+    only = tabulate([*same, *once], tasks=["dkitty"]).cautions
+    assert any(said.startswith("All seeds get the same of best_logged on dkitty:") for said in only)
+    for none in ([r for r in once if r.record.task == "dkitty"], once[:1]):
+        assert not any(said.startswith("All seeds") for said in tabulate(none).cautions)
+
+
 def test_it_says_what_few_tasks_and_learned_oracles_cannot(table: Table) -> None:
     told = " ".join(table.cautions)
     assert "2 tasks do not order 4 methods" in told

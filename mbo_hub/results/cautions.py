@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import mbo_hub.results.intervals as intervals
@@ -16,15 +17,19 @@ FEW = 6  # seeds, from which on their range holds the median in 95 of 100 cases
 ENOUGH = 20  # tasks, from which on tests over tasks begin to tell methods apart
 
 
-def cautions(facts: Sequence[TaskFacts], methods: int) -> tuple[str, ...]:
+def cautions(
+    facts: Sequence[TaskFacts], methods: int, values: Mapping[tuple[str, str], Sequence[float]]
+) -> tuple[str, ...]:
     """Say what to keep in mind.
 
     Args:
         facts: of the table's tasks.
         methods: how many are complete.
+        values: what each seed gets, by method and name of the task.
     """
     return (
         *_of_seeds([len(task.seeds) for task in facts]),
+        *_of_agreement(facts, values),
         "Best of all designs rewards spread, the median rewards copies of the data: read both, and "
         "novelty and the share already visible beside them.",
         *_of_oracles(facts),
@@ -39,8 +44,10 @@ def _of_seeds(counts: Sequence[int]) -> Iterator[str]:
     if seeds is None:
         return
     low, high = intervals.sd_factors(seeds)
+    most = max(counts)
+    some = f"{seeds}" if seeds == most else f"{seeds} to {most}"
     yield (
-        f"Intervals are 95 % bootstrap intervals over {seeds} seeds, at a level that is widened "
+        f"Intervals are 95 % bootstrap intervals over {some} seeds, at a level that is widened "
         "for so few; where a method rarely succeeds, they still promise too much."
     )
     if seeds < FEW:
@@ -56,6 +63,26 @@ def _of_seeds(counts: Sequence[int]) -> Iterator[str]:
     yield (
         "Bold (*) is what a paired bootstrap over seeds cannot tell from the best of its task; it "
         "is not corrected for the number of comparisons."
+    )
+
+
+def _of_agreement(
+    facts: Sequence[TaskFacts], values: Mapping[tuple[str, str], Sequence[float]]
+) -> tuple[str, ...]:
+    several = [task.name for task in facts if len(task.seeds) > 1]
+    agreed: dict[str, list[str]] = defaultdict(list)
+    for (method, task), seeds in values.items():
+        if task in several and len(set(seeds)) == 1:
+            agreed[method].append(task)
+    if not agreed:
+        return ()
+    cases = "; ".join(
+        f"{method} on {'every task' if len(tasks) == len(facts) > 1 else _listed(tasks)}"
+        for method, tasks in agreed.items()
+    )
+    return (
+        f"All seeds get the same of {cases}: an interval without width says that chance in the "
+        "method decides nothing there; how it would do with other data of the task, no seed says.",
     )
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "Table",
     "TaskFacts",
     "tabulate",
+    "values_of",
 ]
 
 CONTROLS = ("random", "best_logged")
@@ -361,8 +362,14 @@ def _table(
         rows=tuple(rows),
         apart=tuple(apart),
         literature=tuple(_compared(rows, facts, measure)),
-        cautions=cautions(facts, sum(row.complete for row in rows)),
+        cautions=cautions(facts, sum(row.complete for row in rows), values_of(rows)),
     )
+
+
+def values_of(rows: Sequence[Row]) -> dict[tuple[str, str], tuple[float, ...]]:
+    """Give what each seed gets, by method (with its preset) and name of the task."""
+    there = [(str(row.entrant), cell) for row in rows for cell in row.cells if cell is not None]
+    return {(who, cell.task): cell.values for who, cell in there}
 
 
 def _aggregated(rows: Sequence[Row], facts: Sequence[TaskFacts]) -> list[Row]:
