@@ -49,13 +49,16 @@ async function open(name, asked = {}) {
   place.replaceChildren();
   editor = EDITORS[task.layout](place, task, space, { typed, changed });
   for (const id of ["pg-heat", "pg-curve", "pg-climbed", "pg-nearest", "pg-said"]) $(id).replaceChildren();
+  $("pg-nearest").classList.toggle("pg-list", Boolean(task.known) && space.type !== "int64");
   $("pg-heat-section").hidden = !hasHeat();
+  if (hasHeat()) $("pg-heat").style.setProperty("--rows", space.alphabet.length);
   const visible = Boolean(task.histogram); // else examples are not visible designs
   document.querySelector("#pg [data-do=best]").hidden = !visible;
   document.querySelector("#pg [data-do=example]").textContent = visible ? "A visible one" : "An example";
   design = start(asked.x);
   histogram($("pg-histogram"), task, NaN);
   editor.show(design);
+  $("pg").hidden = false;
   await choose(asked.oracle);
 }
 
@@ -274,6 +277,7 @@ async function warm(mine, asked) {
 }
 
 function failed(text) {
+  $("pg").hidden = false;
   loading(false);
   if (task) scores(null);
   $("pg-problem").textContent = text; // the field is not to blame
@@ -400,7 +404,6 @@ $("pg-task").addEventListener("change", (event) => open(event.target.value));
 $("pg-oracle").addEventListener("change", (event) => design && choose(event.target.value));
 // On a phone a copy of the score is shown while the score itself is out of sight.
 new IntersectionObserver(([{ isIntersecting }]) => ($("pg-small").hidden = isIntersecting)).observe($("pg-score"));
-$("pg").hidden = false;
 const asked = Object.fromEntries(new URLSearchParams(location.search));
 const names = [...$("pg-task").options].map((option) => option.value);
 open(names.includes(asked.task) ? asked.task : names[0], asked);
