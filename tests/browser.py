@@ -116,6 +116,23 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
+# Keeps what moved after it was painted, and how much of the window that touched (web-vitals).
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  const named = ({ node }) => node?.id || node?.className || node?.nodeName;
+  for (const one of list.getEntries()) window.shifts.push([one.value, one.sources.map(named).join()]);
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+def nothing_jumped(page: Page) -> None:
+    """See that what a page with `WATCH_SHIFTS` showed stayed where it was; 0.1 is called good."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
+    shifts = page.evaluate("window.shifts")
+    assert sum(value for value, _ in shifts) < 0.02, f"{page.url}: {shifts}"
+
+
 class Heard:
     """What a page did beside showing itself.
 

@@ -70,7 +70,8 @@ def test_the_first_page_is_small(tab: Any) -> None:
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_pages_are_accessible_and_fit(tab: Any, scheme: str, width: int) -> None:
-    """No serious finding of axe; nothing makes the page itself scroll sideways."""
+    """No serious finding of axe; nothing makes the page itself scroll sideways, or jumps."""
+    tab.add_init_script(browser.WATCH_SHIFTS)
     tab.emulate_media(color_scheme=scheme)
     tab.set_viewport_size({"width": width, "height": 844})
     wrong = []
@@ -85,6 +86,7 @@ def test_pages_are_accessible_and_fit(tab: Any, scheme: str, width: int) -> None
             if one["impact"] in ("serious", "critical")
             for node in one["nodes"]
         ]
+        browser.nothing_jumped(tab)
     assert not wrong, "\n".join(wrong)
 
 

@@ -244,6 +244,14 @@ def test_only_scored_again_says_what_to_choose(tab: Any) -> None:
     assert "grad" in shown(tab)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_table_stays_where_it_is_when_the_controls_come(tab: Any, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.add_init_script(browser.WATCH_SHIFTS)
+    opened(tab, {})
+    browser.nothing_jumped(tab)
+
+
 def test_it_is_sorted_by_keyboard(tab: Any) -> None:
     opened(tab, {})
     tab.locator('#lb th[data-key="rank"] button').focus()
