@@ -12,6 +12,7 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ def page(runs: Sequence[Run]) -> str:
         complete=all(len(task.seeds) == len(SEEDS) for task in best.tasks),
         tops=_tops(best),
         returns=lambda task, method: _returns(standard, task, method),
+        shared=_shared(standard),
         at_bounds=lambda task, method: _at_bounds(standard, task, method),
         order=order,
         below=below,
@@ -234,6 +236,30 @@ def _best_of(runs: Iterable[Run], task: str, method: str) -> list[tuple[Run, int
 def _returns(runs: Iterable[Run], task: str, method: str) -> list[float]:
     """The best raw value of each seed."""
     return [float(run.y[row]) for run, row in _best_of(runs, task, method)]
+
+
+def _shared(runs: Iterable[Run]) -> list[tuple[float, str, str]]:
+    """What share of their designs two seeds of a method have in common, on average.
+
+    Returns:
+        (share, method, title of the task), the largest first; of methods other than controls, on
+        tasks whose designs are tokens.
+    """
+    seeds: dict[tuple[str, str], list[set[bytes]]] = defaultdict(list)
+    for run in runs:
+        designs, report = run.designs, run.record.report
+        if report is None or designs is None or not np.issubdtype(designs.dtype, np.integer):
+            continue
+        if run.record.method not in CONTROLS:
+            seeds[run.record.method, report.title].append({row.tobytes() for row in designs})
+    return sorted(
+        (
+            (float(np.mean([len(a & b) / len(a) for a, b in permutations(some, 2)])), *who)
+            for who, some in seeds.items()
+            if len(some) > 1
+        ),
+        reverse=True,
+    )
 
 
 def _at_bounds(runs: Iterable[Run], task: str, method: str) -> list[int]:

@@ -8,13 +8,14 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from conftest import ROOT, script_module
 from made_runs import made, published_runs
 
 from mbo_hub.methods import METHODS
 from mbo_hub.results.card import TASKS
-from mbo_hub.results.record import Run
+from mbo_hub.results.record import Run, Submitted
 
 pytest.importorskip("jinja2", reason="the extra 'build' is not installed")
 
@@ -58,6 +59,19 @@ def test_methods_are_told_apart_as_the_sentences_say(script: ModuleType) -> None
     assert script.names(["grad", "coms", "mins"]) == "`grad`, `coms` and `mins`"
     with pytest.raises(script.Untrue):
         script.names([])
+
+
+def test_what_runs_have_in_common(script: ModuleType) -> None:
+    def run(method: str, seed: int, *designs: int, dtype: Any = np.int8) -> Run:
+        record = made("ant", method, seed, [0.5] * len(designs)).record
+        given = np.array([[design, 0] for design in designs], dtype)
+        return Run(record, "made", lambda: Submitted(given, None))
+
+    runs = [run("grad", 0, 1, 2, 3, 4), run("grad", 1, 1, 2, 3, 9), run("grad", 2, 1, 5, 6, 7)]
+    runs += [run("mins", 0, 1, 2), run("mins", 1, 1, 2), run("coms", 0, 1), run("random", 0, 1)]
+    runs += [run("random", 1, 1), *(run("cbas", seed, 1, dtype=np.float32) for seed in (0, 1))]
+    shared = script._shared([*runs, made("ant", "reinforce", 0, [0.1])])
+    assert shared == [(1.0, "mins", "ANT"), (pytest.approx((3 + 1 + 1) / 12), "grad", "ANT")]
 
 
 def test_the_page_is_what_the_results_say(script: ModuleType, runs: tuple[Run, ...]) -> None:
