@@ -302,12 +302,14 @@ def test_it_says_where_all_seeds_agree() -> None:
     ]
     once = [made(task, "grad", seed, [y, 0.1]) for task, seed, y in (
         ("ant", 0, 0.7), ("ant", 1, 0.7), ("dkitty", 0, 0.7), ("dkitty", 1, 0.8))]  # fmt: skip
-    told = "All seeds get the same of grad on ant; best_logged on every task:"
+    told = "Seeds make no difference to grad on ant; best_logged on every task:"
     assert any(said.startswith(told) for said in tabulate([*same, *once]).cautions)
     only = tabulate([*same, *once], tasks=["dkitty"]).cautions
-    assert any(said.startswith("All seeds get the same of best_logged on dkitty:") for said in only)
+    assert any(
+        said.startswith("Seeds make no difference to best_logged on dkitty:") for said in only
+    )
     for none in ([r for r in once if r.record.task == "dkitty"], once[:1]):
-        assert not any(said.startswith("All seeds") for said in tabulate(none).cautions)
+        assert not any(said.startswith("Seeds make") for said in tabulate(none).cautions)
 
 
 def test_it_says_what_few_tasks_and_learned_oracles_cannot(table: Table) -> None:

@@ -81,7 +81,7 @@ def _of_agreement(
         for method, tasks in agreed.items()
     )
     return (
-        f"All seeds get the same of {cases}: an interval without width says that chance in the "
+        f"Seeds make no difference to {cases}: an interval without width says that chance in the "
         "method decides nothing there; how it would do with other data of the task, no seed says.",
     )
 
