@@ -250,7 +250,7 @@ def _shared(runs: Iterable[Run]) -> list[tuple[float, str, str]]:
         designs, report = run.designs, run.record.report
         if report is None or designs is None or not np.issubdtype(designs.dtype, np.integer):
             continue
-        if run.record.method not in CONTROLS:
+        if run.record.method not in CONTROLS and run.record.problem in TASKS:
             seeds[run.record.method, report.title].append({row.tobytes() for row in designs})
     return sorted(
         (

@@ -252,6 +252,14 @@ def test_the_table_stays_where_it_is_when_the_controls_come(tab: Any, width: int
     browser.nothing_jumped(tab)
 
 
+def test_without_the_file_of_views_the_default_one_stays(tab: Any) -> None:
+    tab.route("**/standard.json", lambda route: route.fulfill(status=404))
+    tab.goto(PAGE)
+    tab.wait_for_selector(".lb-form", state="detached")
+    assert "could not be loaded (standard.json: 404)" in tab.inner_text(".lb-status")
+    assert "grad" in tab.inner_text("#lb tbody")
+
+
 def test_it_is_sorted_by_keyboard(tab: Any) -> None:
     opened(tab, {})
     tab.locator('#lb th[data-key="rank"] button').focus()

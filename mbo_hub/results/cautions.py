@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import mbo_hub.results.intervals as intervals
 
 if TYPE_CHECKING:
+    from mbo_hub.results.measure import Measure
     from mbo_hub.results.table import TaskFacts
 
 __all__ = ["cautions"]
@@ -18,18 +18,19 @@ ENOUGH = 20  # tasks, from which on tests over tasks begin to tell methods apart
 
 
 def cautions(
-    facts: Sequence[TaskFacts], methods: int, values: Mapping[tuple[str, str], Sequence[float]]
+    facts: Sequence[TaskFacts], methods: int, measure: Measure, agreed: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
     """Say what to keep in mind.
 
     Args:
         facts: of the table's tasks.
         methods: how many are complete.
-        values: what each seed gets, by method and name of the task.
+        measure: what the table tells of each run.
+        agreed: by method, the names of tasks on which all its seeds get the same.
     """
     return (
         *_of_seeds([len(task.seeds) for task in facts]),
-        *_of_agreement(facts, values),
+        *_of_agreement(facts, measure, agreed),
         "Best of all designs rewards spread, the median rewards copies of the data: read both, and "
         "novelty and the share already visible beside them.",
         *_of_oracles(facts),
@@ -67,22 +68,19 @@ def _of_seeds(counts: Sequence[int]) -> Iterator[str]:
 
 
 def _of_agreement(
-    facts: Sequence[TaskFacts], values: Mapping[tuple[str, str], Sequence[float]]
+    facts: Sequence[TaskFacts], measure: Measure, agreed: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
-    several = [task.name for task in facts if len(task.seeds) > 1]
-    agreed: dict[str, list[str]] = defaultdict(list)
-    for (method, task), seeds in values.items():
-        if task in several and len(set(seeds)) == 1:
-            agreed[method].append(task)
-    if not agreed:
-        return ()
-    cases = "; ".join(
-        f"{method} on {'every task' if len(tasks) == len(facts) > 1 else _listed(tasks)}"
+    names = {task.name for task in facts}
+    cases = [
+        f"{method} on {_listed(there)}"
         for method, tasks in agreed.items()
-    )
+        if (there := [task for task in tasks if task in names])
+    ]
+    if not cases:
+        return ()
     return (
-        f"Seeds make no difference to {cases}: an interval without width says that chance in the "
-        "method decides nothing there; how it would do with other data of the task, no seed says.",
+        f"All seeds get the same {measure} with {'; '.join(cases)}. An interval without width is "
+        "no certainty: other seeds, or other data of the task, may get another.",
     )
 
 

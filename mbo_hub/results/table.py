@@ -31,8 +31,8 @@ __all__ = [
     "Row",
     "Table",
     "TaskFacts",
+    "agreed",
     "tabulate",
-    "values_of",
 ]
 
 CONTROLS = ("random", "best_logged")
@@ -362,14 +362,18 @@ def _table(
         rows=tuple(rows),
         apart=tuple(apart),
         literature=tuple(_compared(rows, facts, measure)),
-        cautions=cautions(facts, sum(row.complete for row in rows), values_of(rows)),
+        cautions=cautions(facts, sum(row.complete for row in rows), measure, agreed(rows)),
     )
 
 
-def values_of(rows: Sequence[Row]) -> dict[tuple[str, str], tuple[float, ...]]:
-    """Give what each seed gets, by method (with its preset) and name of the task."""
-    there = [(str(row.entrant), cell) for row in rows for cell in row.cells if cell is not None]
-    return {(who, cell.task): cell.values for who, cell in there}
+def agreed(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Say on which tasks several seeds of a method all get the same; of the controls, nothing."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for cell in row.cells if row.entrant.method not in CONTROLS else ():
+            if cell is not None and len(cell.values) > 1 and len(set(cell.values)) == 1:
+                found[str(row.entrant)].append(cell.task)
+    return dict(found)
 
 
 def _aggregated(rows: Sequence[Row], facts: Sequence[TaskFacts]) -> list[Row]:

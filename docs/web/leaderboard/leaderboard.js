@@ -357,5 +357,6 @@ async function show(next) {
 
 addEventListener("popstate", () => show(read(location.search)));
 show(read(location.search)).catch((error) => {
+  form.remove(); // its place, too
   status.textContent = `The other views could not be loaded (${error.message}); this is the default one.`;
 });
