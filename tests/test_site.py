@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,20 @@ def test_pages_are_accessible_and_fit(tab: Any, scheme: str, width: int) -> None
         ]
         browser.nothing_jumped(tab)
     assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_moves_when_stylesheets_come_late(tab: Any) -> None:
+    """The header of a page is painted before what it alone is styled with, if that is in its body."""
+    tab.add_init_script(browser.WATCH_SHIFTS)
+
+    def late(route: Any) -> None:
+        time.sleep(0.3)
+        route.continue_()
+
+    tab.route("**/*.css", late)
+    for page in KINDS:
+        tab.goto(page, wait_until="load")
+        browser.nothing_jumped(tab)
 
 
 def test_links_lead_to_pages_and_headings(folder: Path) -> None:

@@ -58,8 +58,8 @@ INTRO = """---
 title: Leaderboard
 description: Who designs best from data alone, with intervals, and every number open to check.
 hide: [navigation, toc]
+styles: [leaderboard/leaderboard.css, leaderboard/wide.css]
 ---
-<link rel="stylesheet" href="../web/leaderboard/leaderboard.css">
 
 # Leaderboard
 

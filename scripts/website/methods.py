@@ -20,8 +20,6 @@ from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS
 from page import Page
 
-STYLE = '<link rel="stylesheet" href="../web/leaderboard/leaderboard.css">'
-
 
 def pages() -> list[Page]:
     """Make the overview and a page of each method."""
@@ -83,8 +81,8 @@ def _overview() -> str:
 title: Methods
 description: The methods that are compared, what each does, and where it comes from.
 hide: [toc]
+styles: [leaderboard/leaderboard.css]
 ---
-{STYLE}
 
 # Methods
 
@@ -125,8 +123,8 @@ def _page(name: str) -> str:
 title: {title}
 description: {title}, what it does, its settings, its results on every task and its designs.
 hide: [toc]
+styles: [leaderboard/leaderboard.css]
 ---
-{STYLE}
 
 # {title} {{ #top }}
 
