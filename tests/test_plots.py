@@ -209,6 +209,9 @@ def test_only_what_is_ranked_is_drawn(runs: list[Run]) -> None:
         prepare(tuned)
     with pytest.raises(InvalidFile, match="no run is scored"):
         prepare([unscored("ant", "grad", 0)])
+    further = made("ant", "grad", 3, [9.0] * 16)
+    some = prepare([*runs, further]).runs[Entrant("grad", "standard"), "ant"]
+    assert [run.record.seed for run in some] == [0, 1, 2]
 
 
 # ------------------------------------------------------------------------------------------------ files

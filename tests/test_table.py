@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -193,6 +194,39 @@ def test_runs_that_differ_are_not_ranked(name: str) -> None:
     found = tabulate([*sweep("ant", "grad", 0.9), *seeds])
     assert [r.entrant.method for r in found.rows] == ["grad"]
     assert "; ".join(found.apart[0].reasons) == reason
+
+
+def beyond(method: str, seeds: Iterable[int]) -> list[Run]:
+    return [made("ant", method, seed, [0.95] * 4) for seed in seeds]
+
+
+def test_a_method_with_more_seeds_puts_no_other_apart(table: Table, runs: list[Run]) -> None:
+    """Else anybody who joins with a ninth seed would empty the table."""
+    found = tabulate([*runs, *beyond("grad", range(8, 20)), *beyond("cbas", SEEDS)])
+    for was, row in zip(
+        table.rows, (r for r in found.rows if r.entrant.method != "cbas"), strict=True
+    ):
+        for before, after in zip(was.cells, row.cells, strict=True):
+            assert (before and before.values) == (after and after.values)
+    assert [entry.entrant.method for entry in found.apart] == ["cbas", "mins"]
+    (said,) = [caution for caution in found.cautions if "further" in caution]
+    assert said.endswith("left out are further ones of grad on ant.")
+    assert not [caution for caution in table.cautions if "further" in caution]
+
+
+def test_a_method_with_other_seeds_only_is_not_ranked(runs: list[Run]) -> None:
+    found = tabulate([*runs, *beyond("cbas", range(100, 108))], tasks=["ant"])
+    (apart,) = [entry for entry in found.apart if entry.entrant.method == "cbas"]
+    assert (apart.scored, apart.of, apart.mean) == (0, 8, None)
+    (reason,) = apart.reasons
+    assert reason == "it was run with other seeds than the controls: 100, 101, 102, …"
+    assert found.tasks[0].seeds == tuple(SEEDS)
+
+
+def test_without_controls_all_seeds_count() -> None:
+    found = tabulate([*sweep("ant", "grad", 0.9), *beyond("coms", range(9))])
+    assert [row.entrant.method for row in found.rows] == ["coms"]
+    assert found.apart[0].reasons == ("seed 8: was not run",)
 
 
 def test_a_seed_without_a_valid_design_is_no_score() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import mbo_hub.results.intervals as intervals
+from mbo_hub.results.eligibility import CONTROLS
 
 if TYPE_CHECKING:
     from mbo_hub.results.measure import Measure
-    from mbo_hub.results.table import TaskFacts
+    from mbo_hub.results.table import Cell, Row, TaskFacts
 
 __all__ = ["cautions"]
 
@@ -17,20 +18,19 @@ FEW = 6  # seeds, from which on their range holds the median in 95 of 100 cases
 ENOUGH = 20  # tasks, from which on tests over tasks begin to tell methods apart
 
 
-def cautions(
-    facts: Sequence[TaskFacts], methods: int, measure: Measure, agreed: Mapping[str, Sequence[str]]
-) -> tuple[str, ...]:
+def cautions(facts: Sequence[TaskFacts], rows: Sequence[Row], measure: Measure) -> tuple[str, ...]:
     """Say what to keep in mind.
 
     Args:
         facts: of the table's tasks.
-        methods: how many are complete.
+        rows: of the table, which may have more tasks.
         measure: what the table tells of each run.
-        agreed: by method, the names of tasks on which all its seeds get the same.
     """
+    methods = sum(row.complete for row in rows)
     return (
         *_of_seeds([len(task.seeds) for task in facts]),
-        *_of_agreement(facts, measure, agreed),
+        *_of_further(facts, rows),
+        *_of_agreement(facts, rows, measure),
         "Best of all designs rewards spread, the median rewards copies of the data: read both, and "
         "novelty and the share already visible beside them.",
         *_of_oracles(facts),
@@ -67,21 +67,34 @@ def _of_seeds(counts: Sequence[int]) -> Iterator[str]:
     )
 
 
+def _of_further(facts: Sequence[TaskFacts], rows: Sequence[Row]) -> tuple[str, ...]:
+    cases = _cases(facts, rows, lambda cell: cell.further > 0)
+    if not cases:
+        return ()
+    return (f"Only the seeds of the controls count; left out are further ones of {cases}.",)
+
+
 def _of_agreement(
-    facts: Sequence[TaskFacts], measure: Measure, agreed: Mapping[str, Sequence[str]]
+    facts: Sequence[TaskFacts], rows: Sequence[Row], measure: Measure
 ) -> tuple[str, ...]:
-    names = {task.name for task in facts}
-    cases = [
-        f"{method} on {_listed(there)}"
-        for method, tasks in agreed.items()
-        if (there := [task for task in tasks if task in names])
-    ]
+    methods = [row for row in rows if row.entrant.method not in CONTROLS]
+    cases = _cases(facts, methods, lambda cell: len({*cell.values}) == 1 < len(cell.values))
     if not cases:
         return ()
     return (
-        f"All seeds get the same {measure} with {'; '.join(cases)}. An interval without width is "
+        f"All seeds get the same {measure} with {cases}. An interval without width is "
         "no certainty: other seeds, or other data of the task, may get another.",
     )
+
+
+def _cases(facts: Sequence[TaskFacts], rows: Sequence[Row], is_one: Callable[[Cell], bool]) -> str:
+    """Name the methods and tasks of some cells."""
+    names = {task.name for task in facts}
+    where = {
+        row.entrant: [c.task for c in row.cells if c and c.task in names and is_one(c)]
+        for row in rows
+    }
+    return "; ".join(f"{method} on {_listed(tasks)}" for method, tasks in where.items() if tasks)
 
 
 def _of_oracles(facts: Sequence[TaskFacts]) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ import numpy as np
 
 from mbo_hub.results.record import Record, Run
 
-__all__ = ["oddities", "reasons"]
+__all__ = ["CONTROLS", "oddities", "reasons", "seeds"]
+
+CONTROLS = ("random", "best_logged")  # what every method is compared with
 
 
 def oddities(runs: Sequence[Run]) -> dict[int, str]:
@@ -32,14 +34,34 @@ def oddities(runs: Sequence[Run]) -> dict[int, str]:
     return found
 
 
+def seeds(runs: Sequence[Run], odd: Mapping[int, str]) -> tuple[int, ...]:
+    """Tell the seeds on which the methods of a task are compared.
+
+    They are those of the controls: a method that was run with more puts no other apart. Where no
+    control is, they are all that any method has.
+
+    Args:
+        runs: of the task.
+        odd: as of `oddities`; these do not count.
+    """
+    controls = {
+        run.record.seed for run in runs if run.record.method in CONTROLS and id(run) not in odd
+    }
+    return tuple(sorted(controls or {run.record.seed for run in runs}))
+
+
 def reasons(runs: Sequence[Run], odd: Mapping[int, str], seeds: Sequence[int]) -> tuple[str, ...]:
     """Say why the runs of a method on a task cannot be compared with others; nothing if they can.
 
     Args:
-        runs: of the method.
+        runs: of the method; those with other seeds do not count.
         odd: as of `oddities`.
         seeds: that there should be.
     """
+    others = sorted({run.record.seed for run in runs} - {*seeds})
+    runs = [run for run in runs if run.record.seed in seeds]
+    if others and not runs:
+        return (f"it was run with other seeds than the controls: {_some(others)}",)
     found = [odd[id(run)] for run in runs if id(run) in odd]
     if any(run.record.tuned_on_oracle for run in runs):
         found.append("its hyper-parameters were chosen by the oracle's scores")
@@ -51,6 +73,11 @@ def reasons(runs: Sequence[Run], odd: Mapping[int, str], seeds: Sequence[int]) -
     found += [f"seed {seed} is there more than once" for seed, n in count.items() if n > 1]
     found += [f"seed {r.record.seed} {what}" for r in runs if (what := _missing(r))]
     return _merged(found, seeds)
+
+
+def _some(seeds: Sequence[int]) -> str:
+    few = ", ".join(map(str, seeds[:3]))
+    return few if len(seeds) <= 3 else f"{few}, …"
 
 
 def _missing(run: Run) -> str | None:

@@ -74,7 +74,7 @@ def prepare(runs: Iterable[Run], tasks: Sequence[str] | None = None) -> Drawn:
     grouped: dict[tuple[Entrant, str], list[Run]] = defaultdict(list)
     for run in sorted(listed, key=lambda run: run.record.seed):
         key = Entrant(run.record.method, run.record.preset), run.record.problem
-        if key in ranked:
+        if key in ranked and best.counts(run):
             grouped[key].append(run)
     return Drawn(best, median, grouped, drawing.styles(row.entrant for row in best.rows))
 

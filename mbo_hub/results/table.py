@@ -1,7 +1,8 @@
 """From runs to a table: what each method gets on each task, how surely, and over all tasks.
 
-Only what is comparable is ranked: a method needs all seeds of a task there, and all tasks in the
-aggregates. What is tuned on an oracle, failed or incomplete is listed apart with the reason.
+Only what is comparable is ranked: a method needs all seeds of the task, which are those of the
+controls, there, and all tasks in the aggregates. What is tuned on an oracle, failed or incomplete
+is listed apart with the reason.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import mbo_hub.results.literature as literature
 from mbo_hub.errors import InvalidFile
 from mbo_hub.extras import require
 from mbo_hub.results.cautions import cautions
+from mbo_hub.results.eligibility import CONTROLS
 from mbo_hub.results.intervals import Estimate
 from mbo_hub.results.measure import Measure, exploit_gap
 from mbo_hub.results.record import Record, Run
@@ -31,11 +33,9 @@ __all__ = [
     "Row",
     "Table",
     "TaskFacts",
-    "agreed",
     "tabulate",
 ]
 
-CONTROLS = ("random", "best_logged")
 OPPONENTS = ("best_logged", "grad")  # whom the probability of improvement is over
 # Tasks whose data hold every design there is, so that a score of 1 is the largest possible.
 COMPLETE = frozenset({"tfbind8", "tfbind10"})
@@ -59,7 +59,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
         title: of the task, for people.
         version: of its dataset.
         budget: how many designs each run may submit.
-        seeds: all that any method was run with.
+        seeds: on which methods are compared, as of `eligibility.seeds`.
         best_visible: score of D(best).
         ceiling: largest score that is possible (`ceiling_known`), or the largest that the full data
             or any run here has.
@@ -88,6 +88,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         task: its name.
+        further: how many runs it has with other seeds, which do not count.
         values: the measure of each seed, in the order of `TaskFacts.seeds`.
         mean: of these, with its interval.
         sd: standard deviation over seeds, n − 1 in the denominator; None of a single one.
@@ -99,6 +100,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     task: str
+    further: int
     values: tuple[float, ...]
     mean: Estimate
     sd: float | None
@@ -195,6 +197,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     literature: tuple[Compared, ...]
     cautions: tuple[str, ...]
 
+    def counts(self, run: Run) -> bool:
+        """Whether a run has a seed on which the methods of its task are compared."""
+        where, seed = run.record.problem, run.record.seed
+        return any(task.name == where and seed in task.seeds for task in self.tasks)
+
 
 def tabulate(
     runs: Iterable[Run], measure: Measure | None = None, tasks: Sequence[str] | None = None
@@ -226,8 +233,9 @@ def tabulate(
         name: [run for run in of_task if id(run) not in odd[name]]
         for name, of_task in chosen.items()
     }
+    seeds = {name: eligibility.seeds(of_task, odd[name]) for name, of_task in chosen.items()}
     facts = {
-        name: _facts(of_task)
+        name: _facts(of_task, seeds[name])
         for name, of_task in usual.items()
         if any(run.record.report for run in of_task)
     }
@@ -244,12 +252,11 @@ def tabulate(
     cells: dict[tuple[Entrant, str], Cell] = {}
     apart = []
     for name, of_task in chosen.items():
-        seeds = sorted({run.record.seed for run in of_task})
         for entrant in entrants:
             own = [run for run in of_task if _entrant(run.record) == entrant]
-            reasons = eligibility.reasons(own, odd[name], seeds)
+            reasons = eligibility.reasons(own, odd[name], seeds[name])
             if reasons:
-                apart.append(_apart(entrant, name, reasons, own, len(seeds), measure))
+                apart.append(_apart(entrant, name, reasons, own, seeds[name], measure))
             else:
                 cells[entrant, name] = _cell(own, facts[name], measure)
     titles = {_entrant(run.record): run.record.title for some in chosen.values() for run in some}
@@ -266,7 +273,7 @@ def _order(entrant: Entrant) -> tuple[bool, str, bool, str]:
     return method not in CONTROLS, method, preset != "standard", preset
 
 
-def _facts(runs: Sequence[Run]) -> TaskFacts:
+def _facts(runs: Sequence[Run], seeds: tuple[int, ...]) -> TaskFacts:
     """Gather what the runs of a task have in common; one of them is scored."""
     record = runs[0].record
     report = next(run.record.report for run in runs if run.record.report is not None)
@@ -277,7 +284,7 @@ def _facts(runs: Sequence[Run]) -> TaskFacts:
         title=report.title,
         version=report.version,
         budget=report.budget,
-        seeds=tuple(sorted({run.record.seed for run in runs})),
+        seeds=seeds,
         best_visible=report.best_visible_normalized,
         ceiling=1.0 if complete else float(np.nanmax(scores)),
         ceiling_known=complete,
@@ -290,23 +297,26 @@ def _apart(
     task: str,
     reasons: tuple[str, ...],
     runs: Sequence[Run],
-    of: int,
+    seeds: Sequence[int],
     measure: Measure,
 ) -> Apart:
-    values = [value for run in runs if (value := measure.of(run.score)) is not None]
+    counted = [run for run in runs if run.record.seed in seeds]
+    values = [value for run in counted if (value := measure.of(run.score)) is not None]
     return Apart(
-        entrant=entrant, task=task, reasons=reasons, scored=len(values), of=of,
+        entrant=entrant, task=task, reasons=reasons, scored=len(values), of=len(seeds),
         mean=float(np.mean(values)) if values else None,
     )  # fmt: skip
 
 
 def _cell(runs: Sequence[Run], facts: TaskFacts, measure: Measure) -> Cell:
-    """Make the cell of a method on a task from one run of each seed."""
-    ordered = sorted(runs, key=lambda run: run.record.seed)
+    """Make the cell of a method on a task from one run of each seed that counts."""
+    counted = [run for run in runs if run.record.seed in facts.seeds]
+    ordered = sorted(counted, key=lambda run: run.record.seed)
     values = np.array([measure.of(run.score) for run in ordered], np.float64)
     reports = [run.record.report for run in ordered if run.record.report is not None]
     return Cell(
         task=facts.name,
+        further=len(runs) - len(counted),
         values=tuple(values.tolist()),
         mean=intervals.mean(values),
         sd=intervals.sd(values),
@@ -362,18 +372,8 @@ def _table(
         rows=tuple(rows),
         apart=tuple(apart),
         literature=tuple(_compared(rows, facts, measure)),
-        cautions=cautions(facts, sum(row.complete for row in rows), measure, agreed(rows)),
+        cautions=cautions(facts, rows, measure),
     )
-
-
-def agreed(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Say on which tasks several seeds of a method all get the same; of the controls, nothing."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        for cell in row.cells if row.entrant.method not in CONTROLS else ():
-            if cell is not None and len(cell.values) > 1 and len(set(cell.values)) == 1:
-                found[str(row.entrant)].append(cell.task)
-    return dict(found)
 
 
 def _aggregated(rows: Sequence[Row], facts: Sequence[TaskFacts]) -> list[Row]:

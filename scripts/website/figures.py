@@ -75,7 +75,8 @@ def designs(best: Table, some: Sequence[Run]) -> dict[str, dict[str, Any]]:
     """By task and method: what does not depend on the measure."""
     own: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in sorted(some, key=lambda run: run.record.seed):
-        own[run.record.problem, run.record.method].append(run)
+        if best.counts(run):
+            own[run.record.problem, run.record.method].append(run)
     found: dict[str, dict[str, Any]] = {task.name: {} for task in best.tasks}
     for row in best.rows:
         for cell in row.cells:

@@ -25,7 +25,7 @@ from mbo_hub.results.collection import read_runs
 from mbo_hub.results.measure import Measure
 from mbo_hub.results.plots import draw
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import CONTROLS, Row, Table, agreed, tabulate
+from mbo_hub.results.table import CONTROLS, Row, Table, tabulate
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "dataset_cards" / "results"
@@ -227,7 +227,7 @@ def _computed(preset: str) -> dict[str, Any]:
                 "ceiling_known": task.ceiling_known,
                 "exact": task.exact,
                 "room": task.has_room,
-                "cautions": list(cautions([task], 0, best.measure, agreed(best.rows))),
+                "cautions": list(cautions([task], best.rows, best.measure)),
             }
             for task in best.tasks
         ],
