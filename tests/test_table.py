@@ -214,6 +214,17 @@ def test_a_method_with_more_seeds_puts_no_other_apart(table: Table, runs: list[R
     assert not [caution for caution in table.cautions if "further" in caution]
 
 
+def test_controls_stay_what_others_are_compared_with(runs: list[Run]) -> None:
+    """However many runs with another budget join."""
+    many = [made("ant", f"mine_{i}", s, [0.9] * 8) for i in range(10) for s in SEEDS]
+    found = tabulate([*runs, *many], tasks=["ant"])
+    assert {"random", "grad"} < {row.entrant.method for row in found.rows}
+    (reason,) = next(e for e in found.apart if e.entrant.method == "mine_0").reasons
+    assert reason.endswith("has a budget of 8 where the controls have a budget of 4")
+    waiting = [unscored("ant", "random", s) for s in SEEDS]  # they have no oracle to compare
+    assert tabulate([*waiting, *sweep("ant", "grad", 0.9)]).rows[0].complete
+
+
 def test_a_method_with_other_seeds_only_is_not_ranked(runs: list[Run]) -> None:
     found = tabulate([*runs, *beyond("cbas", range(100, 108))], tasks=["ant"])
     (apart,) = [entry for entry in found.apart if entry.entrant.method == "cbas"]

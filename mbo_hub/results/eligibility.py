@@ -15,7 +15,10 @@ CONTROLS = ("random", "best_logged")  # what every method is compared with
 
 
 def oddities(runs: Sequence[Run]) -> dict[int, str]:
-    """Say of runs how they differ from most others of their task in what all should share."""
+    """Say of runs how they differ from the controls of their task in what all should share.
+
+    Where no control is, they are compared with most others.
+    """
     asked: dict[str, Callable[[Record], object]] = {
         "version {} of the data": lambda record: record.task_version,
         "data with sha256 {:.12}…": lambda record: record.dataset_sha256,
@@ -24,13 +27,15 @@ def oddities(runs: Sequence[Run]) -> dict[int, str]:
     }
     found: dict[int, str] = {}
     for words, value in asked.items():
-        there = Counter(v for run in runs if (v := value(run.record)) is not None)
-        usual = there.most_common(1)[0][0] if there else None
-        for run in runs:
-            own = value(run.record)
-            if own not in (None, usual):
-                told = f"{words.format(own)} where most runs have {words.format(usual)}"
-                found.setdefault(id(run), f"seed {run.record.seed} has {told}")
+        known = [(run, own) for run in runs if (own := value(run.record)) is not None]
+        controls = [own for run, own in known if run.record.method in CONTROLS]
+        who = "the controls" if controls else "most runs"
+        compared = Counter(controls or [own for _, own in known])
+        for usual, _ in compared.most_common(1):
+            for run, own in known:
+                if own != usual:
+                    told = f"{words.format(own)} where {who} have {words.format(usual)}"
+                    found.setdefault(id(run), f"seed {run.record.seed} has {told}")
     return found
 
 
