@@ -412,6 +412,33 @@ def test_a_pull_request_that_changes_a_design_only_is_refused(
     assert "its designs have sha256" in str(asked)
 
 
+def test_a_name_belongs_to_the_code_that_has_it(scored: list[Run], hub: HubServer) -> None:
+    """Else a newer version of somebody's own would take the place of what was published."""
+    first = [changed(r, method="mine", code="a:Mine") for r in _of(scored, "random")[:1]]
+    joining.join(first, "mbo/results", pull_request=False)
+    for run, owner in (
+        (changed(first[0], code="b:Mine", method_version="2"), "a:Mine"),
+        (changed(first[0], code="b:Mine", seed=7), "a:Mine"),
+        (changed(first[0], method="grad", code="b:Mine"), "mbo_hub"),  # has no runs there yet
+    ):
+        said = f"is that of a method of {owner}, and this is b:Mine; give it a name of its own"
+        with pytest.raises(PublishConflict, match=said):
+            joining.join([run], "mbo/results", pull_request=True)
+    newer = changed(first[0], method_version="2")
+    assert joining.join([newer], "mbo/results", pull_request=True, dry_run=True).rows == 1
+
+
+def test_a_pull_request_that_takes_a_name_is_refused(
+    scored: list[Run], tmp_path: Path, hub: HubServer
+) -> None:
+    random = _of(scored, "random")
+    forged = encode([changed(r, code="b:Mine", method_version="2") for r in random])
+    asked = _asked(scored, tmp_path, hub, {"data/tfbind8/random.parquet": forged})
+    said = "the name 'random' is that of a method of mbo_hub, and this is b:Mine"
+    assert [p.partition(";")[0] for p in asked.problems] == [said]
+    assert not asked.ok
+
+
 def test_a_pull_request_that_removes_runs_is_refused(
     scored: list[Run], tmp_path: Path, hub: HubServer
 ) -> None:

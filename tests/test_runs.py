@@ -362,6 +362,19 @@ def test_names_that_some_system_has_no_folder_for_are_refused_before_anything_ru
     assert not (here / "count").exists()
 
 
+def test_a_name_that_is_taken_is_said_before_hours_of_work(here: Path) -> None:
+    """A subclass has its parent's name, with which its runs cannot join published results."""
+    (here / "inherits.py").write_text(
+        "from mbo_hub.methods import Random\nclass Mine(Random):\n    pass\n"
+    )
+    common = ["--task", "tfbind8", "--seeds", "0", "--budget", "8", "--out", "runs"]
+    ran = CliRunner().invoke(main, ["run", "inherits:Mine", *common])
+    assert ran.exit_code == 0, ran.output
+    assert ran.stderr.startswith("inherits:Mine is called 'random', as a method of this package is")
+    ran = CliRunner().invoke(main, ["run", "mine:good", "best_logged", *common])
+    assert "is called" not in ran.stderr
+
+
 @given(st.text(max_size=12), st.integers(0, 99))
 def test_a_folder_is_named_for_every_system_or_refused(name: str, seed: int) -> None:
     with suppress(InvalidFile):

@@ -154,6 +154,7 @@ def _sweep(
     wanted: list[Plan], out: Path, engine: str, jobs: int | None, *, again: bool, as_json: bool
 ) -> None:
     """Do many runs, and say what becomes of each."""
+    from mbo_hub.methods import METHODS, find
     from mbo_hub.results.runs import Told, sweep
 
     def tell(told: Told) -> None:
@@ -164,6 +165,10 @@ def _sweep(
         left = f"about {timedelta(seconds=round(told.left))} left"
         echo(f"[{told.done}/{told.of}] {record}: {found}, {took:.0f} s; {left}", err=True)
 
+    for name in dict.fromkeys(plan.method for plan in wanted):
+        if ":" in name and (called := find(name, wanted[0].preset).name) in METHODS:
+            echo(f"{name} is called {called!r}, as a method of this package is: give it a name of "
+                 "its own if its runs are to join published results", err=True)  # fmt: skip
     with started_engine(engine, jobs) as going:
         became = sweep(wanted, out, going, again=again, tell=tell)
     if as_json:

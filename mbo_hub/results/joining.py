@@ -2,7 +2,7 @@
 
 A pull request adds or changes files of ``data/`` and nothing else; card and tables are made anew by
 whoever keeps the collection. What was published is never changed: a method whose designs change has
-a new version.
+a new version, and a name belongs to the code that has it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import numpy as np
 import mbo_hub.results.schema as schema
 from mbo_hub.archive import hub
 from mbo_hub.errors import InvalidFile, PublishConflict, UnknownTask, quoted
+from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import DATA, decode, encode, file_of, read_runs
-from mbo_hub.results.record import Record, Run
+from mbo_hub.results.record import OURS, Record, Run
 from mbo_hub.results.verify import Checked, Verdict, verify_runs
 
 __all__ = ["Asked", "Joined", "check_pull_request", "find_runs", "join", "published"]
@@ -158,7 +159,8 @@ def join(
         tell: is called with each run that was scored again.
 
     Raises:
-        PublishConflict: the collection has another run of the same method version, preset, seed.
+        PublishConflict: the collection has another run of the same method version, preset, seed,
+            or the method's name is that of other code.
         InvalidFile: a run does not hold; says which and why.
         UnknownTask: there is no such collection.
         NotPermitted: the token may not do so.
@@ -203,6 +205,8 @@ def _merged(there: list[Run], ours: list[Run], repo: str) -> tuple[list[Run], in
     merged = {_key(run.record): run for run in there}
     fresh = 0
     for run in ours:
+        if problem := _taken(run.record, there):
+            raise PublishConflict(f"{repo}: {problem}")
         before = merged.get(_key(run.record))
         if before is not None and before.record.method_version == run.record.method_version:
             if before.record.designs_sha256 != run.record.designs_sha256:
@@ -214,6 +218,23 @@ def _merged(there: list[Run], ours: list[Run], repo: str) -> tuple[list[Run], in
         merged[_key(run.record)] = run
         fresh += 1
     return [merged[key] for key in sorted(merged)], fresh
+
+
+def _taken(record: Record, there: Iterable[Run]) -> str | None:
+    """Say whose the name of a method is, if it is not its own.
+
+    Args:
+        record: of a run.
+        there: the runs that were published under its name on its task.
+    """
+    owners = {run.record.code for run in there} | ({OURS} if record.method in METHODS else set())
+    if not owners or record.code in owners:
+        return None
+    owner = " and ".join(sorted(owners))
+    return (
+        f"the name {record.method!r} is that of a method of {owner}, and this is {record.code}; "
+        "give it a name of its own and run it again"
+    )
 
 
 def check_pull_request(
@@ -254,13 +275,19 @@ def check_pull_request(
         if _FILE.fullmatch(file):
             raw = hub.download(repo, KIND, file, revision).read_bytes()
             problems += schema.problems(raw, file)
-    ours = {run.record.place: run for run in published(repo, MAIN, changed)}
+    there: dict[str, list[Run]] = defaultdict(list)
+    for run in published(repo, MAIN, changed):
+        there[file_of(run.record)].append(run)
+    ours = {run.record.place: run for some in there.values() for run in some}
     fresh = set()
     for run in theirs:
         known = ours.pop(run.record.place, None)
         if file_of(run.record) not in changed or (known is not None and _same(known, run)):
             continue
         fresh.add(run.record.place)
+        problem = _taken(run.record, there[file_of(run.record)])
+        if problem and problem not in problems:
+            problems.append(problem)
         if known is not None and known.record.method_version == run.record.method_version:
             problems.append(f"it changes {run.record}, which was published")
     problems += [f"it removes {run.record}" for run in ours.values()]

@@ -29,6 +29,7 @@ from mbo_hub.scoring.report import Report
 __all__ = [
     "DESIGNS",
     "FORMAT",
+    "OURS",
     "RECORD",
     "Machine",
     "Plan",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+OURS = "mbo_hub"  # `Record.code` of this package's methods
 RECORD, DESIGNS = "record.json", "designs.parquet"
 LARGEST = 2**28  # bytes that the designs of one run may become in memory
 

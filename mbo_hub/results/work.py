@@ -36,6 +36,7 @@ from mbo_hub.results.lookup import looked_up
 from mbo_hub.results.record import (
     DESIGNS,
     FORMAT,
+    OURS,
     RECORD,
     Machine,
     Plan,
@@ -175,7 +176,7 @@ def make(plan: Plan, task: Task) -> Method:
 
 def code_of(plan: Plan) -> str:
     """What a plan runs, as a record says it."""
-    return plan.method if ":" in plan.method else "mbo_hub"
+    return plan.method if ":" in plan.method else OURS
 
 
 def _about(plan: Plan, task: Task, method: Method) -> Record:
