@@ -209,8 +209,12 @@ def test_a_method_with_more_seeds_puts_no_other_apart(table: Table, runs: list[R
         for before, after in zip(was.cells, row.cells, strict=True):
             assert (before and before.values) == (after and after.values)
     assert [entry.entrant.method for entry in found.apart] == ["cbas", "mins"]
+    more = tabulate([*runs, *beyond("random", range(8, 20)), *beyond("grad", range(8, 20))])
+    assert [r.entrant for r in more.rows] == [r.entrant for r in table.rows]  # controls may, too
     (said,) = [caution for caution in found.cautions if "further" in caution]
     assert said.endswith("left out are further ones of grad on ant.")
+    (said,) = [caution for caution in more.cautions if "further" in caution]
+    assert said.endswith("left out are further ones of grad on ant; random on ant.")
     assert not [caution for caution in table.cautions if "further" in caution]
 
 
@@ -230,14 +234,39 @@ def test_a_method_with_other_seeds_only_is_not_ranked(runs: list[Run]) -> None:
     (apart,) = [entry for entry in found.apart if entry.entrant.method == "cbas"]
     assert (apart.scored, apart.of, apart.mean) == (0, 8, None)
     (reason,) = apart.reasons
-    assert reason == "it was run with other seeds than the controls: 100, 101, 102, …"
+    assert reason == "it was run with other seeds than are compared: 100, 101, 102, …"
     assert found.tasks[0].seeds == tuple(SEEDS)
+    few = [*beyond("random", [0]), *(r for m in "abc" for r in beyond(m, [100]))]
+    assert tabulate(few).tasks[0].seeds == (0,)
 
 
-def test_without_controls_all_seeds_count() -> None:
-    found = tabulate([*sweep("ant", "grad", 0.9), *beyond("coms", range(9))])
-    assert [row.entrant.method for row in found.rows] == ["coms"]
-    assert found.apart[0].reasons == ("seed 8: was not run",)
+@pytest.mark.parametrize(
+    ("seeds", "compared"),
+    [
+        ({"random": 8, "best_logged": 1, "grad": 8}, 8),  # best_logged is the same with each seed
+        ({"random": 8, "best_logged": 8, "grad": 8, "mine": 3}, 8),
+        ({"random": 2, "grad": 8}, 2),
+        ({"random": 8, "grad": 8, "mine": 4, "yours": 4, "theirs": 4}, 4),
+        ({"random": 6, "best_logged": 6, "grad": 6, "coms": 5, "mins": 5, "cbas": 5}, 6),
+        ({"random": 6, "best_logged": 5, "grad": 5, "coms": 5}, 5),  # while they are still going on
+        ({"random": 8, "grad": 8, "mine": 200}, 8),
+        ({"random": 8, "grad": 8, "mine": 8, **{f"one_{i}": 1 for i in range(9)}}, 8),
+        ({"grad": 8, "coms": 8, "mine": 9}, 8),  # without controls
+        ({"grad": 8, "coms": 7}, 8),
+        ({"grad": 8, "coms": 1}, 8),
+        ({"grad": 3}, 3),
+    ],
+)
+def test_a_task_is_compared_on_seeds_of_the_controls_that_half_of_the_methods_have(
+    seeds: dict[str, int], compared: int
+) -> None:
+    runs = [run for method, count in seeds.items() for run in beyond(method, range(count))]
+    found = tabulate(runs)
+    assert found.tasks[0].seeds == tuple(range(compared))
+    ranked = {row.entrant.method for row in found.rows}
+    assert ranked == {method for method, count in seeds.items() if count >= compared}
+    assert {entry.entrant.method for entry in found.apart} == {*seeds} - ranked
+    assert found.cautions == tabulate(runs[::-1]).cautions
 
 
 def test_a_seed_without_a_valid_design_is_no_score() -> None:

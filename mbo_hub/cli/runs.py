@@ -211,9 +211,9 @@ def table(
     """Compare the runs in DIR: who gets what on each task, and how surely.
 
     DIR is a folder that `mbo run --seeds` fills, or a collection of results, here or on the Hub. A
-    method is ranked on a task if it has a run for each seed that the controls have, or that any
-    method has where they are not; what is left out is listed with the reason. While runs are still
-    going on, --seeds 0 compares those that are there.
+    task is compared on the seeds that its controls and at least half of the methods have. A method
+    is ranked there if it has a run for each of these; what is left out is listed with the reason.
+    While runs are still going on, --seeds 0 compares those that are there.
     """
     from mbo_hub.results.measure import Measure
     from mbo_hub.results.rendering import render

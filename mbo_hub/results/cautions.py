@@ -71,7 +71,10 @@ def _of_further(facts: Sequence[TaskFacts], rows: Sequence[Row]) -> tuple[str, .
     cases = _cases(facts, rows, lambda cell: cell.further > 0)
     if not cases:
         return ()
-    return (f"Only the seeds of the controls count; left out are further ones of {cases}.",)
+    return (
+        "Compared are the seeds that the controls and at least half of the methods have; left out "
+        f"are further ones of {cases}.",
+    )
 
 
 def _of_agreement(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -42,17 +42,29 @@ def oddities(runs: Sequence[Run]) -> dict[int, str]:
 def seeds(runs: Sequence[Run], odd: Mapping[int, str]) -> tuple[int, ...]:
     """Tell the seeds on which the methods of a task are compared.
 
-    They are those of the controls: a method that was run with more puts no other apart. Where no
-    control is, they are all that any method has.
+    Of those that the controls have (where no control is, of all) they are as many as at least half
+    of the methods have in common, of methods that were run more than once: neither a method with
+    more seeds, nor controls with more, nor some with few put the others apart. A run that failed
+    was run.
 
     Args:
         runs: of the task.
-        odd: as of `oddities`; these do not count.
+        odd: as of `oddities`; these do not count, unless there are no others.
     """
-    controls = {
-        run.record.seed for run in runs if run.record.method in CONTROLS and id(run) not in odd
-    }
-    return tuple(sorted(controls or {run.record.seed for run in runs}))
+    usual = [run.record for run in runs if id(run) not in odd] or [run.record for run in runs]
+    pool = {r.seed for r in usual if r.method in CONTROLS} or {r.seed for r in usual}
+    by_method: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for record in usual:
+        by_method[record.method, record.preset].add(record.seed)
+    own = [there & pool for there in by_method.values() if there & pool]
+    own = [there for there in own if len(there) > 1] or own
+
+    def worth(chosen: set[int]) -> tuple[bool, int, list[int]]:
+        having = sum(chosen <= there for there in own)
+        return 2 * having >= len(own), len(chosen), [-seed for seed in sorted(chosen)]
+
+    most = max(own, key=worth)
+    return tuple(sorted(most))
 
 
 def reasons(runs: Sequence[Run], odd: Mapping[int, str], seeds: Sequence[int]) -> tuple[str, ...]:
@@ -66,7 +78,7 @@ def reasons(runs: Sequence[Run], odd: Mapping[int, str], seeds: Sequence[int]) -
     others = sorted({run.record.seed for run in runs} - {*seeds})
     runs = [run for run in runs if run.record.seed in seeds]
     if others and not runs:
-        return (f"it was run with other seeds than the controls: {_some(others)}",)
+        return (f"it was run with other seeds than are compared: {_some(others)}",)
     found = [odd[id(run)] for run in runs if id(run) in odd]
     if any(run.record.tuned_on_oracle for run in runs):
         found.append("its hyper-parameters were chosen by the oracle's scores")

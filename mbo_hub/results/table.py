@@ -1,8 +1,8 @@
 """From runs to a table: what each method gets on each task, how surely, and over all tasks.
 
-Only what is comparable is ranked: a method needs all seeds of the task, which are those of the
-controls, there, and all tasks in the aggregates. What is tuned on an oracle, failed or incomplete
-is listed apart with the reason.
+Only what is comparable is ranked: a method needs all seeds there on which a task is compared, and
+all tasks in the aggregates. What is tuned on an oracle, failed or incomplete is listed apart with
+the reason.
 """
 
 from __future__ import annotations
