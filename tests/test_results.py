@@ -420,10 +420,16 @@ def test_a_name_belongs_to_the_code_that_has_it(scored: list[Run], hub: HubServe
         (changed(first[0], code="b:Mine", method_version="2"), "a:Mine"),
         (changed(first[0], code="b:Mine", seed=7), "a:Mine"),
         (changed(first[0], method="grad", code="b:Mine"), "mbo_hub"),  # has no runs there yet
+        (changed(_of(scored, "random", "chembl")[0], method="mine", code="b:Mine"), "a:Mine"),
     ):
         said = f"is that of a method of {owner}, and this is b:Mine; give it a name of its own"
         with pytest.raises(PublishConflict, match=said):
             joining.join([run], "mbo/results", pull_request=True)
+    two = [
+        changed(r, method="new", code=c) for r, c in zip(_of(scored, "random"), "bc", strict=False)
+    ]
+    with pytest.raises(PublishConflict, match="'new' is that of a method of b, and this is c"):
+        joining.join(two, "mbo/results", pull_request=True)
     newer = changed(first[0], method_version="2")
     assert joining.join([newer], "mbo/results", pull_request=True, dry_run=True).rows == 1
 
@@ -437,6 +443,16 @@ def test_a_pull_request_that_takes_a_name_is_refused(
     said = "the name 'random' is that of a method of mbo_hub, and this is b:Mine"
     assert [p.partition(";")[0] for p in asked.problems] == [said]
     assert not asked.ok
+
+
+def test_a_pull_request_that_takes_a_name_of_another_task_is_refused(
+    scored: list[Run], tmp_path: Path, hub: HubServer
+) -> None:
+    first = [changed(r, method="mine", code="a:Mine") for r in _of(scored, "random")[:1]]
+    mine = [changed(_of(scored, "random", "chembl")[0], method="mine", code="b:Mine")]
+    asked = _asked(first, tmp_path, hub, {"data/chembl/mine.parquet": encode(mine)})
+    said = "the name 'mine' is that of a method of a:Mine, and this is b:Mine"
+    assert [p.partition(";")[0] for p in asked.problems] == [said]
 
 
 def test_a_pull_request_that_removes_runs_is_refused(

@@ -174,8 +174,10 @@ def join(
     for run in runs:
         by_file[file_of(run.record)].append(run)
     there: dict[str, list[Run]] = defaultdict(list)
-    for run in published(repo, files=by_file):
+    for run in published(repo, files=_namesakes(hub.files_at(repo, KIND, MAIN), by_file)):
         there[file_of(run.record)].append(run)
+    for problem in _taken(runs, [run for some in there.values() for run in some]):
+        raise PublishConflict(f"{repo}: {problem}")
     contents, fresh = {}, 0
     for file, ours in sorted(by_file.items()):
         merged, more = _merged(there[file], ours, repo)
@@ -205,8 +207,6 @@ def _merged(there: list[Run], ours: list[Run], repo: str) -> tuple[list[Run], in
     merged = {_key(run.record): run for run in there}
     fresh = 0
     for run in ours:
-        if problem := _taken(run.record, there):
-            raise PublishConflict(f"{repo}: {problem}")
         before = merged.get(_key(run.record))
         if before is not None and before.record.method_version == run.record.method_version:
             if before.record.designs_sha256 != run.record.designs_sha256:
@@ -220,21 +220,31 @@ def _merged(there: list[Run], ours: list[Run], repo: str) -> tuple[list[Run], in
     return [merged[key] for key in sorted(merged)], fresh
 
 
-def _taken(record: Record, there: Iterable[Run]) -> str | None:
-    """Say whose the name of a method is, if it is not its own.
+def _namesakes(there: Iterable[str], files: Iterable[str]) -> list[str]:
+    """The files that are there of the methods that these are of, on all tasks."""
+    names = {file.rpartition("/")[2] for file in files}
+    return [file for file in there if file.rpartition("/")[2] in names]
+
+
+def _taken(runs: Iterable[Run], there: Iterable[Run]) -> list[str]:
+    """Say whose the names of methods are that are not their own.
 
     Args:
-        record: of a run.
-        there: the runs that were published under its name on its task.
+        runs: that want to join.
+        there: those that were published under the same names, on all tasks.
     """
-    owners = {run.record.code for run in there} | ({OURS} if record.method in METHODS else set())
-    if not owners or record.code in owners:
-        return None
-    owner = " and ".join(sorted(owners))
-    return (
-        f"the name {record.method!r} is that of a method of {owner}, and this is {record.code}; "
-        "give it a name of its own and run it again"
-    )
+    owners = dict.fromkeys(METHODS, OURS)
+    for run in there:
+        owners.setdefault(run.record.method, run.record.code)
+    problems = {}
+    for record in (run.record for run in runs):
+        owner = owners.setdefault(record.method, record.code)
+        if record.code != owner:
+            problems[record.method, record.code] = (
+                f"the name {record.method!r} is that of a method of {owner}, and this is "
+                f"{record.code}; give it a name of its own and run it again"
+            )
+    return list(problems.values())
 
 
 def check_pull_request(
@@ -275,22 +285,18 @@ def check_pull_request(
         if _FILE.fullmatch(file):
             raw = hub.download(repo, KIND, file, revision).read_bytes()
             problems += schema.problems(raw, file)
-    there: dict[str, list[Run]] = defaultdict(list)
-    for run in published(repo, MAIN, changed):
-        there[file_of(run.record)].append(run)
-    ours = {run.record.place: run for some in there.values() for run in some}
+    there = published(repo, MAIN, _namesakes(before, changed))
+    ours = {run.record.place: run for run in there if file_of(run.record) in changed}
     fresh = set()
     for run in theirs:
         known = ours.pop(run.record.place, None)
         if file_of(run.record) not in changed or (known is not None and _same(known, run)):
             continue
         fresh.add(run.record.place)
-        problem = _taken(run.record, there[file_of(run.record)])
-        if problem and problem not in problems:
-            problems.append(problem)
         if known is not None and known.record.method_version == run.record.method_version:
             problems.append(f"it changes {run.record}, which was published")
     problems += [f"it removes {run.record}" for run in ours.values()]
+    problems += _taken([run for run in theirs if run.record.place in fresh], there)
     verdict = verify_runs(theirs, only=lambda record: record.place in fresh, tell=tell)
     return Asked(number, tuple(problems), verdict)
 
