@@ -451,6 +451,17 @@ def test_every_way_to_enter_is_accessible_and_fits_a_phone(
         assert not serious, [(one["id"], one["nodes"][0]["html"]) for one in serious]
 
 
+def test_the_page_says_that_a_task_is_on_its_way(tab: Any) -> None:
+    held: list[Any] = []
+    tab.route("**/playground/data/*.json", lambda route: held.append(route))
+    tab.goto("playground/index.html?task=tfbind8")
+    assert tab.is_visible("text=Loading the task")
+    tab.wait_for_timeout(100)  # asked for, and not answered
+    held[0].continue_()
+    tab.wait_for_selector("#pg-text")
+    assert tab.is_hidden("text=Loading the task")
+
+
 def test_no_webassembly_before_the_first_paint(tab: Any) -> None:
     """The page is there while the oracle is still on its way."""
     tab.route("**/*.wasm", lambda route: None)  # it never arrives
