@@ -149,7 +149,15 @@ def test_a_view_has_the_rows_of_the_table(tab: Any, view: dict[str, str]) -> Non
             on_page = cells[row.entrant.method, key]
             assert (on_page is None) == (value is None), key
             assert value is None or on_page == pytest.approx(value, rel=5.1e-6, abs=1e-9), key
+    if computed or len(tasks) == 1:
+        assert kept_in_mind(tab) == [re.sub(r"\s+", " ", said) for said in made.cautions]
     tab.heard.nothing_wrong()
+
+
+def kept_in_mind(tab: Any) -> list[str]:
+    """What the page says that a table cannot say."""
+    told = tab.locator(".lb-beneath h2:text-is('Keep in mind') + ul > li").all_inner_texts()
+    return [re.sub(r"\s+", " ", said) for said in told]
 
 
 @pytest.mark.parametrize("view", [{}, {"tasks": "superconductor", "measure": "median"}], ids=str)

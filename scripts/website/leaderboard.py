@@ -235,7 +235,8 @@ def beneath(found: Mapping[str, Any]) -> str:
         seeds = f" ({entry['scored']} of {entry['of']} seeds)" if entry["scored"] else ""
         told.setdefault((entry["method"], entry["reasons"]), []).append(entry["task"] + seeds)
     apart = [f"{who} on {', '.join(where)}: {why}" for (who, why), where in told.items()]
-    parts = [("Not ranked", apart), ("Keep in mind", found["groups"][0]["cautions"])]
+    cautions = [found["sentences"][i] for i in found["groups"][0]["cautions"]["best"]]
+    parts = [("Not ranked", apart), ("Keep in mind", cautions)]
     return "".join(
         f"<h2>{title}</h2><ul>{''.join(f'<li>{escape(s)}</li>' for s in sentences)}</ul>"
         for title, sentences in parts

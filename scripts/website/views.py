@@ -210,6 +210,7 @@ def _computed(preset: str) -> dict[str, Any]:
     tables = {where: later.result() for where, later in _tables(preset).items()}
     whole = {name: tables["all", name] for name in told}
     best = whole["best"]
+    pool: dict[str, int] = {}  # sentences, most of which many views have
     return {
         "preset": preset,
         "measures": {name: str(measure) for name, measure in told.items()},
@@ -227,7 +228,10 @@ def _computed(preset: str) -> dict[str, Any]:
                 "ceiling_known": task.ceiling_known,
                 "exact": task.exact,
                 "room": task.has_room,
-                "cautions": list(cautions([task], best.rows, best.measure)),
+                "cautions": {
+                    name: _pooled(pool, cautions([task], whole[name].rows, measure))
+                    for name, measure in told.items()
+                },
             }
             for task in best.tasks
         ],
@@ -239,7 +243,11 @@ def _computed(preset: str) -> dict[str, Any]:
                 "name": group.name,
                 "title": group.title,
                 "tasks": list(group.tasks),
-                "cautions": list(tables[group.name, "best"].cautions),
+                "cautions": {
+                    name: _pooled(pool, cautions(one.tasks, one.rows, measure))
+                    for name, measure in told.items()
+                    for one in [tables[group.name, name]]
+                },
                 "rows": {name: figures.aggregates(tables[group.name, name]) for name in told},
                 "iqm": {name: figures.iqm_scale(tables[group.name, name]) for name in told},
             }
@@ -260,7 +268,13 @@ def _computed(preset: str) -> dict[str, Any]:
             for name, one in whole.items()
         },
         "profiles": figures.profiles(best),
+        "sentences": list(pool),
     }
+
+
+def _pooled(pool: dict[str, int], sentences: Sequence[str]) -> list[int]:
+    """Tell sentences by their places in a pool, which takes those that it has not."""
+    return [pool.setdefault(sentence, len(pool)) for sentence in sentences]
 
 
 def _order(row: Row) -> tuple[bool, str]:

@@ -276,7 +276,8 @@ function beneath(tasks, group) {
     const [who, why] = JSON.parse(key);
     return `${who} on ${where.join(", ")}: ${why}`;
   });
-  const cautions = group ? group.cautions : [...new Set(tasks.flatMap((task) => task.cautions))];
+  const kept = group ? [group] : tasks;
+  const cautions = [...new Set(kept.flatMap((one) => one.cautions[view.measure]))].map((i) => data.sentences[i]);
   return [["Not ranked", apart], ["Keep in mind", cautions]]
     .filter(([, sentences]) => sentences.length)
     .map(([title, sentences]) => `<h2>${title}</h2><ul>${sentences.map((s) => `<li>${escape(s)}</li>`).join("")}</ul>`)
