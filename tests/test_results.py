@@ -416,6 +416,7 @@ def test_a_name_belongs_to_the_code_that_has_it(scored: list[Run], hub: HubServe
     """Else a newer version of somebody's own would take the place of what was published."""
     first = [changed(r, method="mine", code="a:Mine") for r in _of(scored, "random")[:1]]
     joining.join(first, "mbo/results", pull_request=False)
+    scored_again: list[object] = []
     for run, owner in (
         (changed(first[0], code="b:Mine", method_version="2"), "a:Mine"),
         (changed(first[0], code="b:Mine", seed=7), "a:Mine"),
@@ -424,7 +425,8 @@ def test_a_name_belongs_to_the_code_that_has_it(scored: list[Run], hub: HubServe
     ):
         said = f"is that of a method of {owner}, and this is b:Mine; give it a name of its own"
         with pytest.raises(PublishConflict, match=said):
-            joining.join([run], "mbo/results", pull_request=True)
+            joining.join([run], "mbo/results", pull_request=True, tell=scored_again.append)
+    assert not scored_again, "what cannot join is refused before hours of scoring"
     two = [
         changed(r, method="new", code=c) for r, c in zip(_of(scored, "random"), "bc", strict=False)
     ]

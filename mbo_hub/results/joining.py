@@ -109,13 +109,15 @@ def _line(one: Checked) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def published(repo: str, revision: str = MAIN, files: Iterable[str] | None = None) -> list[Run]:
+def published(
+    repo: str, revision: str = MAIN, wanted: Callable[[str], bool] = lambda file: True
+) -> list[Run]:
     """Read the runs of a published collection.
 
     Args:
         repo: ``owner/name``.
         revision: branch, tag, commit, or ``refs/pr/<number>``.
-        files: which of its files; None: all.
+        wanted: tells of a file of runs whether to read it.
 
     Raises:
         UnknownTask, UnknownRevision: there is no such repository, or no such revision.
@@ -125,12 +127,8 @@ def published(repo: str, revision: str = MAIN, files: Iterable[str] | None = Non
     """
     _require_repository(repo)
     there = hub.files_at(repo, KIND, revision)
-    wanted = [file for file in sorted(there) if _FILE.fullmatch(file)]
-    if files is not None:
-        chosen = set(files)
-        wanted = [file for file in wanted if file in chosen]
     runs = []
-    for file in wanted:
+    for file in filter(wanted, filter(_FILE.fullmatch, sorted(there))):
         raw = hub.download(repo, KIND, file, revision).read_bytes()
         for run in decode(raw, f"{repo}/{file}"):
             if file_of(run.record) != file:
@@ -167,35 +165,36 @@ def join(
         HubUnavailable: the Hub cannot be reached.
     """
     _require_repository(repo)
-    verdict = verify_runs(runs, tell=tell)
-    if not verdict.ok:
-        raise InvalidFile(f"these runs cannot join {repo}:\n{verdict}")
     by_file: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         by_file[file_of(run.record)].append(run)
-    there: dict[str, list[Run]] = defaultdict(list)
-    for run in published(repo, files=_namesakes(hub.files_at(repo, KIND, MAIN), by_file)):
-        there[file_of(run.record)].append(run)
-    for problem in _taken(runs, [run for some in there.values() for run in some]):
+    namesakes = published(repo, wanted=_namesake_of(by_file))
+    for problem in _taken(runs, namesakes):
         raise PublishConflict(f"{repo}: {problem}")
-    contents, fresh = {}, 0
+    there: dict[str, list[Run]] = defaultdict(list)
+    for run in namesakes:
+        there[file_of(run.record)].append(run)
+    joined, fresh = {}, 0
     for file, ours in sorted(by_file.items()):
         merged, more = _merged(there[file], ours, repo)
         if more:
-            contents[file] = encode(merged)
+            joined[file] = merged
             fresh += more
-    if not contents or dry_run:
-        return Joined(tuple(contents), fresh, None)
+    verdict = verify_runs(runs, tell=tell)  # last of all, since it may take hours
+    if not verdict.ok:
+        raise InvalidFile(f"these runs cannot join {repo}:\n{verdict}")
+    if not joined or dry_run:
+        return Joined(tuple(joined), fresh, None)
     methods = ", ".join(sorted({run.record.method for run in runs}))
     url = hub.send(
         repo,
         KIND,
-        contents,
+        {file: encode(merged) for file, merged in joined.items()},
         title or f"Add {fresh} runs of {methods}",
         "Designs and records by `mbo run`; check them with `mbo verify`.",
         pull_request=pull_request,
     )
-    return Joined(tuple(contents), fresh, url)
+    return Joined(tuple(joined), fresh, url)
 
 
 def _key(record: Record) -> tuple[str, int]:
@@ -220,10 +219,10 @@ def _merged(there: list[Run], ours: list[Run], repo: str) -> tuple[list[Run], in
     return [merged[key] for key in sorted(merged)], fresh
 
 
-def _namesakes(there: Iterable[str], files: Iterable[str]) -> list[str]:
-    """The files that are there of the methods that these are of, on all tasks."""
-    names = {file.rpartition("/")[2] for file in files}
-    return [file for file in there if file.rpartition("/")[2] in names]
+def _namesake_of(files: Iterable[str]) -> Callable[[str], bool]:
+    """Tell files of the methods that these are of, on whatever task."""
+    names = {Path(file).name for file in files}
+    return lambda file: Path(file).name in names
 
 
 def _taken(runs: Iterable[Run], there: Iterable[Run]) -> list[str]:
@@ -276,16 +275,14 @@ def check_pull_request(
     ]
     tasks = {file.split("/")[1] for file in changed if _FILE.fullmatch(file)}
     try:
-        theirs = published(
-            repo, revision, [f for f in after if _FILE.fullmatch(f) and f.split("/")[1] in tasks]
-        )
+        theirs = published(repo, revision, lambda file: file.split("/")[1] in tasks)
     except InvalidFile as error:
         return Asked(number, (*problems, str(error)), Verdict(()))
     for file in changed:
         if _FILE.fullmatch(file):
             raw = hub.download(repo, KIND, file, revision).read_bytes()
             problems += schema.problems(raw, file)
-    there = published(repo, MAIN, _namesakes(before, changed))
+    there = published(repo, MAIN, _namesake_of(changed))
     ours = {run.record.place: run for run in there if file_of(run.record) in changed}
     fresh = set()
     for run in theirs:

@@ -8,7 +8,7 @@ runs or code change.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cache, partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from mbo_hub.results.collection import read_runs
 from mbo_hub.results.measure import Measure
 from mbo_hub.results.plots import draw
 from mbo_hub.results.record import Run
-from mbo_hub.results.table import CONTROLS, Row, Table, tabulate
+from mbo_hub.results.table import CONTROLS, Row, Table, TaskFacts, tabulate
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "dataset_cards" / "results"
@@ -228,10 +228,7 @@ def _computed(preset: str) -> dict[str, Any]:
                 "ceiling_known": task.ceiling_known,
                 "exact": task.exact,
                 "room": task.has_room,
-                "cautions": {
-                    name: _pooled(pool, cautions([task], whole[name].rows, measure))
-                    for name, measure in told.items()
-                },
+                "cautions": _cautions(pool, [task], whole, told),
             }
             for task in best.tasks
         ],
@@ -243,11 +240,12 @@ def _computed(preset: str) -> dict[str, Any]:
                 "name": group.name,
                 "title": group.title,
                 "tasks": list(group.tasks),
-                "cautions": {
-                    name: _pooled(pool, cautions(one.tasks, one.rows, measure))
-                    for name, measure in told.items()
-                    for one in [tables[group.name, name]]
-                },
+                "cautions": _cautions(
+                    pool,
+                    tables[group.name, "best"].tasks,
+                    {name: tables[group.name, name] for name in told},
+                    told,
+                ),
                 "rows": {name: figures.aggregates(tables[group.name, name]) for name in told},
                 "iqm": {name: figures.iqm_scale(tables[group.name, name]) for name in told},
             }
@@ -272,9 +270,20 @@ def _computed(preset: str) -> dict[str, Any]:
     }
 
 
-def _pooled(pool: dict[str, int], sentences: Sequence[str]) -> list[int]:
-    """Tell sentences by their places in a pool, which takes those that it has not."""
-    return [pool.setdefault(sentence, len(pool)) for sentence in sentences]
+def _cautions(
+    pool: dict[str, int],
+    facts: Sequence[TaskFacts],
+    tables: Mapping[str, Table],
+    told: Mapping[str, Measure],
+) -> dict[str, list[int]]:
+    """What to keep in mind by measure: places of sentences in a pool, which takes new ones."""
+    return {
+        name: [
+            pool.setdefault(sentence, len(pool))
+            for sentence in cautions(facts, tables[name].rows, measure)
+        ]
+        for name, measure in told.items()
+    }
 
 
 def _order(row: Row) -> tuple[bool, str]:
