@@ -27,6 +27,7 @@ from types import ModuleType  # noqa: E402
 from typing import Any  # noqa: E402
 
 import browser  # noqa: E402
+import core_seconds  # noqa: E402
 import filelock  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
@@ -43,6 +44,7 @@ for method in ("structure", "_byte", "_varint", "_integer", "_bytes", "_value"):
     getattr(footer._Compact, method).__no_type_check__ = True
 
 hypothesis.settings.register_profile("default", deadline=None)  # a busy machine is no failure
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
 hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +76,16 @@ def script_module(name: str, patch: pytest.MonkeyPatch) -> ModuleType:
     patch.syspath_prepend(str(path.parent))
     spec.loader.exec_module(module)
     return module
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(core_seconds)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in item.iter_markers("slow"):
+            assert mark.args, f"{item.nodeid} does not say why it is slow: mark.slow('why')"
 
 
 def pytest_unconfigure() -> None:
