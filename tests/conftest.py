@@ -78,6 +78,11 @@ def script_module(name: str, patch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    name = core_seconds.KNOWN.name
+    parser.addoption("--write-core-seconds", action="store_true", help=f"write {name} from this run")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(core_seconds)
 

@@ -42,12 +42,6 @@ def grown(took: dict[str, float], known: dict[str, float]) -> list[str]:
     ]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--write-core-seconds", action="store_true", help=f"write {KNOWN.name} from this run"
-    )
-
-
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Ledger(), "core-seconds")
