@@ -80,7 +80,9 @@ def script_module(name: str, patch: pytest.MonkeyPatch) -> ModuleType:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     name = core_seconds.KNOWN.name
-    parser.addoption("--write-core-seconds", action="store_true", help=f"write {name} from this run")
+    parser.addoption(
+        "--write-core-seconds", action="store_true", help=f"write {name} from this run"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,9 +1,10 @@
 """`task.json`: a task's declaration, statistics and file hashes, for readers in any language.
 
-The structures below are the format. `json_schema` derives the published JSON Schema from them,
-`read` and `to_json` are the only places that parse and write the file. A field at its default is
-not written, so that a new optional field changes no existing file, and a reader ignores fields that
-it does not know. A change that an old reader would misunderstand raises `FORMAT`.
+The structures below are the format; `json_schema` derives the published JSON Schema from them, and
+its descriptions from their docstrings. `read` and `to_json` are the only places that parse and write
+the file. A field at its default is not written, so that a new optional field changes no existing
+file, and a reader ignores fields that it does not know. A change that an old reader would
+misunderstand raises `FORMAT`.
 
 A version tag covers task.json and every file that it names (`Manifest.pinned`). Cards and pictures
 are not among them: they may improve without a new version.
@@ -38,12 +39,10 @@ __all__ = [
     "Statistics",
     "StoredFile",
     "Support",
-    "json_schema",
     "read",
 ]
 
 FORMAT = 1
-SCHEMA_ID = f"urn:mbo-hub:task.json:{FORMAT}"
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -62,7 +61,13 @@ ANOTHER_RUNTIME = 1e-6
 
 
 class Objective(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is maximised."""
+    """What is maximised.
+
+    Attributes:
+        name: name of the objective, such as "binding".
+        unit: unit of y; empty where it has none.
+        description: what is measured, in one sentence.
+    """
 
     name: Text
     unit: str = ""
@@ -70,7 +75,15 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the measurements come from, and under which terms."""
+    """Where the measurements come from, and under which terms.
+
+    Attributes:
+        url: address of the measurements.
+        sha256: hash of the file at that address.
+        license: SPDX identifier of the terms, or their name.
+        attribution: whom to name, as the terms ask.
+        citation: how to cite the measurements.
+    """
 
     url: Text
     sha256: Sha256 | None = None
@@ -99,13 +112,13 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Figures of the data; y in raw units, float32 values written exactly.
 
     Attributes:
-        rows: rows of the full data.
-        visible: rows of the train split.
-        y_min: smallest y of the full data; scores 0.
-        y_max: largest y of the full data; scores 1.
+        rows: number of rows of the full data.
+        visible: number of rows of the train split.
+        y_min: smallest y of the full data; it scores 0.
+        y_max: largest y of the full data; it scores 1.
         best_visible: D(best), the largest y of the train split.
         x_mean: mean of each column of x over the train split, (d,).
-        x_std: population standard deviation likewise, (d,).
+        x_std: population standard deviation of each column of x over the train split, (d,).
         y_mean: mean of y over the train split.
         y_std: population standard deviation of y over the train split.
     """
@@ -133,12 +146,12 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One file of the dataset folder.
 
     Attributes:
-        sha256: of the file.
-        bytes: its size.
-        rows: how many it holds.
-        content_sha256: of its values, whatever wrote the file (`parquet.content_sha256`): a file
-            with these values is the declared one, too. Parquet writers differ in their bytes.
-        arrow_bytes: of its table in memory, which `datasets` calls num_bytes.
+        sha256: hash of the file.
+        bytes: size of the file.
+        rows: number of rows in it.
+        content_sha256: hash of its values, whichever program wrote the file: a file with these
+            values is the declared one, too, since parquet writers differ in their bytes.
+        arrow_bytes: size of its table in memory, which `datasets` calls num_bytes.
     """
 
     sha256: Sha256
@@ -163,9 +176,9 @@ class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         percentiles: least and largest distance among them, as `Support` counts distances.
-        rows: how many they are.
-        spearman: rank correlation with y; nothing where one of the two does not vary.
-        mean_absolute_error: in units of y.
+        rows: number of designs in the band.
+        spearman: rank correlation with y; null where one of the two does not vary.
+        mean_absolute_error: mean absolute error, in units of y.
     """
 
     percentiles: tuple[Percentile, Percentile]
@@ -182,7 +195,7 @@ class Support(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     over the visible rows (`statistics.x_std`; by 1 where that is 0).
 
     Attributes:
-        designs: how many distinct ones there are.
+        designs: number of distinct designs.
         distances: percentiles 0, 1, … 100 of the distance from each to the nearest other one
             (linear interpolation): at least 0, and never falling.
     """
@@ -203,13 +216,14 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How an oracle does on rows it was not trained on.
 
     Attributes:
-        rows: how many rows were held out.
-        rule: how they were chosen.
+        rows: number of rows held out.
+        rule: how these rows were chosen.
         spearman: rank correlation with y over all of them.
-        spearman_top_decile: the same within the tenth of them with the largest y.
-        mean_absolute_error: in units of y.
-        spearman_random_rows: the same with as many rows held out at random, where `rule` holds out
-            groups of related rows: what is learned from a row's relatives shows in the difference.
+        spearman_top_decile: rank correlation within the tenth of them with the largest y.
+        mean_absolute_error: mean absolute error, in units of y.
+        spearman_random_rows: rank correlation with as many rows held out at random, where `rule`
+            holds out groups of related rows: the difference shows what is learned from a row's
+            relatives.
         mean_absolute_error_seen: the error on the rows that the same model was trained on.
         by_distance: the held-out designs by their distance to the nearest one trained on.
     """
@@ -228,8 +242,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A measured figure that says what an oracle is worth, in words that stand alone.
 
     Attributes:
-        what: was measured, on what, and in which unit.
-        value: the figure.
+        what: what was measured, on what, and in which unit.
+        value: the measured figure.
     """
 
     what: Text
@@ -237,7 +251,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PinnedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file of an oracle's repository, and what it must be."""
+    """A file of an oracle's repository, and what it must be.
+
+    Attributes:
+        file: path of the file in the repository.
+        sha256: hash of its content.
+    """
 
     file: FilePath
     sha256: Sha256
@@ -247,24 +266,25 @@ class OracleEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """An oracle of a task: where its files are, what they must be, and how far to trust it.
 
     Attributes:
-        kind: what computes: table, onnx, mujoco, training (`mbo_hub.oracles.kinds`).
-        exact: this oracle defines the objective.
-        file: what computes, where that is a file: path inside `repo`, or inside the dataset folder
-            where there is no `repo`.
-        sha256: of that file.
+        kind: how values are computed: table, onnx, mujoco or training.
+        exact: whether this oracle defines the objective.
+        file: the file that computes, for kinds that have one: path inside `repo`, or inside the
+            dataset folder where there is no `repo`.
+        sha256: hash of that file.
         repo: the Hub model repository that holds the oracle's files; without an owner it belongs to
             the dataset's, so that a copy of both under another name still fits together.
         revision: tag, branch or commit of that repository; without it, its main branch.
         golden: the file of designs and the values that they have, to check the oracle with.
         companions: further files of the repository that belong to it, and their sha256.
-        settings: what else the kind needs to know.
+        settings: further settings of the kind.
         tolerance: how far a value of an exact oracle may be off, in units of y: from the stored y,
             and, where it is computed here, from a golden value.
         held_out: how a learned oracle does on rows that it did not see.
-        trained_on: which rows it saw.
-        findings: what else was measured of it.
-        support: how far apart those are, to tell designs that it knows nothing about.
-        description: one sentence.
+        trained_on: the rows that it was trained on.
+        findings: further figures measured of the oracle.
+        support: how far apart its training designs are, which tells the designs that it knows
+            nothing about.
+        description: the oracle in one sentence.
     """
 
     kind: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -304,21 +324,21 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The content of `task.json`.
 
     Attributes:
-        format: version of this format.
-        name: the task's name, and its repository's.
-        version: of the data; git tag ``v<version>`` on the Hub.
-        title: for people.
-        summary: one sentence.
-        space: what a legal design is.
+        format: number of this format.
+        name: name of the task and of its repository.
+        version: version of the data; its git tag on the Hub is v<version>.
+        title: name of the task for people.
+        summary: the task in one sentence.
+        space: which designs are legal.
         objective: what is maximised.
-        split: the rule of visibility, where there is one.
-        statistics: of the data.
+        split: the rule that made some rows visible, if there is one.
+        statistics: figures of the data.
         source: origin and terms of the measurements.
-        oracles: by name; the first is the task's own.
-        text: the column that writes designs for people, where there is one.
-        notation: how that column is to be read, where that is known.
-        y_oracle: the oracle whose values stand in the column `y_oracle`, where there is one.
-        extra: further columns, whole numbers, and what they mean.
+        oracles: the oracles by name; the first is the task's own.
+        text: the column that writes designs for people, if there is one.
+        notation: how that column is read, if that is known.
+        y_oracle: the oracle whose values stand in the column `y_oracle`, if there is one.
+        extra: further columns of whole numbers, and what they mean.
         files: the data files by path, `data/train.parquet` among them.
     """
 
@@ -469,15 +489,3 @@ def _contradictions(manifest: Manifest) -> list[str]:
     elif not manifest.files[layout.TRAIN].rows:
         problems.append(f"{layout.TRAIN} has 0 rows, so a method has nothing to learn from")
     return problems
-
-
-def json_schema() -> dict[str, Any]:
-    """Derive the JSON Schema of `task.json` (2020-12) from the structures above."""
-    schema = msgspec.json.schema(Manifest)
-    schema["$defs"]["Manifest"]["properties"]["format"] = {"const": FORMAT}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": SCHEMA_ID,
-        "title": "mbo-hub task.json",
-        **schema,
-    }

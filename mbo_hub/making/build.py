@@ -20,6 +20,7 @@ from mbo_hub.archive import folders
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import figures, parquet
+from mbo_hub.dataset.json_schema import json_schema
 from mbo_hub.dataset.layout import CARD, DECLARATION, TEST, TRAIN
 from mbo_hub.dataset.manifest import (
     FORMAT,
@@ -28,7 +29,6 @@ from mbo_hub.dataset.manifest import (
     SplitRule,
     Statistics,
     StoredFile,
-    json_schema,
     read,
 )
 from mbo_hub.errors import InvalidFile

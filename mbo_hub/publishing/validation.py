@@ -13,8 +13,9 @@ from mbo_hub.archive import folders
 from mbo_hub.archive.folders import Folder
 from mbo_hub.arrays import Float32, Int64, Num
 from mbo_hub.dataset import figures, files, manifest, parquet, schema
+from mbo_hub.dataset.json_schema import json_schema
 from mbo_hub.dataset.layout import CARD, DECLARATION, SPLITS, TRAIN, split_of
-from mbo_hub.dataset.manifest import ANOTHER_RUNTIME, Manifest, OracleEntry, json_schema
+from mbo_hub.dataset.manifest import ANOTHER_RUNTIME, Manifest, OracleEntry
 from mbo_hub.errors import InvalidDataset, InvalidFile, MboHubError, UnsupportedFormat
 from mbo_hub.offline import Affine
 from mbo_hub.oracles import Oracle

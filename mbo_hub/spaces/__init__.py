@@ -562,8 +562,8 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
     Args:
         size: number of values, d.
         low: lower bound: one for all values or one each; None is unbounded.
-        high: upper bound, likewise.
-        names: what each value is called; default x0, x1, ….
+        high: upper bound: one for all values or one each; None is unbounded.
+        names: the name of each value; default x0, x1, ….
         nonzero: whether a design of zeros alone is illegal.
 
     Example:
