@@ -24,7 +24,7 @@ def test_descriptions_do_not_depend_on_how_msgspec_copies_docstrings(
     for name, definition in derived["$defs"].items():
         definition["description"] = clean(getattr(manifest, name).__doc__)
     monkeypatch.setattr(msgspec.json, "schema", lambda _: derived)
-    assert json_schema() == PUBLISHED
+    assert json.loads(msgspec.json.encode(json_schema())) == PUBLISHED
 
 
 def test_every_field_is_described_without_what_only_python_needs() -> None:

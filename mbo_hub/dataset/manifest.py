@@ -1,9 +1,9 @@
 """`task.json`: a task's declaration, statistics and file hashes, for readers in any language.
 
 The structures below are the format; `json_schema` derives the published JSON Schema from them, and
-its descriptions from their docstrings. `read` and `to_json` are the only places that parse and write
-the file. A field at its default is not written, so that a new optional field changes no existing
-file, and a reader ignores fields that it does not know. A change that an old reader would
+its descriptions from their docstrings. `read` and `to_json` are the only places that parse and
+write the file. A field at its default is not written, so that a new optional field changes no
+existing file, and a reader ignores fields that it does not know. A change that an old reader would
 misunderstand raises `FORMAT`.
 
 A version tag covers task.json and every file that it names (`Manifest.pinned`). Cards and pictures
