@@ -345,7 +345,7 @@ def _oracle(
     if not np.isfinite(given).all():
         row = int(np.flatnonzero(~np.isfinite(given))[0])
         raise InvalidFile(f"{place}: gives no finite value for design {row}")
-    if depends_on_batch(graph, x):
+    if depends_on_batch(graph, x, given):
         raise InvalidFile(
             f"{place}: gives a design one value alone and another in a batch, because sums of "
             "float32 depend on their order: compute in float64 inside the graph"
@@ -395,10 +395,18 @@ def _oracle(
     return entry, {MODEL: model, golden.FILE: document}, notes
 
 
-def depends_on_batch(oracle: Oracle, x: Num[np.ndarray, "n d"]) -> bool:
-    """Tell whether an oracle gives one of five designs another value alone than among all."""
+def depends_on_batch(
+    oracle: Oracle, x: Num[np.ndarray, "n d"], scored: Float32[np.ndarray, " n"]
+) -> bool:
+    """Tell whether an oracle gives one of the first five designs another value alone.
+
+    Args:
+        oracle: to ask again.
+        x: designs.
+        scored: the value that it gave to each, all together.
+    """
     alone = [oracle(x[row : row + 1]) for row in range(min(5, len(x)))]
-    return not np.array_equal(oracle(x)[:5], np.concatenate(alone), equal_nan=True)
+    return not np.array_equal(scored[:5], np.concatenate(alone), equal_nan=True)
 
 
 def _golden(

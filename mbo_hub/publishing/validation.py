@@ -397,7 +397,7 @@ def _oracle_problem(
     if not np.isfinite(scored).all():
         design = x[np.flatnonzero(~np.isfinite(scored))[0]].tolist()
         return f"gives no finite value for the visible design {_short(design)}"
-    if depends_on_batch(oracle, x):
+    if depends_on_batch(oracle, x, scored):
         return "gives a design one value alone and another in a batch"
     apart = np.abs(scored.astype(np.float64) - y)
     if entry.exact and apart.max() > entry.tolerance:
