@@ -29,6 +29,7 @@ from typing import Any  # noqa: E402
 import browser  # noqa: E402
 import core_seconds  # noqa: E402
 import filelock  # noqa: E402
+import golden_checks  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from raw_server import RawServer  # noqa: E402
@@ -37,6 +38,7 @@ import mbo_hub  # noqa: E402
 from mbo_hub.dataset import footer  # noqa: E402
 from mbo_hub.making import build  # noqa: E402
 from mbo_hub.making.assembly import build_in_cache  # noqa: E402
+from mbo_hub.oracles import golden  # noqa: E402
 from mbo_hub.tasks import TASKS  # noqa: E402
 
 # Called for each byte of a file: checking types there took half the time of reading all results.
@@ -100,16 +102,26 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def build_cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Builds a task that the package does not carry, once; gives the cache that has it."""
+def shared_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which one of several workers of pytest-xdist finds what another has made."""
     base = tmp_path_factory.getbasetemp()
-    # What one of several workers of pytest-xdist has built, the others find.
-    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _golden_values_are_checked_once(shared_place: Path) -> None:
+    golden._checked = golden_checks.Checks(shared_place / "golden")
+
+
+@pytest.fixture(scope="session")
+def build_cache(shared_place: Path) -> Callable[[str], Path]:
+    """Builds a task that the package does not carry, once; gives the cache that has it."""
+    place = shared_place / "built"
 
     def build_once(name: str) -> Path:
         if not (RAW / name).is_dir():
             pytest.skip(f"{name}'s raw file is not at ../shared/raw")
-        lock = filelock.FileLock(base.parent / "built.lock")
+        lock = filelock.FileLock(shared_place / "built.lock")
         with lock, pytest.MonkeyPatch.context() as patch:
             patch.setenv("MBO_HUB_CACHE", str(place))
             build_in_cache(TASKS, name, RAW / name)

@@ -309,6 +309,9 @@ def test_a_surrogate_is_as_good_on_unseen_rows_as_its_card_says(task: Task, name
         assert inside > entry.held_out.spearman + 0.01
 
 
+@pytest.mark.slow(
+    "chembl's and superconductor's forests: 12 core-seconds; test_forests.py has a small task's"
+)
 def test_an_own_forest_is_as_good_on_unseen_rows_as_its_card_says(
     name: str, request: pytest.FixtureRequest
 ) -> None:

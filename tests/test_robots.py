@@ -9,9 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import ROOT
+from golden_checks import Checks
 
 import mbo_hub
 from mbo_hub import InvalidDesign, OracleUnavailable, Report
+from mbo_hub.oracles.golden import _Check
 from mbo_hub.oracles.mujoco import ant, dkitty, hopper, oracle
 from mbo_hub.oracles.mujoco.oracle import MujocoOracle
 from mbo_hub.scoring.evaluate import figures
@@ -30,6 +32,9 @@ def test_rows_and_dimensions(name: str, rows: int, visible: int, dim: int) -> No
     assert len(np.unique(task.x, axis=0)) == visible
 
 
+@pytest.mark.slow(
+    "93 designs of each robot: 15 core-seconds; test_every_task.py scores eight stored ones of each"
+)
 @by_robot
 def test_stored_values_come_out_again_whatever_the_batch_and_the_threads(name: str) -> None:
     task = mbo_hub.load(name)
@@ -157,6 +162,16 @@ def test_receipts_say_how_golden_values_came_out(tmp_path: Path) -> None:
     assert task.verify(moved(0.5, "exact"), task.x[:5]).ok == (here == "compatible")
     assert task.verify(moved(0.5, "compatible"), task.x[:5]).ok  # the tolerance is 1
     assert not task.verify(moved(2.0, "compatible"), task.x[:5]).ok
+
+
+def test_what_one_worker_of_the_tests_has_checked_the_others_know(tmp_path: Path) -> None:
+    one, other = (Checks(tmp_path / "golden") for _ in range(2))
+    key, found = ("MujocoOracle", "hopper", "00", "1.0"), _Check("compatible", "it is off")
+    assert key not in one
+    one[key] = found
+    assert (*key[:-1], "2.0") not in other
+    assert key in other
+    assert other[key] == found
 
 
 def test_an_ant_that_begins_inside_the_floor_is_invalid() -> None:
