@@ -31,6 +31,7 @@ from mbo_hub import (
 from mbo_hub.archive.cache import state_of_data
 from mbo_hub.making import assembly, sources
 from mbo_hub.making.assembly import build_in_cache
+from mbo_hub.publishing import validation
 from mbo_hub.tasks import TASKS
 from mbo_hub.tasks.spec import TaskSpec
 
@@ -61,11 +62,11 @@ def no_build(*arguments: object) -> None:
 
 
 def test_the_folder_is_the_dataset_as_it_is_on_the_hub(built: Path) -> None:
+    """It is valid, too: test_every_task.py."""
     found = contents(built)
     card = contents(ROOT / "dataset_cards" / NAME)
     assert {file: found[file] for file in card} == card
     assert set(found) - set(card) == {"data/train.parquet", "data/test.parquet"}
-    assert validate(built) == []
     assert mbo_hub.load(built).name == NAME  # also as an explicit folder
 
 
@@ -130,6 +131,7 @@ def test_another_writers_bytes_are_the_same_data(
     frame.write_parquet(path, compression="snappy", row_group_size=5000)
     task = mbo_hub.load(NAME)
     assert task.x.shape == (17014, 86)
+    monkeypatch.setattr(validation, "MEASURED", 0)  # distances are those of the other bytes
     assert validate(built) == []
     monkeypatch.setattr(sources, "fetch", no_build)
     build_in_cache(TASKS, NAME)  # leaves it alone

@@ -28,6 +28,7 @@ from mbo_hub.dataset import layout, manifest, parquet, schema
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.making import build, cards, forests, graphs
 from mbo_hub.oracles import Oracle, digits
+from mbo_hub.oracles import onnx as onnx_oracle
 from mbo_hub.oracles.kinds import Deposit, open_oracle
 from mbo_hub.oracles.mujoco import oracle as mujoco
 from mbo_hub.oracles.onnx import Forest, OnnxOracle
@@ -188,7 +189,7 @@ def test_an_oracle_gives_a_design_one_value_whatever_the_batch(
 def test_an_onnx_oracle_gives_one_value_whatever_the_number_of_threads(
     name: str, declared: Manifest
 ) -> None:
-    designs = declared.space.sample(9000, rng=2)  # more than two chunks
+    designs = declared.space.sample(2 * onnx_oracle.CHUNK + 100, rng=2)  # more than two chunks
     for oracle, entry in declared.oracles.items():
         if entry.kind == "onnx":
             raw = (ROOT / "oracles_onnx" / name / entry.file).read_bytes()

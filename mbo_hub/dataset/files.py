@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Iterator
 from hashlib import sha256
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,10 @@ def _is_deep(written: str) -> bool:
 
 
 def _walk(document: Any) -> Iterator[tuple[str, Any]]:
-    """Give every value and every name of a document, each with its place."""
+    """Give every name and value of a document with its place, but for finite numbers in lists.
+
+    Of those there may be a million, as in Hopper's golden values, and naming places takes longest.
+    """
     left: list[tuple[str, Any]] = [("", document)]
     while left:
         place, value = left.pop()
@@ -239,7 +243,11 @@ def _walk(document: Any) -> Iterator[tuple[str, Any]]:
                 yield place, name
                 left.append((f"{place}.{name}" if place else name, inner))
         elif isinstance(value, list):
-            left += [(f"{place}[{at}]", inner) for at, inner in enumerate(value)]
+            left += [
+                (f"{place}[{at}]", inner)
+                for at, inner in enumerate(value)
+                if not (isinstance(inner, float) and isfinite(inner))
+            ]
 
 
 def _at(place: str) -> str:
