@@ -71,6 +71,21 @@ def use(folder: Path, file: str) -> str:
 # ------------------------------------------------------------------------------ not regular files
 
 PLACES = ["task.json", "README.md", TRAIN, "data/test.parquet", "oracle.onnx", "receipt.json"]
+off_the_diagonal = pytest.mark.slow(
+    "all else in all places: 6 core-seconds; the diagonal has every place, and all else once"
+)
+
+
+def in_each_place(*others: str) -> pytest.MarkDecorator:
+    """Each place with each of what else may stand there; the quick run takes the diagonal."""
+    return pytest.mark.parametrize(
+        ("file", "other"),
+        [
+            pytest.param(file, other, marks=() if row % len(others) == column else off_the_diagonal)
+            for row, file in enumerate(PLACES)
+            for column, other in enumerate(others)
+        ],
+    )
 
 
 def pipe(path: Path) -> None:
@@ -91,41 +106,37 @@ KINDS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has neither pipes nor devices in folders")
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("file", PLACES)
+@in_each_place(*KINDS)
 def test_what_is_no_file_is_named_and_not_waited_for(
-    theirs: Path, file: str, kind: str, monkeypatch: pytest.MonkeyPatch
+    theirs: Path, file: str, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(theirs)  # the path of a socket is short
     Path(file).unlink(missing_ok=True)
-    KINDS[kind](Path(file))
-    wanted = f"is {kind}, not a regular file"
+    KINDS[other](Path(file))
+    wanted = f"is {other}, not a regular file"
     assert wanted in use(theirs, file)
     if file != "receipt.json":
         assert any(wanted in problem for problem in validate(theirs))
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
-        (b"\n <!DOCTYPE html>\n<html><body>Not found</body></html>", "is a web page"),
-        (b"\x1f\x8b\x08\0\0\0\0\0", "compressed with gzip"),
-        (b"PK\x03\x04\0\0", "is a zip archive"),
-        ("é".encode("utf-16"), "UTF-16"),
-        (b"", "is empty"),
-    ],
-)
-@pytest.mark.parametrize("file", PLACES)
-def test_another_file_in_its_place_is_named(
-    theirs: Path, file: str, content: bytes, words: str
-) -> None:
-    (theirs / file).write_bytes(content)
-    if not (file == "README.md" and not content):
-        assert words in use(theirs, file)
+CONTENTS = {
+    "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    "is a web page": b"\n <!DOCTYPE html>\n<html><body>Not found</body></html>",
+    "compressed with gzip": b"\x1f\x8b\x08\0\0\0\0\0",
+    "is a zip archive": b"PK\x03\x04\0\0",
+    "UTF-16": "é".encode("utf-16"),
+    "is empty": b"",
+}
+
+
+@in_each_place(*CONTENTS)
+def test_another_file_in_its_place_is_named(theirs: Path, file: str, other: str) -> None:
+    (theirs / file).write_bytes(CONTENTS[other])
+    if not (file == "README.md" and other == "is empty"):
+        assert other in use(theirs, file)
     if file != "receipt.json":
         found = validate(theirs)
-        assert any(words in problem or "metadata" in problem for problem in found), found
+        assert any(other in problem or "metadata" in problem for problem in found), found
         assert not any("mbo validate" in problem for problem in found), "it is what runs"
 
 
@@ -537,5 +548,8 @@ def test_a_panic_of_polars_is_an_invalid_dataset(
 
 
 def test_nothing_but_our_errors_comes_of_damaged_files() -> None:
-    """In a process of its own, which no crash of a library hides, and whose memory is limited."""
-    assert fuzzing_files.in_a_child(300 * TIMES, seed=11) == ""
+    """In a process of its own, which no crash of a library hides, and whose memory is limited.
+
+    300 cases; as other properties, a quarter of them in the quick run.
+    """
+    assert fuzzing_files.in_a_child(3 * settings().max_examples * TIMES, seed=11) == ""
