@@ -174,7 +174,7 @@ def test_an_oracle_gives_a_design_one_value_whatever_the_batch(
     seen = np.array(golden(name)["x"], declared.space.dtype)
     for oracle_name, oracle in oracles.items():
         is_robot = declared.oracles[oracle_name].kind == "mujoco"  # which takes 0.1 s
-        n, batches = (2, (1, 3)) if is_robot else (150, (1, 7, 128))
+        n, batches = (2, (1, 3)) if is_robot else (50, (1, 7, 64))
         designs = np.concatenate([seen[:n], declared.space.sample(n, rng=1)])
         whole = oracle(designs)
         assert whole.shape == (len(designs),)
