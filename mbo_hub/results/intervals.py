@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from itertools import accumulate
 from math import sqrt
 from typing import Any
 
@@ -202,8 +203,8 @@ def _wins(x: Any, y: Any, ours: Any, theirs: Any) -> Any:
         theirs: how often each y is, (m, …).
     """
     order = np.argsort(y)
-    upto = np.cumsum(theirs[order], 0)
-    upto = np.concatenate([np.zeros_like(upto[:1]), upto])  # (m + 1, …): of so many smallest y
+    none = np.zeros_like(theirs[0])
+    upto = np.stack([*accumulate(theirs[order], initial=none)])  # (m + 1, …): of so many smallest y
     smaller, not_larger = (upto[np.searchsorted(y[order], x, side)] for side in ("left", "right"))
     return (ours * (smaller + not_larger)).sum(0) / (2 * len(x) * len(y))
 
