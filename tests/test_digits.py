@@ -129,25 +129,21 @@ def test_the_recipe_has_a_hash_that_follows_its_constants() -> None:
     assert msgspec.structs.replace(RECIPE, rate=0.02).sha256 != RECIPE.sha256
 
 
-@pytest.fixture(scope="module")
-def trained() -> tuple[np.ndarray, list[Outcome]]:
-    """Two designs, trained one after the other in this process."""
-    x = designs(2)
-    return x, [found for _, found in digits.train_all(x.tolist(), processes=1)]
-
-
-def test_a_training_gives_the_same_wherever_it_runs(
-    trained: tuple[np.ndarray, list[Outcome]],
-) -> None:
-    x, alone = trained
-    assert all(len(found.right) == len(RECIPE.seeds) and found.seconds > 0 for found in alone)
-    again = dict(digits.train_all(x[::-1].tolist(), processes=2))
-    assert [again[row].right for row in (1, 0)] == [found.right for found in alone]
+def test_a_training_gives_the_same_wherever_it_runs() -> None:
+    """One after the other in this process or side by side in others, all seeds together or one."""
+    x = designs(2).tolist()
+    (alone,) = (found for _, found in digits.train_all(x[:1], processes=1))
+    assert len(alone.right) == len(RECIPE.seeds)
+    assert alone.seconds > 0
+    seeds = RECIPE.seeds[:1]
+    ((_, other),) = digits.train_all(x[1:], processes=1, seeds=seeds)
+    again = dict(digits.train_all(x[::-1], processes=2, seeds=seeds))
+    assert [again[row].right for row in (1, 0)] == [alone.right[:1], other.right]
     threads = torch.get_num_threads()
     with torch.no_grad():  # whatever the user's code is about
-        assert digits.train(x[0].tolist(), RECIPE.seeds[1:2]).right == alone[0].right[1:2]
+        assert digits.train(x[0], RECIPE.seeds[1:2]).right == alone.right[1:2]
     assert torch.get_num_threads() == threads
-    assert len({found.right for found in alone}) == 2
+    assert other.right != alone.right[:1]
 
 
 @contextmanager
@@ -179,29 +175,43 @@ SETTINGS = {
 }
 
 
+ALONE = pytest.mark.slow("each setting alone takes a second; all of them together run")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [*(pytest.param([name], marks=ALONE) for name in SETTINGS), [*SETTINGS]],
+    ids=[*SETTINGS, "all"],
+)
 def test_training_does_not_heed_how_a_program_has_set_torch(
-    monkeypatch: pytest.MonkeyPatch,
+    names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each setting alone and all together; what is kept of digits was made under them, too."""
+    """What is kept of digits was made under the settings, too."""
     monkeypatch.setattr(digits, "RECIPE", structs.replace(RECIPE, epochs=1))
     design = [place % 5 if place % 2 else 0 for place in range(64)]  # small kernels are quick
     expected = digits.train(design, (0,)).right
+    digits._digits.cache_clear()
+    digits._placement.cache_clear()
     try:
-        for each in (*SETTINGS.items(), ("all", None)):
-            digits._digits.cache_clear()
-            digits._placement.cache_clear()
-            with ExitStack() as stack:
-                for make in SETTINGS.values() if each[1] is None else (each[1],):
-                    stack.enter_context(make())
-                before = (torch.is_grad_enabled(), torch.is_inference_mode_enabled(),
-                          torch.get_default_dtype(), torch.is_autocast_enabled("cpu"))  # fmt: skip
-                assert digits.train(design, (0,)).right == expected, each[0]
-                assert before == (torch.is_grad_enabled(), torch.is_inference_mode_enabled(),
-                                  torch.get_default_dtype(), torch.is_autocast_enabled("cpu"))  # fmt: skip
-            assert digits.train(design, (0,)).right == expected, f"after {each[0]}"
+        with ExitStack() as stack:
+            for name in names:
+                stack.enter_context(SETTINGS[name]())
+            before = settings()
+            assert digits.train(design, (0,)).right == expected
+            assert before == settings()
+        assert digits.train(design, (0,)).right == expected
     finally:
         digits._digits.cache_clear()
         digits._placement.cache_clear()
+
+
+def settings() -> tuple[Any, ...]:
+    return (
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        torch.get_default_dtype(),
+        torch.is_autocast_enabled("cpu"),
+    )
 
 
 def fake_train_all(calls: list[int]) -> Any:
@@ -360,7 +370,7 @@ def test_nothing_is_left_behind(ending: signal.Signals) -> None:
     """Ctrl-C ends the trainings at once; if this process is killed, they end by themselves."""
     code = (
         "from mbo_hub.oracles.digits import SPACE, train_all\n"
-        "for _ in train_all(SPACE.sample(1000, 0).tolist(), processes=2):\n"
+        "for _ in train_all(SPACE.sample(1000, 0).tolist(), processes=2, seeds=(0,)):\n"
         "    print('one is done', flush=True)"
     )
     with subprocess.Popen(

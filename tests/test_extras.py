@@ -23,6 +23,7 @@ OPTIONAL = {
 }
 # yaml comes with the core's huggingface_hub; the others are what only maintainers import.
 LACKING = {*OPTIONAL.values(), "cma", "jinja2", "matplotlib", "onnx", "scipy"} - {"yaml"}
+SLOW = ("ant", "dkitty")  # tasks whose designs take seconds to simulate
 VERBS = {
     "list": ["list"],
     "info": ["info", "ant"],
@@ -73,26 +74,30 @@ for name, arguments in verbs.items():
     result = runner.invoke(mbo_hub.cli.main, arguments)
     said[name] = result.exit_code, result.stdout, result.stderr, repr(result.exception)
 scored = {}
-for name in tasks:
+for name, oracle in tasks.items():
     task = mbo_hub.load(name)
-    report = task.evaluate(task.x[:2], oracle="surrogate" if name == "nas" else None)
-    scored[name] = report.raw.best
+    scored[name] = task.evaluate(task.x[:2], oracle=oracle).raw.best
 print(json.dumps([said, scored]))
 """
 
 
-@pytest.fixture(scope="module")
-def core_only(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What every verb says, and what designs score, in a process that lacks all extras."""
-    embedded = [name for name, task in TASKS.items() if task.embedded]
-    folder = tmp_path_factory.mktemp("core")
+def lacking_extras(folder: Path, verbs: dict[str, list[str]], tasks: dict[str, Any]) -> Any:
+    """What verbs say, and what designs score, in a process that lacks all extras."""
     done = subprocess.run(
-        [sys.executable, "-c", CODE, json.dumps([sorted(LACKING), VERBS, embedded])],
+        [sys.executable, "-c", CODE, json.dumps([sorted(LACKING), verbs, tasks])],
         cwd=folder, env={**os.environ, "MBO_HUB_CACHE": str(folder / "cache")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def core_only(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Every verb; every task by its exact oracle, but for torch's and two of the robots'."""
+    embedded = [name for name, task in TASKS.items() if task.embedded]
+    oracles = {name: "surrogate" if name in ("nas", *SLOW) else None for name in embedded}
+    return lacking_extras(tmp_path_factory.mktemp("core"), VERBS, oracles)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -108,6 +113,13 @@ def test_a_verb_works_or_says_which_extra_it_needs(core_only: Any, verb: str) ->
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.embedded])
 def test_a_task_loads_and_scores_without_extras(core_only: Any, name: str) -> None:
     assert core_only[1][name] is not None
+
+
+@pytest.mark.slow("it simulates robots, 6 core-seconds; hopper is scored by the same simulator")
+def test_all_robots_are_simulated_without_extras(tmp_path: Path) -> None:
+    _, scored = lacking_extras(tmp_path, {}, dict.fromkeys(SLOW))
+    assert list(scored) == [*SLOW]
+    assert None not in scored.values()
 
 
 def test_every_verb_is_tried(tmp_path: Path) -> None:
