@@ -87,7 +87,17 @@ def test_an_endless_graph_is_ended_and_the_limit_named() -> None:
 
 
 @posix
-@pytest.mark.parametrize("at_once", [True, False], ids=["loading", "running"])
+@pytest.mark.parametrize(
+    "at_once",
+    [
+        pytest.param(
+            True,
+            id="loading",
+            marks=pytest.mark.slow("two more processes; a graph that runs is refused it, too"),
+        ),
+        pytest.param(False, id="running"),
+    ],
+)
 def test_a_graph_that_wants_too_much_memory_is_refused_it(at_once: bool) -> None:
     def sums(gigabytes: float) -> list[float]:
         oracle = confined(much(gigabytes, at_once=at_once), Limits(gigabytes=1.5))
@@ -154,6 +164,7 @@ def theirs(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow("it waits for limits; `mbo validate --seconds` says the same of this folder")
 def test_a_folder_with_an_endless_graph_is_validated(theirs: Path) -> None:
     found = validate(theirs, limits=Limits(seconds=1.2))
     assert len(found) == 1
@@ -189,7 +200,18 @@ def alive(marker: str) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(
+            signal.SIGINT,
+            marks=pytest.mark.slow(
+                "it keeps a core busy for seconds; a kill, which is harder, runs"
+            ),
+        ),
+        signal.SIGKILL,
+    ],
+)
 def test_nothing_is_left_of_a_check_that_is_ended(theirs: Path, ending: signal.Signals) -> None:
     """Long before the limit of time."""
     marker = f"MBO_TEST={theirs}"

@@ -365,7 +365,16 @@ def children(pid: int) -> list[int]:
 
 @posix
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        signal.SIGINT,
+        pytest.param(
+            signal.SIGKILL,
+            marks=pytest.mark.slow("trainings go on for a while; that of Ctrl-C runs"),
+        ),
+    ],
+)
 def test_nothing_is_left_behind(ending: signal.Signals) -> None:
     """Ctrl-C ends the trainings at once; if this process is killed, they end by themselves."""
     code = (

@@ -494,7 +494,6 @@ def test_what_a_table_leaves_open_is_asked_for(
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
-@settings(max_examples=60)
 @given(
     st.binary(max_size=60)
     | st.text('ACGTy,;\t"\n\r0123456789.-_nainf', max_size=60).map(str.encode)
@@ -757,6 +756,9 @@ def test_a_missing_library_is_no_fault_of_the_dataset(monkeypatch: pytest.Monkey
 # ------------------------------------------------------------------------------------------ the page
 
 
+@pytest.mark.slow(
+    "nine processes, 7 core-seconds; `test_two_commands_from_a_table_to_a_task` goes this way in one"
+)
 def test_the_page_goes_from_a_table_to_a_scored_task(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "publish-your-own-task.md").read_text("utf-8")
     blocks = re.findall(r"```(python|bash)\n(.*?)```", page, re.DOTALL)

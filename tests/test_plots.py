@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import made, unscored
 from matplotlib.text import Text
@@ -53,6 +54,12 @@ def drawn(runs: list[Run]) -> Drawn:
 
 
 @pytest.fixture(scope="module")
+def figure_of(drawn: Drawn) -> Callable[[str], Any]:
+    """The figure of a plot, drawn once."""
+    return cache(lambda name: PLOTS[name](drawn))
+
+
+@pytest.fixture(scope="module")
 def with_hopper(runs: list[Run]) -> Drawn:
     """One task more, of which nothing is above D(best)."""
     full = [made("hopper", n, s, [0.1, 0.2], best_visible=1.0) for n in NAMES for s in range(3)]
@@ -70,8 +77,10 @@ def texts(figure: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_a_plot_asks_a_question_and_says_how_to_read_it(drawn: Drawn, name: str) -> None:
-    figure = PLOTS[name](drawn)
+def test_a_plot_asks_a_question_and_says_how_to_read_it(
+    drawn: Drawn, figure_of: Callable[[str], Any], name: str
+) -> None:
+    figure = figure_of(name)
     assert figure.get_suptitle().strip().endswith("?")
     assert "seed" in figure.get_supxlabel()
     said = texts(figure)
@@ -82,8 +91,8 @@ def test_a_plot_asks_a_question_and_says_how_to_read_it(drawn: Drawn, name: str)
         assert {"TFBIND8", "ANT"} <= {line for text in said for line in text.splitlines()}
 
 
-def test_questions_differ(drawn: Drawn) -> None:
-    titles = {PLOTS[name](drawn).get_suptitle().strip() for name in PLOTS}
+def test_questions_differ(figure_of: Callable[[str], Any]) -> None:
+    titles = {figure_of(name).get_suptitle().strip() for name in PLOTS}
     assert len(titles) == len(PLOTS)
 
 
@@ -98,12 +107,14 @@ def test_each_entrant_can_be_told_apart_without_color() -> None:
     assert len(grey_lines) == len(NAMES) - len(CONTROLS)
 
 
-def test_a_curve_is_the_mean_of_the_curves_of_seeds(runs: list[Run], drawn: Drawn) -> None:
+def test_a_curve_is_the_mean_of_the_curves_of_seeds(
+    runs: list[Run], figure_of: Callable[[str], Any]
+) -> None:
     of_seeds = [r for r in runs if (r.record.task, r.record.method) == ("ant", "grad")]
     wanted = np.mean([best_of(run.score)[1] for run in of_seeds], axis=0)
     found = plots.curve(of_seeds)
     np.testing.assert_allclose(found, wanted)
-    figure = PLOTS["best-of-k"](drawn)
+    figure = figure_of("best-of-k")
     lines = [line.get_ydata() for ax in figure.axes for line in ax.lines]
     assert any(len(line) == 16 and np.allclose(line, wanted) for line in lines)
 
@@ -116,15 +127,15 @@ def test_a_curve_ends_where_a_seed_has_no_more_valid_designs() -> None:
     np.testing.assert_allclose(plots.curve(some), [0.25, (0.3 + 0.5 + 0.5) / 6 + 0.1, 0.35])
 
 
-def test_a_seed_is_a_mark(runs: list[Run], drawn: Drawn) -> None:
-    figure = PLOTS["seeds"](drawn)
+def test_a_seed_is_a_mark(runs: list[Run], figure_of: Callable[[str], Any]) -> None:
+    figure = figure_of("seeds")
     marks = sorted(x for ax in figure.axes for line in ax.lines if len(line.get_xdata()) == 3
                    for x in line.get_xdata())  # fmt: skip
     np.testing.assert_allclose(marks, sorted(np.nanmax(run.score) for run in runs))
 
 
-def test_the_exploit_gap_is_drawn(runs: list[Run], drawn: Drawn) -> None:
-    figure = PLOTS["exploit-gap"](drawn)
+def test_the_exploit_gap_is_drawn(runs: list[Run], figure_of: Callable[[str], Any]) -> None:
+    figure = figure_of("exploit-gap")
     marks = sorted(x for ax in figure.axes for line in ax.lines if len(line.get_xdata()) == 3
                    for x in line.get_xdata())  # fmt: skip
     wanted = sorted(1.0 - np.nanmean(run.score) for run in runs if run.predicted is not None)
@@ -135,7 +146,6 @@ places = st.lists(st.integers(0, 100).map(lambda i: i / 100), min_size=1, max_si
 
 
 @given(places, st.sampled_from([0.01, 0.05, 0.07]))
-@settings(max_examples=60, deadline=None)
 def test_labels_keep_apart_and_near(wanted: list[float], gap: float) -> None:
     found = drawing.spread(np.array(wanted), gap, 0.0, 1.0)
     assert (np.diff(found) >= gap - 1e-9).all()
@@ -150,8 +160,8 @@ def test_labels_that_do_not_fit_start_at_the_bottom() -> None:
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_no_label_lies_on_another(drawn: Drawn, name: str) -> None:
-    figure = PLOTS[name](drawn)
+def test_no_label_lies_on_another(figure_of: Callable[[str], Any], name: str) -> None:
+    figure = figure_of(name)
     figure.draw_without_rendering()
     for ax in figure.axes:
         boxes = [Text.get_window_extent(text) for text in ax.texts if text.get_text()]
@@ -177,8 +187,8 @@ def test_nothing_is_cut_off(with_hopper: Drawn, name: str) -> None:
         assert box.y1 <= page.y1, artist
 
 
-def test_the_legend_leaves_title_and_panels_free(drawn: Drawn) -> None:
-    figure = PLOTS["novelty"](drawn)
+def test_the_legend_leaves_title_and_panels_free(figure_of: Callable[[str], Any]) -> None:
+    figure = figure_of("novelty")
     figure.draw_without_rendering()
     (legend,) = figure.legends
     box = legend.get_window_extent()
