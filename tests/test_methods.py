@@ -130,7 +130,7 @@ def test_few_rows_and_a_constant_objective_do_not_stop_it(name: str) -> None:
     [
         pytest.param([name for name in METHODS if name != "bo_qei"], id="without_botorch"),
         pytest.param(
-            ["bo_qei"], marks=pytest.mark.slow("importing botorch takes 3 s; the other methods run")
+            ["bo_qei"], id="bo_qei", marks=pytest.mark.slow("botorch takes seconds; the others run")
         ),
     ],
 )

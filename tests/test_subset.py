@@ -21,8 +21,9 @@ from mbo_hub.cli import main
 from mbo_hub.dataset.subset import WEIGHTS, subset
 from mbo_hub.publishing.new import new_task
 from mbo_hub.results.collection import read_runs, write_collection
-from mbo_hub.results.record import Record
+from mbo_hub.results.record import Plan, Record, write_run
 from mbo_hub.results.verify import verify_runs
+from mbo_hub.results.work import propose, score
 from mbo_hub.tasks import TASKS
 
 percentile = st.integers(0, 100)
@@ -230,14 +231,16 @@ def test_the_command_line_takes_parts(tmp_path: Path) -> None:
 
 
 def test_runs_on_a_part_have_a_place_and_a_record_of_their_own(tmp_path: Path) -> None:
-    part = ["--visible", "0-20", "--rows", "500"]
-    for more in ([], part):
-        done = CliRunner().invoke(
-            main, ["run", "best_logged", "--task", "tfbind8", "--seeds", "0", "--out", str(tmp_path),
-                   "--budget", "9", "--jobs", "1", *more]
-        )  # fmt: skip
-        assert done.exit_code == 0, done.stderr
-        assert "1 runs scored" in done.stdout
+    plan = Plan(task="tfbind8", method="best_logged", budget=9)
+    proposed = propose(plan)
+    assert proposed.designs is not None
+    write_run(tmp_path, score(plan, proposed.record, proposed.designs).record, proposed.designs)
+    done = CliRunner().invoke(
+        main, ["run", "best_logged", "--task", "tfbind8", "--seeds", "0", "--out", str(tmp_path),
+               "--budget", "9", "--jobs", "1", "--visible", "0-20", "--rows", "500"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "1 runs scored" in done.stdout
     whole, few = read_runs(tmp_path)
     assert whole.record.subset is None
     assert few.record.subset == Subset(visible=(0.0, 20.0), rows=500)
