@@ -217,7 +217,7 @@ class Task:
         """Score designs and describe them.
 
         Args:
-            designs: (n, d) numbers. Only the first `budget` count. XY may be illegal: they score
+            designs: (n, d) numbers. Only the first `budget` count. Rows may be illegal: they score
                 NaN and are counted as invalid.
             budget: how many designs count, any whole number, NumPy's too; the field uses 128.
             project: replace illegal designs by the nearest legal ones first, and say how many.
