@@ -41,8 +41,11 @@ from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    import pytest
 
 Json = dict[str, Any]
 
@@ -1091,6 +1094,30 @@ class HubServer:
             "NO_PROXY": "127.0.0.1",
         }
         return kept | settings | ({} if token is None else {"HF_TOKEN": token})
+
+    def adopt(
+        self, patch: pytest.MonkeyPatch, home: Path, token: str | None = WRITE_TOKEN
+    ) -> None:
+        """Make this very process a client, as `env` makes others, for as long as the patch lasts.
+
+        huggingface_hub has read the environment when it was imported: what it read is replaced.
+        """
+        from huggingface_hub import close_session, constants
+        from huggingface_hub.utils import _cache_manager
+
+        environment = self.env(home, token)
+        for name in set(os.environ) - set(environment):
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        cache = str(home / "hub")
+        patch.setattr(constants, "ENDPOINT", self.url)
+        address = f"{self.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
+        patch.setattr(constants, "HF_HUB_CACHE", cache)
+        patch.setattr(_cache_manager, "HF_HUB_CACHE", cache)
+        patch.setattr(constants, "HF_XET_CACHE", str(home / "xet"))
+        close_session()  # that of another test may go by way of a proxy
 
     # ---- looking and changing without a client
 

@@ -1,4 +1,8 @@
-"""Publishing to and loading from a Hub, with the real clients in processes of their own."""
+"""Publishing to and loading from a Hub, with the real clients.
+
+A user is a process of its own where that is the subject, and for one of each kind of fault; else
+this process is the user, which saves the start of another.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,15 @@ from pathlib import Path
 
 import pytest
 import stranger
-from conftest import PROMPT_S, RAW, ROOT
+from click.testing import CliRunner
+from conftest import RAW, ROOT, prompt
 from hub_server import READ_TOKEN, WRITE_TOKEN, HubServer
-from huggingface_hub import close_session, constants
+from huggingface_hub import constants
 
+import mbo_hub
+from mbo_hub import cli
 from mbo_hub.archive import hub as archive_hub
+from mbo_hub.errors import MboHubError
 from mbo_hub.publishing.publish import publish
 from mbo_hub.tasks import TASKS
 
@@ -63,6 +71,37 @@ class Client:
         return done.stderr.strip().splitlines()[-1]
 
 
+class Here(Client):
+    """This process as a user, for as long as the patch lasts; a server that stumbles is asked again
+    at once."""
+
+    def __init__(self, hub: HubServer, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        super().__init__(hub, folder)
+        hub.adopt(patch, self.home)
+        patch.setattr(archive_hub, "PAUSES", (0.0, 0.0, 0.0))
+        patch.chdir(self.folder)
+
+    def mbo(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        ran = CliRunner().invoke(cli.main, arguments)
+        assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.output
+        assert WRITE_TOKEN not in ran.output
+        assert not check or ran.exit_code == 0, ran.output
+        return subprocess.CompletedProcess(arguments, ran.exit_code, ran.stdout, ran.stderr)
+
+    def load(self, name: str = "stranger/vowels", revision: str | None = "v1.0.0") -> mbo_hub.Task:
+        """Load a task with everything that comes with it."""
+        task = mbo_hub.load(name, revision)
+        assert task.oracle(task.x).tolist() == task.y.tolist()
+        assert len(task.hidden[0])
+        return task
+
+    def refused(self, name: str = "stranger/vowels", revision: str | None = "v1.0.0") -> str:
+        """Load a task in vain; say why as a traceback ends."""
+        with pytest.raises(MboHubError) as raised:
+            self.load(name, revision)
+        return f"mbo_hub.errors.{raised.type.__name__}: {raised.value}"
+
+
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[HubServer]:
     with HubServer(tmp_path / "hub") as server:
@@ -72,6 +111,17 @@ def hub(tmp_path: Path) -> Iterator[HubServer]:
 @pytest.fixture
 def client(hub: HubServer, tmp_path: Path) -> Client:
     return Client(hub, tmp_path / "client")
+
+
+@pytest.fixture
+def here(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    return Here(hub, tmp_path / "client", monkeypatch)
+
+
+@pytest.fixture
+def reader(published: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    """This process as a user of the Hub on which everything is."""
+    return Here(published, tmp_path / "client", monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -84,21 +134,17 @@ def published(
     here = [name for name in TASKS if TASKS[name].embedded or (RAW / name).is_dir()]
     with HubServer(folder / "hub") as server:
         client = Client(server, folder / "publisher")
+        stranger.write(folder / "1.0.0", "1.0.0")
+        stranger.write(folder / "1.1.0", "1.1.0", 5.0)
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in client.env.items():
-                patch.setenv(name, value)
+            server.adopt(patch, client.home)
             for name in here:
                 if not TASKS[name].embedded:
                     patch.setenv("MBO_HUB_CACHE", str(build_cache(name)))  # one cache for all
-            patch.setattr(constants, "ENDPOINT", server.url)
             # test_every_task.py validates each task; here that would take most of the time.
             patch.setattr("mbo_hub.publishing.publish.validate", lambda path: [])
-            close_session()  # one of another test may go by way of a proxy
             publish(here, "mbo")
-            close_session()
-        stranger.write(folder / "1.0.0", "1.0.0")
-        client.mbo("publish", "../1.0.0", "--org", "stranger")
-        stranger.write(folder / "1.1.0", "1.1.0", 5.0)
+            publish([folder / "1.0.0"], "stranger")
         script = str(ROOT / "scripts" / "publish.py")
         run(sys.executable, script, "../1.1.0", "--org", "stranger",
             env=client.env, cwd=client.folder)  # fmt: skip
@@ -115,8 +161,9 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_publishing_makes_two_repositories_with_one_commit_and_a_tag_each(
-    hub: HubServer, client: Client
+    hub: HubServer, client: Client, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And publishing again changes nothing."""
     done = client.mbo("publish", "tfbind8", "--org", "mbo")
     assert f"{hub.url}/datasets/mbo/tfbind8/tree/v1.0.0" in done.stdout
     assert f"{hub.url}/mbo/tfbind8-oracle/tree/v1.0.0" in done.stdout
@@ -130,24 +177,24 @@ def test_publishing_makes_two_repositories_with_one_commit_and_a_tag_each(
         there.pop(".gitattributes")
         assert there == files_of(folder)
 
-
-def test_publishing_again_changes_nothing(hub: HubServer, client: Client) -> None:
-    client.mbo("publish", "tfbind8", "--org", "mbo")
+    monkeypatch.setattr("mbo_hub.publishing.publish.validate", lambda path: [])  # it just was
     before = len(hub.requests)
-    again = client.mbo("publish", "tfbind8", "--org", "mbo")
+    again = here.mbo("publish", "tfbind8", "--org", "mbo")
     assert again.stdout.count("no file changed, v1.0.0 is there already") == 2
     writes = [r for r in hub.requests[before:] if "commit/" in r.path or "/tag/" in r.path]
     assert writes == []
     assert len(hub.commits("dataset", "mbo/tfbind8")) == 2
+    dry = here.mbo("publish", "tfbind8", "--org", "mbo", "--dry-run")
+    assert "no file changed" in dry.stdout
 
 
 def test_other_content_under_a_tag_is_refused_by_file(
-    hub: HubServer, client: Client, tmp_path: Path
+    hub: HubServer, here: Here, tmp_path: Path
 ) -> None:
-    stranger.write(client.folder / "one", "1.0.0")
-    stranger.write(client.folder / "two", "1.0.0", bonus=1.0)
-    client.mbo("publish", "./one", "--org", "stranger")
-    refused = client.mbo("publish", "./two", "--org", "stranger", check=False)
+    stranger.write(here.folder / "one", "1.0.0")
+    stranger.write(here.folder / "two", "1.0.0", bonus=1.0)
+    here.mbo("publish", "./one", "--org", "stranger")
+    refused = here.mbo("publish", "./two", "--org", "stranger", check=False)
     assert refused.returncode == 1
     assert refused.stderr.startswith(
         "PublishConflict: stranger/vowels (dataset, v1.0.0): the tag is there already with other "
@@ -155,35 +202,36 @@ def test_other_content_under_a_tag_is_refused_by_file(
     )
     assert (
         hub.files("dataset", "stranger/vowels")["task.json"]
-        == (client.folder / "one" / "task.json").read_bytes()
+        == (here.folder / "one" / "task.json").read_bytes()
     )
 
 
-def test_a_new_version_removes_files_that_are_gone(hub: HubServer, client: Client) -> None:
-    stranger.write(client.folder / "one", "1.0.0")
-    (client.folder / "one" / "notes.txt").write_text("old")
-    (client.folder / "one" / ".DS_Store").write_text("hidden")
-    client.mbo("publish", "./one", "--org", "stranger")
-    stranger.write(client.folder / "two", "1.1.0", bonus=1.0)
-    client.mbo("publish", "./two", "--org", "stranger")
+def test_a_new_version_removes_files_that_are_gone(hub: HubServer, here: Here) -> None:
+    stranger.write(here.folder / "one", "1.0.0")
+    (here.folder / "one" / "notes.txt").write_text("old")
+    (here.folder / "one" / ".DS_Store").write_text("hidden")
+    here.mbo("publish", "./one", "--org", "stranger")
+    stranger.write(here.folder / "two", "1.1.0", bonus=1.0)
+    here.mbo("publish", "./two", "--org", "stranger")
     assert "notes.txt" in hub.files("dataset", "stranger/vowels", "v1.0.0")
     assert "notes.txt" not in hub.files("dataset", "stranger/vowels", "v1.1.0")
     assert ".DS_Store" not in hub.files("dataset", "stranger/vowels", "v1.0.0")
     assert set(hub.tags("dataset", "stranger/vowels")) == {"v1.0.0", "v1.1.0"}
 
 
-def test_a_dry_run_writes_nothing(hub: HubServer, client: Client) -> None:
-    done = client.mbo("publish", "tfbind8", "--org", "mbo", "--dry-run")
+def test_a_dry_run_writes_nothing(hub: HubServer, here: Here) -> None:
+    stranger.write(here.folder / "mine", "1.0.0")
+    done = here.mbo("publish", "./mine", "--org", "stranger", "--dry-run")
     assert "files would be changed, would be tagged v1.0.0" in done.stdout
     assert "  task.json" in done.stdout
     assert {r.method for r in hub.requests} == {"GET"}
-    client.mbo("publish", "tfbind8", "--org", "mbo")
-    assert "no file changed" in client.mbo("publish", "tfbind8", "--org", "mbo", "--dry-run").stdout
+    assert hub.store.load("dataset", "stranger/vowels") is None
 
 
 def test_the_script_takes_its_flags(hub: HubServer, client: Client) -> None:
     script = str(ROOT / "scripts" / "publish.py")
-    done = run(sys.executable, script, "tfbind8", "--dry-run", "--org", "x", env=client.env,
+    stranger.write(client.folder / "mine", "1.0.0")
+    done = run(sys.executable, script, "./mine", "--dry-run", "--org", "x", env=client.env,
                cwd=client.folder)  # fmt: skip
     assert "would be tagged v1.0.0" in done.stdout
 
@@ -203,21 +251,21 @@ def test_secrets_in_the_endpoint_are_not_shown(client: Client) -> None:
     (["publish", "tfbind8", "--org", "a/b"], "'a/b' cannot own repositories"),
 ])  # fmt: skip
 def test_impossible_names_are_refused_in_one_line(
-    client: Client, arguments: list[str], words: str
+    here: Here, arguments: list[str], words: str
 ) -> None:
-    done = client.mbo(*arguments, check=False)
+    done = here.mbo(*arguments, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert words in done.stderr
 
 
-def test_what_is_wrong_is_said_before_anything_is_sent(hub: HubServer, client: Client) -> None:
-    stranger.write(client.folder / "good", "1.0.0")
-    stranger.write(client.folder / "bad", "1.0.0")
-    card = client.folder / "bad" / "README.md"
+def test_what_is_wrong_is_said_before_anything_is_sent(hub: HubServer, here: Here) -> None:
+    stranger.write(here.folder / "good", "1.0.0")
+    stranger.write(here.folder / "bad", "1.0.0")
+    card = here.folder / "bad" / "README.md"
     card.write_text(card.read_text().replace("license: mit", "license: no-such-licence"))
-    (client.folder / "bad" / "data" / "test.parquet").write_bytes(b"nonsense")
-    done = client.mbo("publish", "./good", "./bad", "--org", "stranger", check=False)
+    (here.folder / "bad" / "data" / "test.parquet").write_bytes(b"nonsense")
+    done = here.mbo("publish", "./good", "./bad", "--org", "stranger", check=False)
     assert done.returncode == 1
     assert "license: the Hub knows no 'no-such-licence'; for one that" in done.stderr
     assert "data/test.parquet: its sha256 is not the one in task.json" in done.stderr
@@ -225,31 +273,32 @@ def test_what_is_wrong_is_said_before_anything_is_sent(hub: HubServer, client: C
     assert hub.requests == []
 
 
-def test_private_repositories_need_a_token(hub: HubServer, client: Client, tmp_path: Path) -> None:
-    stranger.write(client.folder / "mine", "1.0.0")
-    client.mbo("publish", "./mine", "--org", "stranger", "--private")
+def test_private_repositories_need_a_token(hub: HubServer, here: Here, tmp_path: Path) -> None:
+    stranger.write(here.folder / "mine", "1.0.0")
+    here.mbo("publish", "./mine", "--org", "stranger", "--private")
     anonymous = Client(hub, tmp_path / "anonymous", token=None)
     assert anonymous.error("import mbo_hub; mbo_hub.load('stranger/vowels')").startswith(
         "mbo_hub.errors.UnknownTask: stranger/vowels (dataset, revision main): task.json: no such "
         "repository"
     )
-    client.python("import mbo_hub; mbo_hub.load('stranger/vowels').oracle([[0, 1, 2]])")
+    here.load(revision=None)
 
 
 def test_a_reading_token_may_not_publish(hub: HubServer, tmp_path: Path) -> None:
     reader = Client(hub, tmp_path / "reader", token=READ_TOKEN)
-    done = reader.mbo("publish", "tfbind8", "--org", "mbo", check=False)
+    stranger.write(reader.folder / "mine", "1.0.0")
+    done = reader.mbo("publish", "./mine", "--org", "stranger", check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("NotPermitted: mbo/tfbind8-oracle (model, v1.0.0): ")
+    assert done.stderr.startswith("NotPermitted: stranger/vowels (dataset, v1.0.0): ")
     assert READ_TOKEN not in done.stderr
 
 
 def test_publishing_that_was_killed_is_finished_by_the_next_call(
-    hub: HubServer, client: Client
+    hub: HubServer, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.fault("hang", match=r"POST .*/tag/", seconds=60)  # the commit is there, the tag is not
     process = subprocess.Popen(
-        [str(BIN / "mbo"), "publish", "tfbind8", "--org", "mbo"], env=client.env, cwd=client.folder,
+        [str(BIN / "mbo"), "publish", "tfbind8", "--org", "mbo"], env=here.env, cwd=here.folder,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     wait_for(lambda: hub.faults[0].fired)
@@ -257,7 +306,8 @@ def test_publishing_that_was_killed_is_finished_by_the_next_call(
     process.wait()
     assert hub.tags("model", "mbo/tfbind8-oracle") == {}
     hub.clear_faults()
-    client.mbo("publish", "tfbind8", "--org", "mbo")
+    monkeypatch.setattr("mbo_hub.publishing.publish.validate", lambda path: [])  # it just was
+    here.mbo("publish", "tfbind8", "--org", "mbo")
     assert len(hub.commits("model", "mbo/tfbind8-oracle")) == 2
     assert set(hub.tags("model", "mbo/tfbind8-oracle")) == {"v1.0.0"}
     assert set(hub.tags("dataset", "mbo/tfbind8")) == {"v1.0.0"}
@@ -272,12 +322,13 @@ def wait_for(condition: object, seconds: float = 60) -> None:
 
 @pytest.mark.parametrize("status", [500, 429])
 def test_publishing_survives_a_server_that_stumbles(
-    hub: HubServer, client: Client, status: int
+    hub: HubServer, here: Here, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     hub.fault(
         "status", match=r"POST .*/(create|commit/main|tag/)", times=2, status=status, retry_after=0
     )
-    client.mbo("publish", "tfbind8", "--org", "mbo")
+    monkeypatch.setattr("mbo_hub.publishing.publish.validate", lambda path: [])
+    here.mbo("publish", "tfbind8", "--org", "mbo")
     assert len(hub.commits("dataset", "mbo/tfbind8")) == 2
     assert set(hub.tags("dataset", "mbo/tfbind8")) == {"v1.0.0"}
 
@@ -349,12 +400,12 @@ for revision, version, best in (("v1.0.0", "1.0.0", 12), ("1.1.0", "1.1.0", 17),
     assert published.requests[before:] == []
 
 
-def test_offline_never_serves_another_version(published: HubServer, tmp_path: Path) -> None:
-    client = Client(published, tmp_path / "c")
-    client.python("import mbo_hub; mbo_hub.load('stranger/vowels', 'v1.1.0').oracle")
-    said = client.error(
-        "import mbo_hub; mbo_hub.load('stranger/vowels', 'v1.0.0')", HF_HUB_OFFLINE="1"
-    )
+def test_offline_never_serves_another_version(
+    published: HubServer, reader: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader.load(revision="v1.1.0")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    said = reader.refused()
     assert said == (
         "mbo_hub.errors.HubUnavailable: stranger/vowels (dataset, revision v1.0.0): task.json: not "
         f"in the cache, and the Hub at {published.url} may not be asked (HF_HUB_OFFLINE is set). "
@@ -363,12 +414,10 @@ def test_offline_never_serves_another_version(published: HubServer, tmp_path: Pa
     )
 
 
-def test_a_cached_version_is_served_without_a_request(published: HubServer, tmp_path: Path) -> None:
-    client = Client(published, tmp_path / "c")
-    code = "import mbo_hub; t = mbo_hub.load('stranger/vowels', 'v1.0.0'); t.oracle(t.x); t.hidden"
-    client.python(code)
+def test_a_cached_version_is_served_without_a_request(published: HubServer, reader: Here) -> None:
+    reader.load()
     before = len(published.requests)
-    client.python(code)
+    reader.load()
     assert published.requests[before:] == []
 
 
@@ -394,11 +443,10 @@ for name in ("tfbind8", "mbo/tfbind8"):
 
 
 def test_a_task_that_is_built_from_its_source_comes_from_the_hub_as_well(
-    published: HubServer, tmp_path: Path
+    published: HubServer, reader: Here
 ) -> None:
     if not (RAW / "superconductor").is_dir():
         pytest.skip("superconductor's raw file is not at ../shared/raw")
-    client = Client(published, tmp_path / "c")
     code = """
 import mbo_hub
 for labels in ("measured", "oracle"):
@@ -407,52 +455,52 @@ for labels in ("measured", "oracle"):
     report = task.evaluate(task.x[:9])
     assert report.outside == 0
 """
-    client.python(code)
+    reader.python(code)
     before = len(published.requests)
-    client.python(code, HF_HUB_OFFLINE="1")
+    reader.python(code, HF_HUB_OFFLINE="1")
     assert published.requests[before:] == []
     assert re.search(
-        "^mbo/superconductor .*dataset .*intact", client.mbo("cache", "--verify").stdout, re.M
+        "^mbo/superconductor .*dataset .*intact", reader.mbo("cache", "--verify").stdout, re.M
     )
 
 
 def test_without_a_network_what_is_here_loads_with_one_question_that_waits_a_second(
-    hub: HubServer, client: Client
+    hub: HubServer,
+    here: Here,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An embedded copy, a cached tag and a cached branch; with the server gone, and mute."""
-    stock(hub, client)
-    code = "import sys, time, logging, huggingface_hub.file_download; logging.basicConfig(); import mbo_hub; " \
-           "start = time.monotonic(); mbo_hub.load(*sys.argv[1:]); print(time.monotonic() - start)"  # fmt: skip
+    stock(hub, here)
     wanted = [
         ["tfbind8"],
         ["mbo/tfbind8", "v1.0.0"],
         ["stranger/vowels", "v1.0.0"],
         ["stranger/vowels"],
     ]
-
-    def load(arguments: list[str], **env: str) -> subprocess.CompletedProcess[str]:
-        return run(
-            sys.executable, "-c", code, *arguments, env={**client.env, **env}, cwd=client.folder
-        )
-
     for arguments in wanted:
-        load(arguments)
+        mbo_hub.load(*arguments)
     hang = hub.fault("hang", times=None, seconds=30)
     assert archive_hub.SOON <= 1
-    for where in (hub.url, "http://127.0.0.1:9"):
+    mute, gone = hub.url, "http://127.0.0.1:9"
+    for where in (mute, gone):
         # The cache does not depend on the endpoint; nothing listens on the second one.
+        monkeypatch.setattr(hub, "url", where)
+        hub.adopt(monkeypatch, here.home)
         for arguments in wanted:
             asked = hang.fired
-            done = load(arguments, HF_ENDPOINT=where)
-            assert hang.fired - asked == (arguments == ["stranger/vowels"] and where == hub.url)
-            assert float(done.stdout) < PROMPT_S, (where, arguments)
-            warned = "Using the copy that is cached here" in done.stderr
-            assert warned == (arguments == ["stranger/vowels"]), done.stderr
+            caplog.clear()
+            with prompt():
+                mbo_hub.load(*arguments)
+            assert hang.fired - asked == (arguments == ["stranger/vowels"] and where == mute)
+            warned = "Using the copy that is cached here" in caplog.text
+            assert warned == (arguments == ["stranger/vowels"]), caplog.text
+    said = here.python("import mbo_hub; mbo_hub.load('stranger/vowels')", HF_ENDPOINT=gone)
+    assert "Using the copy that is cached here" in said.stderr, "a user is told"
     hub.clear_faults()
 
 
-def test_what_does_not_exist_is_named(published: HubServer, tmp_path: Path) -> None:
-    client = Client(published, tmp_path / "c")
+def test_what_does_not_exist_is_named(reader: Here) -> None:
     for name, revision, start in [
         ("stranger/nothing", None, "UnknownTask: stranger/nothing (dataset, revision main)"),
         (
@@ -462,21 +510,21 @@ def test_what_does_not_exist_is_named(published: HubServer, tmp_path: Path) -> N
         ),
         ("mbo/tfbind8", "v9.0.0", "UnknownRevision: mbo/tfbind8 (dataset, revision v9.0.0)"),
     ]:
-        said = client.error(f"import mbo_hub; mbo_hub.load({name!r}, {revision!r})")
+        said = reader.refused(name, revision)
         assert said.startswith(f"mbo_hub.errors.{start}"), said
 
 
-def test_a_repository_without_a_task_json(hub: HubServer, client: Client) -> None:
+def test_a_repository_without_a_task_json(hub: HubServer, here: Here) -> None:
     hub.put("dataset", "stranger/other", {"README.md": b"# Other"})
-    done = client.mbo("info", "stranger/other", check=False)
+    done = here.mbo("info", "stranger/other", check=False)
     assert done.returncode == 1
     assert "there is no such file in the repository" in done.stderr
 
 
-def test_a_refused_repository(hub: HubServer, client: Client) -> None:
+def test_a_refused_repository(hub: HubServer, here: Here) -> None:
     hub.put("dataset", "stranger/gated", {"task.json": b"{}"})
     hub.fault("status", match="gated/resolve", times=None, status=403, code="GatedRepo")
-    assert client.error("import mbo_hub; mbo_hub.load('stranger/gated')").startswith(
+    assert here.refused("stranger/gated", None).startswith(
         "mbo_hub.errors.NotPermitted: stranger/gated (dataset, revision main): task.json: "
     )
 
@@ -500,72 +548,99 @@ def stocked(hub: HubServer, client: Client) -> HubServer:
 
 
 def intact(client: Client) -> bool:
-    """Whether every file in the cache is what the Hub announced."""
-    return "damaged" not in client.mbo("cache", "--verify", check=False).stdout
+    """Whether every file in the cache is what the Hub announced: `mbo cache --verify` has a test."""
+    blobs = [path for path in client.home.glob("hub/*/snapshots/*/**/*") if path.is_file()]
+    return all(archive_hub._announced(path) == archive_hub._found(path) for path in blobs)
+
+
+def is_here(client: Client) -> bool:
+    """Whether the task was downloaded whole."""
+    return len(list(client.home.glob("hub/*/snapshots/*/**/*.*"))) == 4 and intact(client)
+
+
+def test_each_kind_of_fault_with_a_client_of_its_own(stocked: HubServer, client: Client) -> None:
+    """The real command of a user, faults of all kinds one after another."""
+    for kind, file in (("alter", "task.json"), ("truncate", "data/train.parquet")):
+        spoiled = stocked.fault(kind, f"GET .*resolve/.*/{file}", None, after=50)
+        said = client.error(LOAD)
+        assert spoiled.fired
+        assert said.startswith(SPOILED), said
+        stocked.clear_faults()
+    dropped = stocked.fault("drop", match=r"GET .*resolve/.*/oracle\.onnx", after=100)
+    stumbles = [
+        stocked.fault("status", f"{method} .*resolve/", status=503, retry_after=0)
+        for method in ("HEAD", "GET")
+    ]
+    client.python(LOAD)
+    assert [fault.fired for fault in (dropped, *stumbles)] == [1, 1, 1]
+    assert is_here(client)
 
 
 @pytest.mark.parametrize("file", ["task.json", "data/train.parquet", "oracle.onnx"])
 def test_a_connection_that_drops_in_the_middle_is_taken_up_again(
-    stocked: HubServer, client: Client, file: str
+    stocked: HubServer, here: Here, file: str
 ) -> None:
     stocked.fault("drop", match=f"GET .*resolve/.*/{file}", after=100)
-    client.python(LOAD)
+    here.load()
     assert stocked.faults[0].fired == 1
-    assert intact(client)
+    assert is_here(here)
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_a_server_that_stumbles_is_asked_again(
-    stocked: HubServer, client: Client, status: int, method: str
+    stocked: HubServer, here: Here, status: int, method: str
 ) -> None:
     stocked.fault("status", match=f"{method} .*resolve/", times=2, status=status, retry_after=0)
-    client.python(LOAD)
+    here.load()
     assert stocked.faults[0].fired == 2
-    assert intact(client)
+    assert is_here(here)
 
 
-def test_a_server_that_is_down_for_good_says_so(stocked: HubServer, client: Client) -> None:
+def test_a_server_that_is_down_for_good_says_so(stocked: HubServer, here: Here) -> None:
     stocked.fault("status", match="resolve/", times=None, status=503)
-    said = client.error(LOAD)
+    said = here.refused()
     assert said.startswith("mbo_hub.errors.HubUnavailable: ")
     assert "answers 503. Ways out" in said
+
+
+SPOILED = ("mbo_hub.errors.IntegrityError", "mbo_hub.errors.DownloadFailed")
 
 
 @pytest.mark.parametrize("kind", ["alter", "truncate"])
 @pytest.mark.parametrize("file", ["task.json", "data/train.parquet", "oracle.onnx"])
 def test_a_file_spoiled_on_the_way_is_refused_and_not_kept(
-    stocked: HubServer, client: Client, kind: str, file: str
+    stocked: HubServer, here: Here, kind: str, file: str
 ) -> None:
     stocked.fault(kind, match=f"GET .*resolve/.*/{file}", times=None, after=50)
-    said = client.error(LOAD)
-    assert said.startswith(("mbo_hub.errors.IntegrityError", "mbo_hub.errors.DownloadFailed")), said
-    assert intact(client)
+    said = here.refused()
+    assert said.startswith(SPOILED), said
+    assert intact(here)
     stocked.clear_faults()
-    client.python(LOAD)
-    assert intact(client)
+    here.load()
+    assert is_here(here)
 
 
-def test_a_file_exchanged_on_the_server_is_an_integrity_error(
-    hub: HubServer, client: Client
-) -> None:
+def test_a_file_exchanged_on_the_server_is_an_integrity_error(hub: HubServer, here: Here) -> None:
     """The repository agrees with itself, but not with the sha256 in task.json."""
-    stranger.write(client.folder / "mine", "1.0.0")
-    files = files_of(client.folder / "mine")
+    stranger.write(here.folder / "mine", "1.0.0")
+    files = files_of(here.folder / "mine")
     files["data/train.parquet"] = files["data/test.parquet"]
     hub.put("dataset", "stranger/vowels", files)
     hub.tag("dataset", "stranger/vowels", "v1.0.0")
-    said = client.error(LOAD)
+    said = here.refused()
     assert said.startswith("mbo_hub.errors.IntegrityError: stranger/vowels@")
     assert "data/train.parquet: sha256 expected" in said
 
 
-def test_a_moved_tag_is_never_taken_for_the_old_one(hub: HubServer, client: Client) -> None:
+def test_a_moved_tag_is_never_taken_for_the_old_one(
+    hub: HubServer, here: Here, client: Client
+) -> None:
     hub.put("dataset", "mbo/tfbind8", files_of(DATASET))
     hub.tag("dataset", "mbo/tfbind8", "v1.0.0")
     stock(hub, client)
     old = client.home / "other"
-    client.python("import mbo_hub; mbo_hub.load('stranger/vowels', 'v1.0.0')")
+    here.load()
     client.python("from huggingface_hub import hf_hub_download as get; "
                   "get('stranger/vowels', 'README.md', repo_type='dataset', revision='v1.0.0')",
                   HF_HOME=str(old))  # fmt: skip
@@ -583,7 +658,7 @@ def test_a_moved_tag_is_never_taken_for_the_old_one(hub: HubServer, client: Clie
     )
     assert said.startswith("mbo_hub.errors.IntegrityError: stranger/vowels: tag v1.0.0 was commit")
     # And one that is loaded already goes on with the commit that it began with.
-    client.python(LOAD)
+    here.load()
 
 
 def test_a_cache_that_cannot_be_written(stocked: HubServer, client: Client) -> None:
@@ -592,7 +667,7 @@ def test_a_cache_that_cannot_be_written(stocked: HubServer, client: Client) -> N
     assert "nothing of it was kept" in said
 
 
-def test_a_full_disk(stocked: HubServer, client: Client) -> None:
+def test_a_full_disk(stocked: HubServer, client: Client, here: Here) -> None:
     """A limit on the size of files stands in for it: the write fails in the middle."""
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " \
             "resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600)); "  # fmt: skip
@@ -600,7 +675,7 @@ def test_a_full_disk(stocked: HubServer, client: Client) -> None:
     assert said.startswith("mbo_hub.errors.DownloadFailed"), said
     assert "File too large" in said
     assert intact(client)
-    client.python(LOAD)
+    here.load()
 
 
 def test_two_processes_download_the_same_task_at_once(stocked: HubServer, client: Client) -> None:
@@ -613,11 +688,11 @@ def test_two_processes_download_the_same_task_at_once(stocked: HubServer, client
     for process in both:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
-    assert intact(client)
+    assert is_here(client)
 
 
 def test_a_download_that_was_killed_is_finished_by_the_next(
-    stocked: HubServer, client: Client
+    stocked: HubServer, client: Client, here: Here
 ) -> None:
     stocked.fault("slow", match="GET .*train.parquet", seconds=60)
     process = subprocess.Popen([sys.executable, "-c", LOAD], env=client.env, cwd=client.folder)
@@ -626,16 +701,16 @@ def test_a_download_that_was_killed_is_finished_by_the_next(
     process.send_signal(signal.SIGKILL)
     process.wait()
     stocked.clear_faults()
-    client.python(LOAD)
-    assert intact(client)
+    here.load()
+    assert is_here(here)
 
 
-def test_the_cache_is_listed_verified_and_emptied(stocked: HubServer, client: Client) -> None:
-    client.python(LOAD)
+def test_the_cache_is_listed_verified_and_emptied(
+    stocked: HubServer, client: Client, here: Here
+) -> None:
+    here.load()
     (copy,) = [
-        c
-        for c in json.loads(client.mbo("cache", "--json").stdout)
-        if c["name"] == "stranger/vowels"
+        c for c in json.loads(here.mbo("cache", "--json").stdout) if c["name"] == "stranger/vowels"
     ]
     assert copy["versions"] == ["v1.0.0"]
     assert copy["bytes"] > 1000
@@ -646,11 +721,11 @@ def test_the_cache_is_listed_verified_and_emptied(stocked: HubServer, client: Cl
     damaged = client.mbo("cache", "--verify", check=False)
     assert damaged.returncode == 1
     assert "damaged: oracle.onnx" in damaged.stdout
-    assert "IntegrityError" in client.error(LOAD)
-    client.python(LOAD)  # the damaged file was removed, and downloaded anew
-    assert "removed stranger/vowels" in client.mbo("cache", "--remove", "stranger/vowels").stdout
-    assert "stranger/vowels" not in client.mbo("cache").stdout
-    gone = client.mbo("cache", "--remove", "stranger/vowels", check=False)
+    assert "IntegrityError" in here.refused()
+    here.load()  # the damaged file was removed, and downloaded anew
+    assert "removed stranger/vowels" in here.mbo("cache", "--remove", "stranger/vowels").stdout
+    assert "stranger/vowels" not in here.mbo("cache").stdout
+    gone = here.mbo("cache", "--remove", "stranger/vowels", check=False)
     assert gone.stderr.startswith("UnknownTask: 'stranger/vowels' is not in the cache")
 
 
@@ -664,13 +739,11 @@ print(json.dumps([names, opened]))
 """
 
 
-def test_what_was_fetched_needs_no_network(stocked: HubServer, client: Client) -> None:
+def test_what_was_fetched_needs_no_network(stocked: HubServer, client: Client, here: Here) -> None:
     """A stranger's task by branch and by tag, and one of the archive's own; and what that costs."""
     fetched = [
         *json.loads(client.mbo("fetch", "stranger/vowels", "tfbind8", "--json").stdout),
-        *json.loads(
-            client.mbo("fetch", "stranger/vowels", "--revision", "v1.0.0", "--json").stdout
-        ),
+        *json.loads(here.mbo("fetch", "stranger/vowels", "--revision", "v1.0.0", "--json").stdout),
     ]
     folder = client.folder / "mine"
     theirs = {"task.json", "data/train.parquet", "oracle.onnx"}
@@ -693,29 +766,25 @@ for arguments in (["stranger/vowels"], ["stranger/vowels", "v1.0.0"], ["tfbind8"
     assert "stranger/vowels" in names
     data = [path for path in opened if re.search(r"blobs/|\.(parquet|onnx)$", path)]
     assert data == [], "listing the cache reads the data"
-    shown = client.mbo("fetch", "stranger/vowels")
+    shown = here.mbo("fetch", "stranger/vowels")
     assert re.search(
         r"^stranger/vowels +\d +[\d.]+ kB +downloaded +stranger/vowels@", shown.stdout, re.M
     )
     assert str(client.home) in shown.stderr
-    unknown = client.mbo("fetch", "stranger/nothing", check=False)
+    unknown = here.mbo("fetch", "stranger/nothing", check=False)
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr.startswith("UnknownTask: stranger/nothing")
 
 
-def test_a_file_larger_than_declared_is_not_downloaded(tmp_path: Path) -> None:
+def test_a_file_larger_than_declared_is_not_downloaded(
+    hub: HubServer, here: Here, tmp_path: Path
+) -> None:
     stranger.write(tmp_path / "theirs")
-    files = {
-        p.relative_to(tmp_path / "theirs").as_posix(): p.read_bytes()
-        for p in (tmp_path / "theirs").rglob("*")
-        if p.is_file()
-    }
+    files = files_of(tmp_path / "theirs")
     size = len(files["data/train.parquet"])
     files["data/train.parquet"] += bytes(3 << 20)
-    with HubServer(tmp_path / "hub") as hub:
-        hub.put("dataset", "stranger/vowels", files)
-        client = Client(hub, tmp_path / "user")
-        said = client.error("import mbo_hub; mbo_hub.load('stranger/vowels')")
-        wanted = f"it has {size + (3 << 20):,} bytes, more than the {size:,} that it may have"
-        assert f"{wanted}; it was not downloaded" in said
-        assert not [r for r in hub.requests if r.method == "GET" and "train.parquet" in r.path]
+    hub.put("dataset", "stranger/vowels", files)
+    said = here.refused(revision=None)
+    wanted = f"it has {size + (3 << 20):,} bytes, more than the {size:,} that it may have"
+    assert f"{wanted}; it was not downloaded" in said
+    assert not [r for r in hub.requests if r.method == "GET" and "train.parquet" in r.path]

@@ -13,8 +13,7 @@ import pytest
 import stranger
 from click.testing import CliRunner
 from conftest import ROOT
-from hub_server import WRITE_TOKEN, HubServer
-from huggingface_hub import close_session, constants
+from hub_server import HubServer
 
 from mbo_hub import PublishConflict, cli
 from mbo_hub.archive.versions import Change, change
@@ -27,10 +26,7 @@ REPO = "stranger/vowels"
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A Hub that this very process talks to."""
     with HubServer(tmp_path / "hub") as server:
-        for name, value in server.env(tmp_path / "home", WRITE_TOKEN).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        close_session()  # one of another test may go by way of a proxy
+        server.adopt(monkeypatch, tmp_path / "home")
         yield server
 
 

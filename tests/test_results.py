@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT
 from hub_server import READ_TOKEN, HubServer
-from huggingface_hub import close_session, constants
 from made_runs import PUBLISHED, published_runs
 
 import mbo_hub
@@ -324,13 +323,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A Hub that this very process talks to, with an empty collection."""
     with HubServer(tmp_path / "hub") as server:
         server.create("dataset", "mbo/results")
-        for name, value in server.env(tmp_path / "home").items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace("http://127.0.0.1:9/", "")
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{server.url}/{template}")
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home" / "hub"))
-        close_session()
+        server.adopt(monkeypatch, tmp_path / "home")
         yield server
 
 
