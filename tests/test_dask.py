@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,10 @@ class Cluster:
         )  # fmt: skip
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler and two workers, each a process of its own."""
-    (tmp_path / "slowly.py").write_text(
+@contextmanager
+def started(folder: Path, *threads: int) -> Iterator[Cluster]:
+    """A scheduler and workers with so many threads, each a process of its own."""
+    (folder / "slowly.py").write_text(
         "import os, time\n"
         "def slow(offline, budget, seed):\n"
         "    with open('started', 'a') as file: file.write(f'{seed}\\n')\n"
@@ -94,29 +95,46 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         "    os.kill(os.getppid(), 9)\n"
         "    time.sleep(600)\n"
     )
-    told = tmp_path / "scheduler.json"
+    told = folder / "scheduler.json"
     scheduler = serve(
         "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0",
-        "--scheduler-file", str(told), cwd=tmp_path,
+        "--scheduler-file", str(told), cwd=folder,
     )  # fmt: skip
-    found = Cluster("", tmp_path, scheduler, [])
+    found = Cluster("", folder, scheduler, [])
     try:
-        end = time.monotonic() + 60
+        last = time.monotonic() + 60
         while not found.address:
-            assert time.monotonic() < end, (
-                tmp_path / "distributed.cli.dask_scheduler.log"
-            ).read_text()
+            log = folder / "distributed.cli.dask_scheduler.log"
+            assert time.monotonic() < last, log.read_text()
             time.sleep(0.1)
             if told.exists() and told.read_bytes():
                 found.address = json.loads(told.read_bytes())["address"]
-        found.add_worker()
-        found.add_worker()
+        for count in threads:
+            found.add_worker(count)
         yield found
     finally:
         for process in (*found.workers, scheduler):
-            process.kill()  # a worker without a scheduler would take its time
-            process.wait(20)
-            process.stdin.close()  # type: ignore[union-attr]
+            end(process)  # a worker without a scheduler would take its time
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait(20)
+    process.stdin.close()  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler and two workers, to be broken."""
+    with started(tmp_path, 1, 1) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler and two workers for all tests that leave them as they are."""
+    with started(tmp_path_factory.mktemp("standing"), 1, 1) as found:
+        yield found
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -128,6 +146,11 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
 
 def wait_for_workers(going: DaskEngine, count: int) -> None:
     going._client.wait_for_workers(count, timeout=60)
+
+
+KILLS = pytest.mark.slow(
+    "5 core-seconds each: a cluster is started to be broken; test_runs.py kills steps and programs"
+)
 
 
 def test_a_cluster_on_this_machine_gives_the_same_designs(tmp_path: Path) -> None:
@@ -144,6 +167,7 @@ def test_a_cluster_on_this_machine_gives_the_same_designs(tmp_path: Path) -> Non
         np.testing.assert_array_equal(run.y, task.oracle(alone.designs))
 
 
+@KILLS
 def test_a_worker_that_is_killed_loses_nothing(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +199,7 @@ def test_a_worker_that_is_killed_loses_nothing(
     assert len(started.read_text().split()) >= 4
 
 
+@KILLS
 def test_a_scheduler_that_is_gone_is_said_and_what_was_done_stays(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,31 +222,36 @@ def test_an_address_where_nobody_answers_is_said(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_worker_with_another_version_is_named(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    standing: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with DaskEngine(cluster.address) as going:
+    with DaskEngine(standing.address) as going:
         wait_for_workers(going, 2)
     monkeypatch.setattr(dask_engine, "__version__", "9.9.9")
     with pytest.raises(MboHubError, match=r"worker tcp://\S+ has mbo-hub \S+, here is 9\.9\.9"):
-        DaskEngine(cluster.address)
+        DaskEngine(standing.address)
 
 
 def test_a_worker_that_lacks_mbo_hub_is_named_early_and_late(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    standing: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(cluster.folder)
+    monkeypatch.chdir(standing.folder)
     wanted = plans(["random"], ["tfbind8"], range(8), budget=8)
     lacks = r"worker tcp://\S+ lacks mbo_hub\S*; install mbo-hub"
-    with DaskEngine(cluster.address) as going:
+    with DaskEngine(standing.address) as going:
         wait_for_workers(going, 2)
-        cluster.add_worker(before=LACKING)
-        wait_for_workers(going, 3)
-        with pytest.raises(MboHubError, match=lacks):
-            sweep(wanted, cluster.folder / "runs", going)
-    with pytest.raises(MboHubError, match=lacks):
-        DaskEngine(cluster.address)
+        standing.add_worker(before=LACKING)
+        try:
+            wait_for_workers(going, 3)
+            with pytest.raises(MboHubError, match=lacks):
+                sweep(wanted, standing.folder / "runs", going)
+            with pytest.raises(MboHubError, match=lacks):
+                DaskEngine(standing.address)
+        finally:
+            end(standing.workers.pop())
+        wait_for(lambda: going.slots == 2)
 
 
+@KILLS
 def test_work_waits_while_nobody_is_there_and_says_so(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -247,6 +277,7 @@ def test_work_waits_while_nobody_is_there_and_says_so(
     assert caplog.text.count("has no workers now; the work waits for them") == 1
 
 
+@KILLS
 def test_a_run_that_kills_its_workers_is_left_and_the_others_go_on(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +295,7 @@ def test_a_run_that_kills_its_workers_is_left_and_the_others_go_on(
     assert [run.record.method for run in read_runs(cluster.folder / "runs")] == ["random"]
 
 
+@KILLS
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("where", ["dask", "dask:elsewhere"])
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
@@ -290,30 +322,27 @@ def test_a_command_that_is_stopped_stops_what_it_had_going_on_workers(
 
 
 @pytest.mark.parametrize("name", ["tfbind8", "chembl"])
-def test_scores_of_a_cluster_are_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
+def test_scores_of_a_cluster_are_the_same_to_the_bit(name: str, standing: Cluster) -> None:
     task = mbo_hub.load(name)
     designs = task.space.sample(100, rng=0).astype(np.float64)
     designs[7] = np.nan
-    with engine("dask", 2) as going:
+    with DaskEngine(standing.address) as going:
         there = shared_out(task, going, name).evaluate(designs, budget=100)
     here = task.evaluate(designs, budget=100)
     assert there.to_dict() == here.to_dict()
 
 
-def test_threads_of_a_worker_do_not_disturb_each_other(cluster: Cluster) -> None:
+def test_threads_of_a_worker_do_not_disturb_each_other(tmp_path: Path) -> None:
     """A worker may have several threads, which share what it loaded."""
     task = mbo_hub.load("chembl")
-    for worker in cluster.workers:
-        worker.kill()
-    cluster.add_worker(threads=4)
     designs = task.space.sample(8, rng=0)
-    with DaskEngine(cluster.address) as going:
+    with started(tmp_path, 4) as cluster, DaskEngine(cluster.address) as going:
         wait_for(lambda: going.slots == 4)
         there = shared_out(task, going, "chembl").oracle(designs)
     np.testing.assert_array_equal(there, task.oracle(designs))
 
 
-def test_mbo_score_takes_an_engine(cluster: Cluster, tmp_path: Path) -> None:
+def test_mbo_score_takes_an_engine(standing: Cluster, tmp_path: Path) -> None:
     from click.testing import CliRunner
 
     from mbo_hub.cli import main
@@ -321,21 +350,21 @@ def test_mbo_score_takes_an_engine(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "designs.txt").write_text("GCTAATTA\nACGTACGT\n")
     command = ["score", "tfbind8", str(tmp_path / "designs.txt"), "--json"]
     here = CliRunner().invoke(main, command)
-    there = CliRunner().invoke(main, [*command, "--engine", f"dask:{cluster.address}"])
+    there = CliRunner().invoke(main, [*command, "--engine", f"dask:{standing.address}"])
     assert there.exit_code == 0, there.output
     assert there.stdout == here.stdout
     assert os.environ["HF_ENDPOINT"]
 
 
 def test_workers_find_a_task_that_was_named_by_a_relative_path(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    standing: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mbo_hub.archive.export import export
 
-    elsewhere = cluster.folder / "elsewhere"
+    elsewhere = standing.folder / "elsewhere"
     export(["tfbind8"], elsewhere)
     monkeypatch.chdir(elsewhere)
-    with DaskEngine(cluster.address) as going:
+    with DaskEngine(standing.address) as going:
         result = sweep(plans(["random"], ["./tfbind8"], [0], budget=8), Path("runs"), going)
     assert result.scored == 1
 
