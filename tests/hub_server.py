@@ -1095,9 +1095,7 @@ class HubServer:
         }
         return kept | settings | ({} if token is None else {"HF_TOKEN": token})
 
-    def adopt(
-        self, patch: pytest.MonkeyPatch, home: Path, token: str | None = WRITE_TOKEN
-    ) -> None:
+    def adopt(self, patch: pytest.MonkeyPatch, home: Path, token: str | None = WRITE_TOKEN) -> None:
         """Make this very process a client, as `env` makes others, for as long as the patch lasts.
 
         huggingface_hub has read the environment when it was imported: what it read is replaced.

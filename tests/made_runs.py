@@ -1,9 +1,10 @@
-"""Runs with scores of one's choosing, for tests of what is said about runs."""
+"""Runs with scores of one's choosing, and steps of runs that need no process of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from conftest import ROOT
 
 import mbo_hub
 from mbo_hub.dataset.subset import Subset
-from mbo_hub.results import read_runs
+from mbo_hub.results import read_runs, work
 from mbo_hub.results.record import Plan, Record, Run, Submitted
 from mbo_hub.results.work import propose
 from mbo_hub.scoring.report import Report
@@ -74,3 +75,13 @@ def unscored(task: str, method: str, seed: int, failure: str | None = None) -> R
     status = "proposed" if failure is None else "failed"
     record = msgspec.structs.replace(run.record, status=status, failure=failure, report=None)
     return Run(record, "made")
+
+
+def in_this_process(folder: Path) -> int:
+    """Do the step that a folder asks for, as another process would, without starting one."""
+    try:
+        work._serve(folder)
+    except SystemExit as ended:
+        (folder / work._STDERR).touch()
+        return int(ended.code or 0)
+    return 0

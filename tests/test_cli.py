@@ -1,10 +1,12 @@
-"""The command as a user runs it: a real process, its output, its exit code."""
+"""The command as a user runs it: its output, its exit code; where it matters, a real process."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,11 +18,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import RAW, ROOT
+from made_runs import in_this_process
 
 import mbo_hub
 from mbo_hub import cli
 from mbo_hub.archive.export import files_of
 from mbo_hub.making import build
+from mbo_hub.results import work
 from mbo_hub.tasks import TASKS
 
 MBO = str(Path(sys.executable).with_name("mbo"))
@@ -30,6 +34,17 @@ def mbo(*arguments: str, cwd: Path, stdin: str | None = None) -> subprocess.Comp
     return subprocess.run(
         [MBO, *arguments], cwd=cwd, input=stdin, capture_output=True, text=True, check=False
     )
+
+
+def inside(
+    *arguments: str, cwd: Path, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """As `mbo`, but within this process: starting another takes longer than most commands."""
+    with contextlib.chdir(cwd):
+        ran = CliRunner().invoke(cli.main, arguments, input=stdin, prog_name="mbo")
+    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+        raise ran.exception
+    return subprocess.CompletedProcess(arguments, ran.exit_code, ran.stdout, ran.stderr)
 
 
 @pytest.fixture
@@ -46,10 +61,12 @@ def test_list_and_info(tmp_path: Path) -> None:
         r"^tfbind8 +v1\.0\.0 +TF Bind 8 +32,898 / 65,792 +8 +0\.4393 +embedded", listed.stdout, re.M
     )
     (task,) = [
-        t for t in json.loads(mbo("list", "--json", cwd=tmp_path).stdout) if t["name"] == "tfbind8"
+        t
+        for t in json.loads(inside("list", "--json", cwd=tmp_path).stdout)
+        if t["name"] == "tfbind8"
     ]
     assert task["oracles"]["exact"] == {"kind": "table", "exact": True}
-    info = mbo("info", "tfbind8", cwd=tmp_path).stdout
+    info = inside("info", "tfbind8", cwd=tmp_path).stdout
     for words in (
         "D(best)    0.43929616",
         "held-out Spearman",
@@ -59,7 +76,7 @@ def test_list_and_info(tmp_path: Path) -> None:
         f"           {ROOT / 'oracles_onnx' / 'tfbind8' / 'model.onnx'}\n",
     ):
         assert words in info
-    shown = mbo("info", "tfbind8", "--json", cwd=tmp_path).stdout
+    shown = inside("info", "tfbind8", "--json", cwd=tmp_path).stdout
     assert shown.encode() == (ROOT / "dataset_cards" / "tfbind8" / "task.json").read_bytes()
 
 
@@ -70,7 +87,7 @@ def test_score_saves_a_receipt_that_verifies(tmp_path: Path, designs: Path) -> N
     good = mbo("verify", "r.json", "designs.txt", cwd=tmp_path)
     assert (good.returncode, good.stdout) == (0, "The receipt holds.\n")
     designs.write_text("GCTAATTA\nACGTACGA\n")
-    bad = mbo("verify", "r.json", "designs.txt", cwd=tmp_path)
+    bad = inside("verify", "r.json", "designs.txt", cwd=tmp_path)
     assert bad.returncode == 1
     assert "score of 1 designs, first design 1" in bad.stdout
     receipt = tmp_path / "r.json"
@@ -89,7 +106,7 @@ def test_score_reads_standard_input_and_prints_json(tmp_path: Path) -> None:
 
 def test_score_options(tmp_path: Path, designs: Path) -> None:
     designs.write_text("GCTAATTA\nNNNN\nACGTACGT\n")
-    refused = mbo("score", "tfbind8", "designs.txt", "--receipt", "r.json", cwd=tmp_path)
+    refused = inside("score", "tfbind8", "designs.txt", "--receipt", "r.json", cwd=tmp_path)
     assert refused.returncode == 1
     assert refused.stdout == ""
     assert refused.stderr == (
@@ -97,12 +114,14 @@ def test_score_options(tmp_path: Path, designs: Path) -> None:
         "ACGT\n"
     )
     assert not (tmp_path / "r.json").exists()
-    counted = mbo("score", "tfbind8", "designs.txt", "--invalid", "count", cwd=tmp_path)
+    counted = inside("score", "tfbind8", "designs.txt", "--invalid", "count", cwd=tmp_path)
     assert "invalid 33.3%" in counted.stdout
     np.save(tmp_path / "d.npy", np.array([[9] + [0] * 7]))
-    projected = mbo("score", "tfbind8", "d.npy", "--project", "--budget", "1", cwd=tmp_path)
+    projected = inside("score", "tfbind8", "d.npy", "--project", "--budget", "1", cwd=tmp_path)
     assert "projected onto the space 1" in projected.stdout
-    other = mbo("score", "tfbind8", "-", "--oracle", "surrogate", cwd=tmp_path, stdin="ACGTACGT\n")
+    other = inside(
+        "score", "tfbind8", "-", "--oracle", "surrogate", cwd=tmp_path, stdin="ACGTACGT\n"
+    )
     assert "not exact: these are predictions" in other.stdout
 
 
@@ -132,7 +151,7 @@ def test_score_options(tmp_path: Path, designs: Path) -> None:
 def test_errors_are_one_line_with_exit_code_1(
     tmp_path: Path, designs: Path, arguments: list[str], message: str
 ) -> None:
-    done = mbo(*arguments, cwd=tmp_path)
+    done = inside(*arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout == ""
     assert message in done.stderr
@@ -147,7 +166,9 @@ def test_an_unwritable_folder(tmp_path: Path, designs: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("/proc/self/mbo")
     assert "Traceback" not in done.stderr
-    saved = mbo("score", "tfbind8", "designs.txt", "--receipt", "/proc/self/r.json", cwd=tmp_path)
+    saved = inside(
+        "score", "tfbind8", "designs.txt", "--receipt", "/proc/self/r.json", cwd=tmp_path
+    )
     assert (saved.returncode, saved.stdout) == (1, "")
     assert "/proc/self/r.json: cannot be written" in saved.stderr
 
@@ -155,9 +176,9 @@ def test_an_unwritable_folder(tmp_path: Path, designs: Path) -> None:
 def test_export_validate_and_conflict(tmp_path: Path) -> None:
     first = mbo("export", "./mbo", "tfbind8", cwd=tmp_path)
     assert first.stdout.splitlines() == ["mbo/tfbind8", "mbo/tfbind8-oracle"]
-    assert mbo("validate", "mbo/tfbind8", cwd=tmp_path).stdout == "mbo/tfbind8: valid\n"
-    assert mbo("score", "./mbo/tfbind8", "-", cwd=tmp_path, stdin="ACGTACGT\n").returncode == 0
-    again = mbo("export", "./mbo", cwd=tmp_path)
+    assert inside("validate", "mbo/tfbind8", cwd=tmp_path).stdout == "mbo/tfbind8: valid\n"
+    assert inside("score", "./mbo/tfbind8", "-", cwd=tmp_path, stdin="ACGTACGT\n").returncode == 0
+    again = inside("export", "./mbo", cwd=tmp_path)
     assert "(there already, the same)" in again.stdout
     assert again.returncode == 0
     assert again.stderr.splitlines() == [
@@ -169,17 +190,19 @@ def test_export_validate_and_conflict(tmp_path: Path) -> None:
     conflict = mbo("export", "./mbo", cwd=tmp_path)
     assert conflict.returncode == 1
     assert "differs in task.json; nothing was written" in conflict.stderr
-    invalid = mbo("validate", "mbo/tfbind8", cwd=tmp_path)
+    invalid = inside("validate", "mbo/tfbind8", cwd=tmp_path)
     assert invalid.returncode == 1
     assert "task.json: 'format' is a required property" in invalid.stdout
     assert "problems" in invalid.stderr
 
 
 def test_cache_lists_and_verifies(tmp_path: Path) -> None:
-    done = mbo("cache", "--verify", cwd=tmp_path)
+    done = inside("cache", "--verify", cwd=tmp_path)
     assert re.search(r"^tfbind8 +embedded +v1\.0\.0 +\d\.\d MB +intact", done.stdout, re.M)
     (copy,) = [
-        c for c in json.loads(mbo("cache", "--json", cwd=tmp_path).stdout) if c["name"] == "tfbind8"
+        c
+        for c in json.loads(inside("cache", "--json", cwd=tmp_path).stdout)
+        if c["name"] == "tfbind8"
     ]
     assert copy["state"] == "embedded"
 
@@ -188,11 +211,11 @@ def test_cache_lists_and_verifies(tmp_path: Path) -> None:
 
 
 def test_it_is_listed_and_described_without_its_data(tmp_path: Path) -> None:
-    listed = mbo("list", cwd=tmp_path)
+    listed = inside("list", cwd=tmp_path)
     assert re.search(
         r"^superconductor +v1\.0\.0 +.* 86 +74 +not built +forest", listed.stdout, re.M
     )
-    info = mbo("info", "superconductor", cwd=tmp_path)
+    info = inside("info", "superconductor", cwd=tmp_path)
     assert (info.returncode, info.stderr) == (0, "")
     for line in (
         "task       superconductor v1.0.0: Superconductor",
@@ -203,28 +226,28 @@ def test_it_is_listed_and_described_without_its_data(tmp_path: Path) -> None:
     ):
         assert line in info.stdout.splitlines()
     for name in ("superconductor", "mbo/superconductor"):
-        shown = mbo("info", name, "--json", cwd=tmp_path).stdout.encode()
+        shown = inside("info", name, "--json", cwd=tmp_path).stdout.encode()
         assert shown == (ROOT / "dataset_cards" / "superconductor" / "task.json").read_bytes()
-    cached = mbo("cache", "--verify", cwd=tmp_path)
+    cached = inside("cache", "--verify", cwd=tmp_path)
     assert cached.returncode == 0
     assert re.search(r"^superconductor +embedded .* intact ", cached.stdout, re.M)
 
 
 def test_publishing_it_names_the_way(tmp_path: Path) -> None:
-    done = mbo("publish", "superconductor", "--org", "x", "--dry-run", cwd=tmp_path)
+    done = inside("publish", "superconductor", "--org", "x", "--dry-run", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert "its data are not here; build them:  mbo build superconductor" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_its_card_alone_is_no_valid_dataset(tmp_path: Path) -> None:
-    done = mbo("validate", str(ROOT / "dataset_cards" / "superconductor"), cwd=tmp_path)
+    done = inside("validate", str(ROOT / "dataset_cards" / "superconductor"), cwd=tmp_path)
     assert done.returncode == 1
     assert "data/train.parquet: named in task.json but not there" in done.stdout
 
 
 def test_a_raw_file_comes_from_a_folder_or_from_an_address(tmp_path: Path) -> None:
-    done = mbo("build", "superconductor", "--raw-dir", ".", "--url", "http://x", cwd=tmp_path)
+    done = inside("build", "superconductor", "--raw-dir", ".", "--url", "http://x", cwd=tmp_path)
     assert done.returncode == 2
     assert "--raw-dir takes the raw file from a folder, --url downloads it" in done.stderr
 
@@ -235,7 +258,7 @@ def test_a_cache_that_cannot_be_written(
 ) -> None:
     build_cache("superconductor")  # skips where there is no raw file
     monkeypatch.setenv("MBO_HUB_CACHE", "/proc/self/mbo")
-    done = mbo("build", "superconductor", "--raw-dir", str(RAW / "superconductor"), cwd=tmp_path)
+    done = inside("build", "superconductor", "--raw-dir", str(RAW / "superconductor"), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("/proc/self/mbo")
     assert len(done.stderr.splitlines()) == 1
@@ -250,30 +273,32 @@ def test_built_once_it_is_a_task_as_any_other(
     done = mbo("build", "superconductor", "--raw-dir", raw, cwd=tmp_path)
     folder = tmp_path / "cache" / "superconductor" / "v1.0.0"
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder}\n", "")
-    assert mbo("build", "mbo/superconductor", cwd=tmp_path).stdout == f"{folder}\n"  # there already
-    listed = mbo("list", "--json", cwd=tmp_path).stdout
+    assert (
+        inside("build", "mbo/superconductor", cwd=tmp_path).stdout == f"{folder}\n"
+    )  # there already
+    listed = inside("list", "--json", cwd=tmp_path).stdout
     assert {t["name"]: t["data"] for t in json.loads(listed)}["superconductor"] == "built"
-    assert "mbo build" not in mbo("info", "superconductor", cwd=tmp_path).stdout
+    assert "mbo build" not in inside("info", "superconductor", cwd=tmp_path).stdout
 
-    exported = mbo("export", "mbo", "superconductor", cwd=tmp_path)
+    exported = inside("export", "mbo", "superconductor", cwd=tmp_path)
     assert exported.stdout.splitlines() == ["mbo/superconductor", "mbo/superconductor-oracle"]
     there, here = files_of(tmp_path / "mbo" / "superconductor"), files_of(folder)
     assert there == here
-    valid = mbo("validate", "mbo/superconductor", cwd=tmp_path)
+    valid = inside("validate", "mbo/superconductor", cwd=tmp_path)
     assert valid.stdout == "mbo/superconductor: valid\n"
-    mirrored = mbo("export", "mirror", "superconductor", "--git", cwd=tmp_path)
+    mirrored = inside("export", "mirror", "superconductor", "--git", cwd=tmp_path)
     assert mirrored.stdout.splitlines()[0] == "mirror/datasets/mbo/superconductor v1.0.0"
 
-    cached = mbo("cache", "--verify", cwd=tmp_path)
+    cached = inside("cache", "--verify", cwd=tmp_path)
     assert re.search(r"^superconductor +built +v1\.0\.0 .* intact ", cached.stdout, re.M)
     train = folder / "data" / "train.parquet"
     train.write_bytes(train.read_bytes()[:-9])
-    cached = mbo("cache", "--verify", cwd=tmp_path)
+    cached = inside("cache", "--verify", cwd=tmp_path)
     assert cached.returncode == 1
     assert re.search(r"^superconductor +built .* damaged: .*train\.parquet", cached.stdout, re.M)
-    assert mbo("cache", "--remove", "superconductor", cwd=tmp_path).returncode == 0
+    assert inside("cache", "--remove", "superconductor", cwd=tmp_path).returncode == 0
     assert not folder.exists()
-    assert "not built" in mbo("list", cwd=tmp_path).stdout
+    assert "not built" in inside("list", cwd=tmp_path).stdout
 
 
 def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Task) -> None:
@@ -288,32 +313,32 @@ def test_superconductor_scores_files(tmp_path: Path, superconductor: mbo_hub.Tas
     (tmp_path / "bare.txt").write_text("".join(f"{r}\n" for r in rows))
     np.save(tmp_path / "x.npy", x[:3])
     for file in ("columns.csv", "x.csv", "bare.txt", "x.npy", str(data / "train.parquet")):
-        done = mbo("score", "superconductor", file, "--budget", "3", "--json", cwd=tmp_path)
+        done = inside("score", "superconductor", file, "--budget", "3", "--json", cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, ""), file
         report = json.loads(done.stdout)
         assert report["y"] == list(wanted.y), file
         assert (report["support"], report["outside"]) == ([0, 0, 0], 0)
-    done = mbo("score", "superconductor", "x.csv", "--receipt", "r.json", cwd=tmp_path)
+    done = inside("score", "superconductor", "x.csv", "--receipt", "r.json", cwd=tmp_path)
     assert "outside the oracle's data 0.0%" in done.stdout
     assert "spread of the oracle's trees 0.0000 (median)" in done.stdout
-    assert mbo("verify", "r.json", "x.csv", cwd=tmp_path).stdout == "The receipt holds.\n"
+    assert inside("verify", "r.json", "x.csv", cwd=tmp_path).stdout == "The receipt holds.\n"
 
     worse = rows[1].replace("0.0", "-0.25", 1)
     (tmp_path / "x.csv").write_text(f'note,x\nMgB2,"{rows[0]}"\nwrong,"{worse}"\n')
-    refused = mbo("score", "superconductor", "x.csv", "--receipt", "no.json", cwd=tmp_path)
+    refused = inside("score", "superconductor", "x.csv", "--receipt", "no.json", cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
         "InvalidFile: x.csv, line 3: the design has -0.25 for H; it is at least 0\n"
     )
     assert not (tmp_path / "no.json").exists()
-    counted = mbo("score", "superconductor", "x.csv", "--invalid", "count", cwd=tmp_path)
+    counted = inside("score", "superconductor", "x.csv", "--invalid", "count", cwd=tmp_path)
     assert "invalid 50.0%" in counted.stdout
     (tmp_path / "formulas.csv").write_text("formula\nMgB2\nYBa2Cu3O7\n")
-    done = mbo("score", "superconductor", "formulas.csv", "--json", cwd=tmp_path)
+    done = inside("score", "superconductor", "formulas.csv", "--json", cwd=tmp_path)
     designs = superconductor.space.encode(["MgB2", "YBa2Cu3O7"])
     assert json.loads(done.stdout)["y"] == superconductor.oracle(designs).tolist()
     (tmp_path / "formulas.txt").write_text("MgB2\nYBa2Cu3O7-x\n")
-    refused = mbo("score", "superconductor", "formulas.txt", cwd=tmp_path)
+    refused = inside("score", "superconductor", "formulas.txt", cwd=tmp_path)
     assert refused.stderr == (
         "InvalidFile: formulas.txt, line 2: the design ('YBa2Cu3O7-x') has '-' at position 9; "
         "amounts are plain numbers, so write the value (O6.9, not O7-x)\n"
@@ -328,7 +353,7 @@ def test_render_shows_a_design(tmp_path: Path) -> None:
     task = mbo_hub.load("dkitty")
     np.save(tmp_path / "d.npy", np.stack([task.x[0], task.x[task.y.argmax()]]))
     for arguments, out in ((["d.npy", "--row", "1"], "best.png"), ([], "robot.png")):
-        mbo("render", "dkitty", *arguments, "--out", out, cwd=tmp_path)
+        inside("render", "dkitty", *arguments, "--out", out, cwd=tmp_path)
     assert (tmp_path / "robot.png").read_bytes() == (tmp_path / "best.png").read_bytes()
     (tmp_path / "best.png").unlink()
     np.save(tmp_path / "d.npy", task.x[:2])
@@ -341,7 +366,7 @@ def test_render_shows_a_design(tmp_path: Path) -> None:
         (["tfbind8", "--out", "x.png"], "tfbind8 has no robot to show"),
         (["ant", "--out", "no/x.png"], "no/x.png: cannot be written"),
     ]:
-        done = mbo("render", *arguments, cwd=tmp_path)
+        done = inside("render", *arguments, cwd=tmp_path)
         assert done.returncode == 1
         assert message in done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d.npy", "robot.png"]
@@ -354,32 +379,57 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(set(cli.main.commands) - {"publish"}))  # test_hub.py
-def test_every_help_ends_with_an_example_that_works(
-    tmp_path: Path, name: str, available: Callable[[str], Path]
+def typed(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Do what somebody types: in a shell where it takes one."""
+    if "|" not in line:
+        return inside(*shlex.split(line)[1:], cwd=cwd)
+    path = f"{Path(MBO).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-ec", line], cwd=cwd, env={**os.environ, "PATH": path}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+
+
+def example(name: str) -> str:
+    return str(cli.main.commands[name].epilog).removeprefix("Example:").strip()
+
+
+@pytest.mark.parametrize("name", sorted(cli.main.commands))
+def test_every_help_ends_with_an_example(tmp_path: Path, name: str) -> None:
+    shown = inside(name, "--help", cwd=tmp_path)
+    assert shown.returncode == 0
+    said, wanted = shown.stdout, example(name)
+    assert wanted in " ".join(said.split()) or wanted.replace("\\\\", "\\") in said
+
+
+TRAINS = pytest.mark.slow("7 core-seconds: trains a network; test_methods.py trains small ones")
+EXAMPLES = [  # that of publish: test_hub.py
+    pytest.param(name, marks=TRAINS) if name == "run" else name
+    for name in sorted(set(cli.main.commands) - {"publish"})
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_works(
+    tmp_path: Path,
+    name: str,
+    available: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if name == "build":
         available("superconductor")  # there already; the download is tested in test_assembly.py
-    command = cli.main.commands[name]
-    shown = mbo(name, "--help", cwd=tmp_path)
-    assert shown.returncode == 0
-    example = str(command.epilog).removeprefix("Example:").strip()
-    assert (
-        example in " ".join(shown.stdout.split()) or example.replace("\\\\", "\\") in shown.stdout
-    )
+    (tmp_path / "designs.txt").write_text("ACGTACGT\n")
+    (tmp_path / "designs.csv").write_text("sequence,y\nACGT,1\nGCTA,2\n")
     prepare = {
-        "verify": "printf 'ACGTACGT\\n' > designs.txt; mbo score tfbind8 designs.txt --receipt receipt.json; ",
-        "validate": "mbo export ./mbo; ",
-        "table": "mbo run random --task tfbind8 --seeds 0-1 --out runs; ",
-        "plot": "mbo run random --task tfbind8 --seeds 0-1 --out runs; ",
-        "new": "printf 'sequence,y\\nACGT,1\\nGCTA,2\\n' > designs.csv; ",
+        "verify": "mbo score tfbind8 designs.txt --receipt receipt.json",
+        "validate": "mbo export ./mbo tfbind8",
+        "table": "mbo run random --task tfbind8 --seeds 0-1 --out runs",
+        "plot": "mbo run random --task tfbind8 --seeds 0-1 --out runs",
     }
-    path = f"{Path(MBO).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-ec", prepare.get(name, "") + example], cwd=tmp_path,
-        env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setattr(work, "_in_child", in_this_process)
+    for line in filter(None, (prepare.get(name), example(name))):
+        done = typed(line, tmp_path)
+        assert done.returncode == 0, done.stderr
     assert done.stdout
 
 
@@ -507,8 +557,8 @@ def test_it_starts_at_once(arguments: list[str], tmp_path: Path) -> None:
         "finally: print(time.process_time(), 'numpy' in sys.modules, file=sys.stderr)"
     )
     command = [sys.executable, "-c", code, *arguments]
-    taken = []
-    for _ in range(3):
+    taken = [1.0]
+    while min(taken) >= 0.3 and len(taken) <= 3:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
         seconds, has_numpy = done.stderr.split()
         assert has_numpy == "False"

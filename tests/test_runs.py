@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from conftest import PROMPT_S
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import in_this_process
 
 import mbo_hub
 from mbo_hub import errors
@@ -107,16 +108,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def in_this_process(folder: Path) -> int:
-    """Do the step that a folder asks for, as another process would, without starting one."""
-    try:
-        work._serve(folder)
-    except SystemExit as ended:
-        (folder / work._STDERR).touch()
-        return int(ended.code or 0)
-    return 0
 
 
 @pytest.fixture

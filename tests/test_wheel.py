@@ -8,11 +8,15 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 
 from mbo_hub.tasks import TASKS
 
 
+@pytest.mark.slow(
+    "20 core-seconds: builds the wheel; test_extras.py has what an installed package needs"
+)
 def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
