@@ -864,13 +864,20 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("how", [["script.py"], ["-m", "script"]])
+@pytest.mark.parametrize(
+    "how",
+    [
+        ["script.py"],
+        pytest.param(["-m", "script"], marks=pytest.mark.slow("1 core-second: as the other")),
+    ],
+)
 def test_an_unchanged_program_runs(scripts: Path, how: list[str]) -> None:
     done = run(scripts, *how, "--seed", "1")
     assert done.returncode == 0, done.stderr
     assert "'--seed', '1'] 32898 5" in done.stdout
 
 
+@pytest.mark.slow("6 core-seconds: nine processes; one program runs always")
 def test_the_programs_options(scripts: Path) -> None:
     (scripts / "nas.py").write_text("import design_bench\nprint(design_bench.make('CIFARNAS-Exact-v0').x.shape)")  # fmt: skip
     assert "accept-different-tasks" in run(scripts, "nas.py").stderr

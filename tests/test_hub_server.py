@@ -25,6 +25,10 @@ import pytest
 from conftest import PROMPT_S
 from hub_server import READ_TOKEN, WRITE_TOKEN, HubServer, unpack_lz4
 
+pytestmark = pytest.mark.slow(
+    "8 core-seconds: tests of what other tests use; test_hub.py and test_publish.py fail without it"
+)
+
 PRELUDE = """
 import json, sys
 from pathlib import Path
