@@ -204,9 +204,7 @@ def olah(tmp_path: Path) -> Iterator[str]:
             process.wait()
 
 
-@pytest.mark.slow(
-    "15 core-seconds: another's server and clients; git itself and test_hub.py's Hub serve the same"
-)
+@pytest.mark.slow("3 core-seconds, and a server that takes its time; here git reads what it serves")
 def test_olah_serves_them_to_the_real_clients(
     versions: dict[str, Path], olah: str, tmp_path: Path
 ) -> None:

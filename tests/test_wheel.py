@@ -15,7 +15,7 @@ from mbo_hub.tasks import TASKS
 
 
 @pytest.mark.slow(
-    "20 core-seconds: builds the wheel; test_extras.py has what an installed package needs"
+    "5 core-seconds: builds a wheel and runs it; the others run the files that it is made of"
 )
 def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     subprocess.run(
