@@ -284,10 +284,12 @@ def test_private_repositories_need_a_token(hub: HubServer, here: Here, tmp_path:
     here.load(revision=None)
 
 
-def test_a_reading_token_may_not_publish(hub: HubServer, tmp_path: Path) -> None:
-    reader = Client(hub, tmp_path / "reader", token=READ_TOKEN)
-    stranger.write(reader.folder / "mine", "1.0.0")
-    done = reader.mbo("publish", "./mine", "--org", "stranger", check=False)
+def test_a_reading_token_may_not_publish(
+    hub: HubServer, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.adopt(monkeypatch, here.home, READ_TOKEN)
+    stranger.write(here.folder / "mine", "1.0.0")
+    done = here.mbo("publish", "./mine", "--org", "stranger", check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("NotPermitted: stranger/vowels (dataset, v1.0.0): ")
     assert READ_TOKEN not in done.stderr
@@ -443,7 +445,7 @@ for name in ("tfbind8", "mbo/tfbind8"):
 
 
 def test_a_task_that_is_built_from_its_source_comes_from_the_hub_as_well(
-    published: HubServer, reader: Here
+    published: HubServer, reader: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not (RAW / "superconductor").is_dir():
         pytest.skip("superconductor's raw file is not at ../shared/raw")
@@ -457,7 +459,8 @@ for labels in ("measured", "oracle"):
 """
     reader.python(code)
     before = len(published.requests)
-    reader.python(code, HF_HUB_OFFLINE="1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    mbo_hub.load("superconductor", labels="oracle")
     assert published.requests[before:] == []
     assert re.search(
         "^mbo/superconductor .*dataset .*intact", reader.mbo("cache", "--verify").stdout, re.M
