@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "build" / "site"
 UNDER = "/mbo-hub/"  # as GitHub Pages serves it
+AXE = ROOT / "docs" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SOURCES = ("docs", "mkdocs.yml", "scripts/website", "scripts/site", "mbo_hub", "dataset_cards",
            "oracles_onnx", "README.md", "CHANGELOG.md")  # fmt: skip
 
@@ -126,11 +127,30 @@ new PerformanceObserver((list) => {
 """
 
 
-def nothing_jumped(page: Page) -> None:
-    """See that what a page with `WATCH_SHIFTS` showed stayed where it was; 0.1 is called good."""
+def jumped(page: Page) -> list[str]:
+    """What did not stay where a page with `WATCH_SHIFTS` showed it; 0.1 is called good."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
     shifts = page.evaluate("window.shifts")
-    assert sum(value for value, _ in shifts) < 0.02, f"{page.url}: {shifts}"
+    return [f"it jumps: {shifts}"] if sum(value for value, _ in shifts) >= 0.02 else []
+
+
+def too_wide(page: Page, width: int) -> list[str]:
+    """Whether a page scrolls sideways in a window of a width."""
+    found = page.evaluate("document.documentElement.scrollWidth")
+    return [f"it is {found} wide in a window of {width}"] if found > width else []
+
+
+def inaccessible(page: Page) -> list[str]:
+    """What axe finds on a page that is serious or critical."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {node['html'][:200]}: {node['failureSummary'][:300]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
 
 
 class Heard:
@@ -167,8 +187,13 @@ class Heard:
         """Bytes of all answers, as they were sent."""
         return {r.url: r.sizes()["responseBodySize"] for r in self._finished}
 
-    def nothing_wrong(self) -> None:
-        """Assert that there was neither an error nor a request to another host."""
-        assert not self.errors, self.errors
-        assert not self.outside, self.outside
-        assert not self.failed, self.failed
+    def wrong(self) -> list[str]:
+        """Errors, requests to other hosts and addresses that gave nothing, since this was asked last."""
+        found = [
+            *self.errors,
+            *(f"it asks another host: {url}" for url in self.outside),
+            *(f"it asks for what is not there: {url}" for url in self.failed),
+        ]
+        for heard in (self.errors, self.outside, self.failed):
+            heard.clear()
+        return found

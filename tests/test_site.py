@@ -9,9 +9,7 @@ from typing import Any
 
 import browser
 import pytest
-from conftest import ROOT
 
-AXE = ROOT / "docs" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 FIRST = (
     300_000  # bytes that the first page may ask for, compressed, the index of the search included
 )
@@ -31,7 +29,7 @@ KINDS = (
     "leaderboard/index.html",
     "playground/index.html",
 )
-LOOKS = [("light", 1280), ("dark", 390)]
+WIDE, NARROW = 1280, 390
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +42,33 @@ def addresses(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in found if path.name != "404.html"]
 
 
-def test_every_page_opens_without_an_error_or_another_host(tab: Any, folder: Path) -> None:
+def test_every_page_is_sound(tab: Any, folder: Path) -> None:
+    """It opens without an error, another host or a cookie, has a heading, and fits wide and narrow.
+
+    A page of each kind also stays where it was painted, and axe finds nothing serious on it.
+    """
+    tab.add_init_script(browser.WATCH_SHIFTS)
+    tab.emulate_media(color_scheme="light")
     pages = addresses(folder)
     assert len(pages) > 50
+    assert {*KINDS} <= {*pages}
+    wrong = []
     for page in pages:
-        answer = tab.goto(page, wait_until="domcontentloaded")  # its scripts have run by then
-        assert answer.ok, page
-        assert tab.title(), page
-        assert tab.locator("h1").count() == 1, page
-    tab.heard.nothing_wrong()
-
-
-def test_it_sets_no_cookie(tab: Any) -> None:
-    for page in KINDS:
-        tab.goto(page)
-    assert tab.context.cookies() == []
+        kind = page in KINDS
+        tab.set_viewport_size({"width": WIDE, "height": 844})
+        # At the latter its scripts have run, too.
+        answer = tab.goto(page, wait_until="load" if kind else "domcontentloaded")
+        found = [] if answer.ok else [f"the answer is {answer.status}"]
+        found += [] if tab.title() else ["it has no title"]
+        found += [] if tab.locator("h1").count() == 1 else ["it has not one first heading"]
+        found += browser.too_wide(tab, WIDE)
+        if kind:
+            found += [*browser.inaccessible(tab), *browser.jumped(tab)]
+        tab.set_viewport_size({"width": NARROW, "height": 844})
+        found += browser.too_wide(tab, NARROW)
+        found += [f"it sets a cookie: {cookie['name']}" for cookie in tab.context.cookies()]
+        wrong += [f"{page}: {one}" for one in found + tab.heard.wrong()]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_first_page_is_small(tab: Any) -> None:
@@ -69,25 +79,20 @@ def test_the_first_page_is_small(tab: Any) -> None:
     assert not [url for url in sizes if url.endswith((".wasm", ".onnx"))]
 
 
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_pages_are_accessible_and_fit(tab: Any, scheme: str, width: int) -> None:
-    """No serious finding of axe; nothing makes the page itself scroll sideways, or jumps."""
+@pytest.mark.slow("axe on 13 pages: 15 core-seconds; every page is also looked at in the light")
+def test_pages_are_accessible_and_fit_in_the_dark_and_narrow(tab: Any) -> None:
     tab.add_init_script(browser.WATCH_SHIFTS)
-    tab.emulate_media(color_scheme=scheme)
-    tab.set_viewport_size({"width": width, "height": 844})
+    tab.emulate_media(color_scheme="dark")
+    tab.set_viewport_size({"width": NARROW, "height": 844})
     wrong = []
     for page in KINDS:
         tab.goto(page, wait_until="load")
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, f"{page} is too wide"
-        tab.add_script_tag(path=AXE)
-        found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        wrong += [
-            f"{page}: {one['id']}: {node['html'][:200]}: {node['failureSummary'][:300]}"
-            for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
-            for node in one["nodes"]
+        found = [
+            *browser.too_wide(tab, NARROW),
+            *browser.inaccessible(tab),
+            *browser.jumped(tab),
         ]
-        browser.nothing_jumped(tab)
+        wrong += [f"{page}: {one}" for one in found]
     assert not wrong, "\n".join(wrong)
 
 
@@ -102,7 +107,7 @@ def test_nothing_moves_when_stylesheets_come_late(tab: Any) -> None:
     tab.route("**/*.css", late)
     for page in KINDS:
         tab.goto(page, wait_until="load")
-        browser.nothing_jumped(tab)
+        assert not browser.jumped(tab), page
 
 
 def test_links_lead_to_pages_and_headings(folder: Path) -> None:

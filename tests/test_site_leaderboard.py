@@ -151,7 +151,7 @@ def test_a_view_has_the_rows_of_the_table(tab: Any, view: dict[str, str]) -> Non
             assert value is None or on_page == pytest.approx(value, rel=5.1e-6, abs=1e-9), key
     if computed or len(tasks) == 1:
         assert kept_in_mind(tab) == [re.sub(r"\s+", " ", said) for said in made.cautions]
-    tab.heard.nothing_wrong()
+    assert not tab.heard.wrong()
 
 
 def kept_in_mind(tab: Any) -> list[str]:
@@ -181,7 +181,7 @@ def test_each_column_sorts_as_python_does(tab: Any, view: dict[str, str]) -> Non
             best = sorted(known, key=lambda m: float(f"{found[m]:.6g}") * (1 if up else -1))
             assert there == best + [m for m in order if found[m] is None], (key, up)
     assert tab.locator("#lb th[aria-sort]").count() == 1
-    tab.heard.nothing_wrong()
+    assert not tab.heard.wrong()
 
 
 def test_intervals_and_marks_are_those_of_the_table(tab: Any) -> None:
@@ -229,7 +229,7 @@ def test_a_link_restores_the_view_and_back_goes_back(tab: Any) -> None:
     tab.wait_for_function("!location.search")
     tab.wait_for_selector('#lb th[data-key="rank"][aria-sort="ascending"]')
     assert shown(tab) == first
-    tab.heard.nothing_wrong()
+    assert not tab.heard.wrong()
 
 
 def test_some_tasks_are_chosen_by_boxes(tab: Any) -> None:
@@ -257,7 +257,7 @@ def test_the_table_stays_where_it_is_when_the_controls_come(tab: Any, width: int
     tab.set_viewport_size({"width": width, "height": 900})
     tab.add_init_script(browser.WATCH_SHIFTS)
     opened(tab, {})
-    browser.nothing_jumped(tab)
+    assert not browser.jumped(tab)
 
 
 def test_without_the_file_of_views_the_default_one_stays(tab: Any) -> None:
@@ -319,7 +319,7 @@ def test_each_plot_is_drawn_from_the_table(tab: Any) -> None:
     button = tab.locator("#plot-seeds .lb-names button").first
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
-    tab.heard.nothing_wrong()
+    assert not tab.heard.wrong()
 
 
 def test_no_file_is_large_and_none_is_doubled() -> None:
@@ -360,7 +360,7 @@ def test_a_method_page_has_the_figures_of_its_records(tab: Any, name: str) -> No
     assert all(f"<code>{field}</code>" in content for field in settings)
     for sentence in METHODS[name].deviations:
         assert sentence in tab.locator(".md-content").inner_text()
-    tab.heard.nothing_wrong()
+    assert not tab.heard.wrong()
 
 
 def test_the_cells_of_a_method_page_are_those_of_the_leaderboard(tab: Any) -> None:
