@@ -12,7 +12,7 @@ from PIL import Image
 
 import mbo_hub
 import tasks
-from mbo_hub.results import read_runs
+import views
 from page import Page
 
 CARDS = Path(__file__).parents[2] / "dataset_cards"
@@ -56,8 +56,7 @@ def _thumbnail(path: Path) -> bytes:
 def _figure() -> str:
     """Draw what a method sees, what there is, and what it proposes, on TF Bind 8."""
     task = mbo_hub.load("tfbind8")
-    runs = read_runs(CARDS / "results")
-    run = next(r for r in runs if (r.record.task, r.record.method, r.record.seed)
+    run = next(r for r in views.runs() if (r.record.task, r.record.method, r.record.seed)
                == ("tfbind8", METHOD, 0))  # fmt: skip
     edges = np.linspace(0.0, 1.0, BINS + 1)
     visible, hidden = (np.histogram(y, edges)[0] for y in (task.y, task.hidden[1]))
