@@ -48,6 +48,7 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+@functools.cache
 def built() -> Path:
     """Build the site, where it is older than what it is made of."""
     SITE.parent.mkdir(exist_ok=True)
