@@ -195,6 +195,7 @@ def fields_change_the_design(tab: Any, name: str) -> None:
         assert tab.input_value("#pg-text").startswith("O6.5")
     elif name == "nas":
         enter(tab, "0" * 64)
+        tab.focus("#pg-layer-1")  # what is written in stays as it was written
         tab.select_option("#pg-layer-1", "3")
         assert tab.input_value("#pg-text") == "03" + "0" * 62
 
