@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from filelock import FileLock
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "build" / "site"
@@ -152,6 +152,20 @@ def inaccessible(page: Page) -> list[str]:
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
+
+
+@contextmanager
+def opened(chromium: Browser, address: str) -> Iterator[Any]:
+    """An empty page of a browser of its own, with the site's address as the base of what it opens.
+
+    Its `heard` is what it does beside showing itself.
+    """
+    context = chromium.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)  # ms; for what never comes, not for what is slow
+    page: Any = context.new_page()
+    page.heard = Heard(page, address)
+    yield page
+    context.close()
 
 
 class Heard:

@@ -201,13 +201,6 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def tab(chromium: Any, site: str) -> Iterator[Any]:
-    """An empty page of the browser, with the site's address as the base of what it opens.
-
-    `tab.heard` is what it does beside showing itself.
-    """
-    context = chromium.new_context(base_url=site, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(120_000)  # ms; for what never comes, not for what is slow
-    page = context.new_page()
-    page.heard = browser.Heard(page, site)
-    yield page
-    context.close()
+    """An empty page of the browser; `tab.heard` is what it does beside showing itself."""
+    with browser.opened(chromium, site) as page:
+        yield page

@@ -44,6 +44,9 @@ MODULES = [
 GITHUB = "https://github.com/mbo-hub/mbo-hub/"
 # Pages whose Python goes on from what their first commands leave.
 GO_ON = {"docs/compare-methods.md"}
+LONG = pytest.mark.slow("14 core-seconds; the page of commands runs, compares and draws, too")
+# The robot whose card is run with its simulator, the others' with their surrogates.
+SIMULATED = "hopper"
 FILES = (
     f"{GITHUB}blob/main/",
     f"{GITHUB}tree/main/",
@@ -160,7 +163,12 @@ def printed(run_offline: Run, desk: Path) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if "```python\n" in PAGES[page] and page != "docs/index.md"]
+    "page",
+    [
+        pytest.param(page, marks=LONG if page in GO_ON else ())
+        for page in PAGES
+        if "```python\n" in PAGES[page] and page != "docs/index.md"
+    ],
 )
 def test_python_on_pages_runs_from_top_to_bottom(page: str, printed: Callable[[str], str]) -> None:
     out = printed(page)
@@ -316,6 +324,9 @@ def test_the_code_on_cards_runs(
     if any(oracle.kind == "mujoco" for oracle in TASKS[name].oracles.values()):
         assert "task.x[:128]" in code
         code = code.replace("task.x[:128]", "task.x[:8]")  # a design takes 0.1 s
+        if name != SIMULATED:
+            assert "evaluate(designs)" in code
+            code = code.replace("evaluate(designs)", "evaluate(designs, oracle='surrogate')")
     out = run_with_hub(code, tmp_path)
     assert TASKS[name].title in out
 
