@@ -20,10 +20,11 @@ import figures
 import kept
 import mbo_hub
 import scored_again
+from mbo_hub.results import drawing
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.collection import read_runs
 from mbo_hub.results.measure import Measure
-from mbo_hub.results.plots import draw
+from mbo_hub.results.plots import PLOTS, prepare
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS, Row, Table, TaskFacts, tabulate
 
@@ -141,11 +142,18 @@ def pictures() -> dict[str, bytes]:
 
 
 def draw_into(folder: str) -> None:
-    """Draw the plots of the first preset into a folder that appears once all are there."""
+    """Draw the plots of the first preset into a folder that appears once all are there.
+
+    As PNG alone: `mbo_hub.results.draw` writes SVG, too, which no page shows.
+    """
     some = of_preset(presets()[0])
-    with tempfile.TemporaryDirectory(dir=kept.FOLDER) as made:
+    drawn = prepare(some, tasks_of(some))
+    with tempfile.TemporaryDirectory(dir=kept.FOLDER) as made, drawing.looks():
         there = Path(made) / "pictures"
-        draw(some, there, tasks_of(some))
+        there.mkdir()
+        for name, plot in PLOTS.items():
+            if (figure := plot(drawn)) is not None:
+                figure.savefig(there / f"{name}.png", dpi=150)
         there.rename(folder)
 
 
