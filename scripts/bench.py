@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Measure speed as ratios: ours against the alternative, in one run, alternating.
 
 Times are medians. Absolute times belong to the machine and its load; the ratios are what to quote.
@@ -449,7 +450,7 @@ PARTS = {
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="example: python scripts/bench.py --runs 5 --json"
+        description=__doc__, epilog="example: scripts/bench.py --runs 5 --json"
     )
     parser.add_argument("--runs", type=int, default=9, help="repetitions (default: 9)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Build the data of tasks: fetch the raw file, validate, write parquet, then all documents."""
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from mbo_hub.tasks import TASKS
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="example: python scripts/build_dataset.py tfbind8"
+        description=__doc__, epilog="example: scripts/build_dataset.py tfbind8"
     )
     parser.add_argument("tasks", nargs="+", choices=sorted(TASKS), metavar="TASK")
     parser.add_argument(

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Choose a number that a method's original does not give, without asking any oracle.
 
 The method sees what `offline.holdout(by="top")` leaves, and proposes. Its designs are judged by an

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Offline optimization in ten lines: let methods see what is visible, score what they propose."""
 
 from __future__ import annotations

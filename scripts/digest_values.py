@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Print a hash of every number that a change of code must not change; run it before and after.
 
 One line a fact: the content of each data file, golden pairs, what each ONNX file and each oracle
@@ -51,7 +52,7 @@ def show_columns(task: str, file: Path) -> None:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="example: python scripts/digest_values.py . > before.txt"
+        description=__doc__, epilog="example: scripts/digest_values.py . > before.txt"
     )
     parser.add_argument("root", type=Path, help="the checkout, for its data and model files")
     root = parser.parse_args().root

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Write what derives from declarations and data: task.json, cards, plots, pins, README table."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from mbo_hub.tasks import TASKS
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="example: python scripts/documents.py --check"
+        description=__doc__, epilog="example: scripts/documents.py --check"
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if a document is out of date"

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Draw the search space of nas: the network that a design describes, and what each choice does.
 
 The lower half shows, for each position and choice, how far the mean accuracy of the uniformly drawn

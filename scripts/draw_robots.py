@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Draw the robots of the tasks' cards: one at rest, and the best design of the data as it moves."""
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main() -> None:
     """Run the command line."""
     names = [name for name, spec in TASKS.items() if "robotics" in spec.tags]
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="example: python scripts/draw_robots.py hopper"
+        description=__doc__, epilog="example: scripts/draw_robots.py hopper"
     )
     parser.add_argument("tasks", nargs="*", choices=[[], *names], metavar="TASK", default=[])
     for name in parser.parse_args().tasks or names:

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Run the example of README.md, write the report that it prints under it, and draw its picture."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Make the datasets of the three robot tasks: designs of a robot and what each of them earned.
 
 ant, dkitty    25,009 designs: the default one, then those that restarts of CMA-ES (Hansen 2016,
@@ -358,7 +359,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  OMP_NUM_THREADS=1 python scripts/generate_robot_data.py dkitty",
+        epilog="example:\n  OMP_NUM_THREADS=1 scripts/generate_robot_data.py dkitty",
     )
     parser.add_argument("task", choices=["ant", "dkitty", "hopper"])
     parser.add_argument("--out", type=Path, help="folder for the results (build/TASK)")

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """How often an interval from 8 seeds holds the true mean, on simulated seeds; a minute or two.
 
 Each line: a distribution of scores, and for each way to make a 95 % interval the share of simulated

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Measure how far one return of an Ant can be trusted, to choose how many starts to average over.
 
 A walking ant amplifies any difference until it has grown as large as the ant. So the return of a
@@ -75,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python scripts/measure_ant_reliability.py build/ant/best.npz --check",
+        epilog="example:\n  scripts/measure_ant_reliability.py build/ant/best.npz --check",
     )
     parser.add_argument("policy", type=Path, help="the policy, a .npz file")
     parser.add_argument("--out", type=Path, default=Path("build/ant"), help="folder (%(default)s)")

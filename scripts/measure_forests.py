@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """How much of a score on Superconductor is the forest's: the same designs, by other forests.
 
 The task's oracle is a forest of extremely randomized trees. Published figures come from a random

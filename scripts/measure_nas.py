@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Measure the architectures of the task nas: train the networks of 1,771 designs and test them.
 
 The first 1,051 designs are drawn uniformly. Twelve generations of 60 follow: each child is bred
@@ -255,7 +256,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python scripts/measure_nas.py --processes 2",
+        epilog="example:\n  scripts/measure_nas.py --processes 2",
     )
     parser.add_argument("--out", type=Path, default=Path("build/nas"), help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the designs (%(default)s)")

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Publish tasks of the archive as `mbo publish` does: check all, upload, tag."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from mbo_hub.cli import main as mbo
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="example: python scripts/publish.py --all --dry-run"
+        description=__doc__, epilog="example: scripts/publish.py --all --dry-run"
     )
     parser.add_argument("tasks", nargs="*", metavar="TASK")
     parser.add_argument("--all", action="store_true", help="every task of the archive")

@@ -1,9 +1,10 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Keep the benchmark's own results: runs in build/runs, and the dataset in dataset_cards/results.
 
-    python scripts/results.py unpack     # give build/runs the runs that are in the dataset
+    scripts/results.py unpack     # give build/runs the runs that are in the dataset
     mbo run all --task all --seeds 0-7 --out build/runs   # go on; stop at any time
-    python scripts/results.py pack       # put what is finished into the dataset, and write its card
-    python scripts/results.py write      # the card and the pages; `check` says if it is due
+    scripts/results.py pack       # put what is finished into the dataset, and write its card
+    scripts/results.py write      # the card and the pages; `check` says if it is due
 
 docs/findings.md has its sentences from scripts/findings.md. Where one no longer holds, it is named;
 write it anew, and then the documents.
@@ -12,7 +13,7 @@ A hopper design is 5,126 numbers: the repository keeps those of seed 0, and name
 their sha256. What is published has all:
 
     mbo publish build/runs --to mbo/results
-    python scripts/results.py publish    # the card and its pictures
+    scripts/results.py publish    # the card and its pictures
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def check(runs: Path) -> None:
         if not path.exists() or path.read_text("utf-8") != text
     ]
     stale += [f"dataset_cards/results/{name}" for name in _stale_pictures(there)]
-    wrong = [f"{name} is out of date; run  python scripts/results.py write" for name in stale]
+    wrong = [f"{name} is out of date; run  scripts/results.py write" for name in stale]
     files = [path.relative_to(DATASET).as_posix() for path in DATASET.glob(f"{DATA}/*/*.parquet")]
     for file in sorted(files):
         wrong += problems((DATASET / file).read_bytes(), file)

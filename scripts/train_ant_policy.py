@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Train the controller of the Ant task: one policy that sees the design it has to walk with.
 
 Proximal policy optimization (Schulman et al. 2017, arXiv:1707.06347) over designs that are drawn
@@ -464,7 +465,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  OMP_NUM_THREADS=1 python scripts/train_ant_policy.py --seed 0",
+        epilog="example:\n  OMP_NUM_THREADS=1 scripts/train_ant_policy.py --seed 0",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("build/ant"), help="folder for the results (%(default)s)"

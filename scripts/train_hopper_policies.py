@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Train the controllers that are the designs of the Hopper task: checkpoints of many PPO runs.
 
 Each run is proximal policy optimization (Schulman et al. 2017, arXiv:1707.06347) from its own seed,
@@ -406,7 +407,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  OMP_NUM_THREADS=1 python scripts/train_hopper_policies.py --runs 32",
+        epilog="example:\n  OMP_NUM_THREADS=1 scripts/train_hopper_policies.py --runs 32",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("build/hopper"), help="folder for the runs (%(default)s)"

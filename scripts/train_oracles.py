@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Make the ONNX oracles of tasks, check them on every row, then write all documents."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from mbo_hub.tasks import TASKS
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="example: python scripts/train_oracles.py tfbind8"
+        description=__doc__, epilog="example: scripts/train_oracles.py tfbind8"
     )
     parser.add_argument("tasks", nargs="+", choices=sorted(TASKS), metavar="TASK")
     try:

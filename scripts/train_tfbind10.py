@@ -1,3 +1,4 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
 """Train the network that is the objective of TF Bind 10, and write it as an ONNX oracle.
 
 BET-seq (Le et al. 2018) measured each flank about four times, and a single measurement is mostly
