@@ -19,18 +19,16 @@ from typing import Any
 import numpy as np
 
 from mbo_hub.errors import InvalidFile
-from mbo_hub.methods import METHODS
 from mbo_hub.results.card import SEEDS, TASKS
-from mbo_hub.results.intervals import Estimate, critical_difference
+from mbo_hub.results.intervals import critical_difference
 from mbo_hub.results.measure import Measure
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS, Cell, Table, tabulate
 
 TEXT = Path(__file__).parent / "findings.md"
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-RANKS = ("best", *(f"{word} best" for word in (
-    "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-    "eleventh", "twelfth")))  # fmt: skip
+ORDINALS = ("", "second ", "third ", "fourth ", "fifth ", "sixth ", "seventh ", "eighth ", "ninth ",
+            "tenth ", "eleventh ", "twelfth ")  # fmt: skip
 WIDTH = 112  # of the page's lines
 LEVEL = 0.005  # scores nearer than this are called level
 
@@ -82,47 +80,53 @@ def page(runs: Sequence[Run]) -> str:
     """Write the page.
 
     Args:
-        runs: of the archive's own results, each task with all methods.
+        runs: of the archive's own results. Tasks and methods without any are not spoken of.
 
     Raises:
-        Untrue: a claim does not hold.
+        Untrue: a claim does not hold, or is about a method or a task that has no figure.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
     standard = [run for run in runs if run.record.preset == "standard"]
-    best, median = (tabulate(standard, Measure(metric=m), TASKS) for m in ("best", "median"))
+    there = {run.record.problem for run in standard}
+    tasks = [task for task in TASKS if task in there]
+    best, median = (tabulate(standard, Measure(metric=m), tasks) for m in ("best", "median"))
+    rank, median_rank = _ranks(best), _ranks(median)
     environment = Environment(  # noqa: S701 -- Markdown, no page of HTML
         loader=FileSystemLoader(TEXT.parent),
         undefined=StrictUndefined,
         extensions=["jinja2.ext.do"],
         trim_blocks=True,
     )
-    text = environment.get_template(TEXT.name).render(
-        best=_columns(best),
-        median=_columns(median),
-        d_best={task.name: task.best_visible for task in best.tasks},
-        rank={row.entrant.method: _known(row.rank).value for row in best.rows},
-        median_rank={row.entrant.method: _known(row.rank).value for row in median.rows},
-        improvement={
-            row.entrant.method: {name: e.value for name, e in row.improvement.items()}
-            for row in best.rows
-        },
-        nemenyi=critical_difference(len(METHODS), len(TASKS)),
-        seeds=_seeds(best),
-        complete=all(len(task.seeds) == len(SEEDS) for task in best.tasks),
-        tops=_tops(best),
-        returns=lambda task, method: _returns(standard, task, method),
-        shared=_shared(standard),
-        at_bounds=lambda task, method: _at_bounds(standard, task, method),
-        order=order,
-        below=below,
-        level=level,
-        above=above,
-        names=names,
-        words=WORDS.__getitem__,
-        ordinal=lambda table, method: RANKS[sorted(table.values()).index(table[method])],
-        claim=claim,
-    )
+    try:
+        text = environment.get_template(TEXT.name).render(
+            best=_columns(best),
+            median=_columns(median),
+            d_best={task.name: task.best_visible for task in best.tasks},
+            rank=rank,
+            median_rank=median_rank,
+            improvement={
+                row.entrant.method: {name: e.value for name, e in row.improvement.items()}
+                for row in best.rows
+            },
+            nemenyi=critical_difference(len(rank), len(best.tasks)),
+            seeds=_seeds(best),
+            complete=all(len(task.seeds) == len(SEEDS) for task in best.tasks),
+            tops=_tops(best),
+            returns=lambda task, method: _returns(standard, task, method),
+            shared=_shared(standard),
+            at_bounds=lambda task, method: _at_bounds(standard, task, method),
+            order=order,
+            below=below,
+            level=level,
+            above=above,
+            names=names,
+            words=words,
+            ordinal=lambda table, method: _ordinal(sorted(table.values()).index(table[method])),
+            claim=claim,
+        )
+    except UndefinedError as error:
+        raise Untrue(f"scripts/findings.md claims what the results do not say: {error}") from None
     return "\n\n".join(map(_folded, re.split(r"\n\s*\n", text.strip()))) + "\n"
 
 
@@ -182,6 +186,16 @@ def names(methods: Iterable[str]) -> str:
     return _listed([f"`{method}`" for method in methods])
 
 
+def words(number: int) -> str:
+    """Write a number as a sentence does: a word up to ten, figures from then on."""
+    return WORDS[number] if number < len(WORDS) else str(number)
+
+
+def _ordinal(place: int) -> str:
+    """Name a place among others, 0 for the first: best, second best …, 13th best."""
+    return f"{ORDINALS[place] if place < len(ORDINALS) else f'{place + 1}th '}best"
+
+
 def _listed(words: Sequence[str]) -> str:
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
@@ -197,10 +211,9 @@ def _columns(table: Table) -> dict[str, Column]:
     return found
 
 
-def _known(estimate: Estimate | None) -> Estimate:
-    if estimate is None:
-        raise Untrue("a method lacks runs on some task, so that it has no mean rank")
-    return estimate
+def _ranks(table: Table) -> dict[str, float]:
+    """The mean rank of each method that has runs on every task of the table."""
+    return {row.entrant.method: row.rank.value for row in table.rows if row.rank is not None}
 
 
 def _seeds(table: Table) -> str:
@@ -209,8 +222,8 @@ def _seeds(table: Table) -> str:
     for task in table.tasks:
         by_number[len(task.seeds)].append(task.title)
     if set(by_number) == {len(SEEDS)}:
-        return f"All {WORDS[len(SEEDS)]} seeds of all tasks are there."
-    parts = [f"{WORDS[n]} of {_listed(tasks)}" for n, tasks in sorted(by_number.items())[::-1]]
+        return f"All {words(len(SEEDS))} seeds of all tasks are there."
+    parts = [f"{words(n)} of {_listed(tasks)}" for n, tasks in sorted(by_number.items())[::-1]]
     number, _, rest = ", ".join(parts).partition(" ")
     return f"{number.capitalize()} seeds are there {rest}."
 
@@ -220,9 +233,9 @@ def _tops(table: Table) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     columns = _columns(table)
     for task in table.tasks:
-        first, *_ = order(columns[task.name])
-        if columns[task.name][first].value > task.best_visible:
-            found[first].append(task.title)
+        for first in order(columns[task.name])[:1]:  # none where controls alone have runs
+            if columns[task.name][first].value > task.best_visible:
+                found[first].append(task.title)
     return dict(found)
 
 

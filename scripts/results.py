@@ -9,8 +9,8 @@
 docs/findings.md has its sentences from scripts/findings.md. Where one no longer holds, it is named;
 write it anew, and then the documents.
 
-A hopper design is 5,126 numbers: the repository keeps those of seed 0, and names the others by
-their sha256. What is published has all:
+Of tasks with large designs (of hopper, 5,126 numbers) the repository keeps those of seed 0, and
+names the others by their sha256. What is published has all:
 
     mbo publish build/runs --to mbo/results
     scripts/results.py publish    # the card and its pictures
@@ -22,7 +22,7 @@ import argparse
 import io
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from mbo_hub.results.plots import PLOTS, prepare
 from mbo_hub.results.record import RECORD, Record, Run, write_run
 from mbo_hub.results.schema import problems
 from mbo_hub.task import Task
+from mbo_hub.tasks import TASKS as SPECS
 
 ROOT = Path(__file__).parent.parent
 DATASET = ROOT / "dataset_cards" / "results"
@@ -51,8 +52,7 @@ RUNS = ROOT / "build" / "runs"
 STANDINGS = ROOT / "mbo_hub" / "making" / "standings.json"  # for the tasks' cards: documents.py
 PAGE = ROOT / "docs" / "results.md"
 FINDINGS = ROOT / "docs" / "findings.md"
-LARGE = {"hopper"}  # tasks of whose designs the repository keeps one seed
-NOT_OURS = {"superconductor"}  # tasks whose data may not be in the repository, nor copies of them
+LARGE = 1000  # numbers of a design, from which on the repository keeps the designs of one seed
 
 
 def unpack(runs: Path) -> None:
@@ -79,16 +79,15 @@ def unpack(runs: Path) -> None:
 def pack(runs: Path) -> None:
     """Put finished runs into the dataset, beside those that are there.
 
-    A seed of a task waits until all methods have it: a table ranks who has every seed.
+    A seed of a task waits until all methods of the package that have runs on the task have it: a
+    table ranks who has every seed.
     """
     merged = {run.record.place: run for run in _there()}
     before = len(merged)
     finished = [run for run in read_runs(runs) if run.record.status != "proposed"]
-    methods = defaultdict(set)
+    waiting = _waiting(run.record for run in [*merged.values(), *finished])
     for run in finished:
-        methods[_round(run.record)].add(run.record.method)
-    for run in finished:
-        if run.record.preset == "standard" and not methods[_round(run.record)] >= {*METHODS}:
+        if (run.record.problem, run.record.seed) in waiting and run.record.preset == "standard":
             continue
         known = merged.get(run.record.place)
         if known is not None and known.record == run.record:
@@ -99,16 +98,23 @@ def pack(runs: Path) -> None:
     write(runs)
 
 
-def _round(record: Record) -> tuple[str, str, int]:
-    return record.problem, record.preset, record.seed
+def _waiting(records: Iterable[Record]) -> set[tuple[str, int]]:
+    """The tasks and seeds that a method lacks, of those of the package that run on the task."""
+    methods: dict[str, set[str]] = defaultdict(set)  # by task
+    done: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for record in records:
+        if record.preset == "standard" and record.method in METHODS:
+            methods[record.problem].add(record.method)
+            done[record.problem, record.seed].add(record.method)
+    return {(task, seed) for (task, seed), some in done.items() if some < methods[task]}
 
 
 def _is_kept(run: Run) -> bool:
     """Whether the repository keeps the designs of a run."""
-    record = run.record
-    if record.task in NOT_OURS:
+    record, spec = run.record, SPECS.get(run.record.task)
+    if spec is not None and not spec.embedded:  # nor may copies of its data be in the repository
         return record.report is not None and record.report.visible == 0
-    return record.task not in LARGE or record.seed == 0
+    return spec is None or spec.space.dim < LARGE or record.seed == 0
 
 
 def write(runs: Path) -> None:

@@ -106,7 +106,8 @@ def _standard(runs: Iterable[Run]) -> list[Run]:
 def _extent(records: Sequence[Record]) -> str:
     """How much is there, and how much is to come."""
     standard = [r for r in records if r.preset == "standard" and r.method in METHODS]
-    wanted = len(METHODS) * len(TASKS) * len(SEEDS)
+    methods, tasks = ({getattr(r, what) for r in standard} for what in ("method", "problem"))
+    wanted = len(methods) * len(tasks) * len(SEEDS)
     failed = sum(r.status == "failed" for r in records)
     took = costs.total_hours(records)
     missing = wanted - len(standard)
@@ -117,7 +118,7 @@ def _extent(records: Sequence[Record]) -> str:
     )
     if missing:
         text += (
-            f" {missing} of the {wanted} runs of {len(METHODS)} methods on {len(TASKS)} tasks with "
+            f" {missing} of the {wanted} runs of {len(methods)} methods on {len(tasks)} tasks with "
             f"{len(SEEDS)} seeds are still to come."
         )
     return text

@@ -19,9 +19,8 @@ CARDS = Path(__file__).parents[2] / "dataset_cards"
 BINS = 44
 WIDTH, HEIGHT, BASE = 560, 330, 282  # of the figure, and where its bars stand
 METHOD = "grad"
-# Tasks whose cards have a picture; of the others, a design is drawn or written.
-PICTURES = {"ant": "robot.png", "dkitty": "robot.png", "hopper": "robot.png"}
 THUMBNAIL = (360, 270)
+# Of tasks whose cards have no picture of a robot, a design is drawn or written; of others, nothing.
 READS = {
     "tfbind8": "GCTAATTA",
     "tfbind10": "AACACGTGTT",
@@ -39,8 +38,9 @@ def fill(markdown: str) -> str:
 def pages() -> list[Page]:
     """Make the small pictures that the first page shows."""
     return [
-        Page(f"web/thumbnails/{name}.webp", _thumbnail(CARDS / name / picture))
-        for name, picture in PICTURES.items()
+        Page(f"web/thumbnails/{one.name}.webp", _thumbnail(tasks.picture(one.name)))
+        for one in tasks.facts()
+        if tasks.picture(one.name).is_file()
     ]
 
 
@@ -112,7 +112,7 @@ def _tasks() -> str:
 
 
 def _tile(task: tasks.Facts) -> str:
-    if task.name in PICTURES:
+    if tasks.picture(task.name).is_file():
         art = (f'<img src="web/thumbnails/{task.name}.webp" alt="" loading="lazy" '
                f'width="{THUMBNAIL[0]}" height="{THUMBNAIL[1]}">')  # fmt: skip
     elif task.name in DRAWN:

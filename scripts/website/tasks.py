@@ -65,6 +65,11 @@ def _facts(name: str) -> Facts:
     )
 
 
+def picture(name: str) -> Path:
+    """The picture of a robot that a task's card has, where there is one."""
+    return CARDS / name / ROBOT
+
+
 def pages() -> list[Page]:
     """Make the overview, the tasks' pages, and the pictures on them."""
     made = [Page("tasks/index.md", _overview(), "")]
@@ -73,9 +78,9 @@ def pages() -> list[Page]:
         card = (folder / "README.md").read_text("utf-8")
         made.append(Page(f"tasks/{one.name}.md", _page(card, one), one.title))
         made += [
-            Page(f"tasks/{one.name}/{picture.name}", picture.read_bytes())
-            for picture in sorted(folder.glob("*.*"))
-            if picture.suffix in {".png", ".gif"}
+            Page(f"tasks/{one.name}/{path.name}", path.read_bytes())
+            for path in sorted(folder.glob("*.*"))
+            if path.suffix in {".png", ".gif"}
         ]
     return made
 
@@ -83,8 +88,8 @@ def pages() -> list[Page]:
 def _page(card: str, task: Facts) -> str:
     """Turn a card into a page: its header goes, and what can be done with the task comes first."""
     text = re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
-    picture = r"(!\[[^\]]*\])\((\w+\.(?:png|gif))\)"
-    text = re.sub(picture, rf"\1({task.name}/\2){{ loading=lazy }}", text)
+    shown = r"(!\[[^\]]*\])\((\w+\.(?:png|gif))\)"
+    text = re.sub(shown, rf"\1({task.name}/\2){{ loading=lazy }}", text)
     play = f"../playground/index.html?task={task.name}"
     head = f"""
 <dl class="facts">
@@ -96,7 +101,7 @@ def _page(card: str, task: Facts) -> str:
 <a class="md-button md-button--primary" href="{play}">Try it in the playground</a>
 <a class="md-button" href="../leaderboard/index.html?tasks={task.name}">See who wins</a></p>
 """
-    if (CARDS / task.name / ROBOT).is_file():
+    if picture(task.name).is_file():
         art = (
             f'\n<img class="task-art" src="{task.name}/{ROBOT}" alt="" width="640" height="480">\n'
         )

@@ -66,18 +66,21 @@ function letters(place, task, space, { typed, changed }) {
   return { show(next) { design = next; text.show(next); draw(); } };
 }
 
-function smiles(place, task, space, { typed }) {
-  const text = field(`SMILES, 1 to ${space.length} tokens`, space, typed);
+/** Text, and the tokens that it is read as. */
+function tokens(place, task, space, { typed }, label = "") {
+  const text = field(`${label}${space.padding === null ? "" : "1 to "}${space.length} tokens`, space, typed);
   const chips = element("p", { class: "pg-chips", "aria-label": "Its tokens" });
   place.append(text.whole, chips);
   return {
     show(design) {
       text.show(design);
-      const tokens = Array.from(design.slice(0, space.size(design)), (token) => space.alphabet[token]);
-      chips.replaceChildren(...tokens.map((token) => element("span", {}, token)));
+      const read = Array.from(design.slice(0, space.size(design)), (token) => space.alphabet[token]);
+      chips.replaceChildren(...read.map((token) => element("span", {}, token)));
     },
   };
 }
+
+const smiles = (place, task, space, told) => tokens(place, task, space, told, "SMILES, ");
 
 function network(place, task, space, { typed, changed }) {
   const text = field("64 digits from 0 to 4: kernel size and activation, by turns", space, typed);
@@ -200,9 +203,9 @@ function elements(place, task, space, { typed, changed }) {
 }
 
 function numbers(place, task, space, { typed }) {
-  const text = field(`${space.size.toLocaleString("en")} numbers, with commas or blanks between them: the weights of the network`, space, typed, 6);
+  const text = field(`${space.size.toLocaleString("en")} numbers, with commas or blanks between them`, space, typed, 6);
   place.append(text.whole);
   return { show: text.show };
 }
 
-export const EDITORS = { letters, smiles, network, sliders, elements, numbers };
+export const EDITORS = { letters, tokens, smiles, network, sliders, elements, numbers };
