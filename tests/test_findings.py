@@ -11,13 +11,14 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import ROOT, script_module
-from made_runs import made, published_runs
+from made_runs import PUBLISHED, made, published_runs
 
-from mbo_hub.methods import METHODS
 from mbo_hub.results.card import TASKS
 from mbo_hub.results.record import Run, Submitted
 
 pytest.importorskip("jinja2", reason="the extra 'build' is not installed")
+FILES = [*(PUBLISHED / "data").glob("*/*.parquet")]
+METHODS = sorted({path.stem for path in FILES})  # that have runs
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +87,7 @@ def test_where_other_methods_win_the_page_is_not_written(
     script: ModuleType, runs: tuple[Run, ...], shift: int
 ) -> None:
     """The same figures under each other's names."""
-    names = list(METHODS)
-    other = dict(zip(names, names[shift:] + names[:shift], strict=True))
+    other = dict(zip(METHODS, METHODS[shift:] + METHODS[:shift], strict=True))
     few = [run for run in runs if run.record.preset == "standard" and run.record.seed < 1]
     renamed = [
         Run(msgspec.structs.replace(run.record, method=other[run.record.method]), run.where)
@@ -97,6 +97,23 @@ def test_where_other_methods_win_the_page_is_not_written(
         script.page(renamed)
 
 
-def test_every_task_is_spoken_of_with_figures() -> None:
+def test_every_task_that_has_runs_is_spoken_of_with_figures() -> None:
     text = (ROOT / "scripts" / "findings.md").read_text("utf-8")
-    assert [task for task in TASKS if not re.search(rf"\{{\{{ .*{task}.* }}}}", text)] == []
+    there = {path.parent.name for path in FILES}
+    assert {*TASKS} >= there
+    assert [task for task in there if not re.search(rf"\{{\{{ .*{task}.* }}}}", text)] == []
+
+
+def test_a_claim_about_a_task_without_runs_is_not_written(
+    script: ModuleType, runs: tuple[Run, ...]
+) -> None:
+    without = [r for r in runs if r.record.problem != "hopper" and r.record.seed < 1]
+    with pytest.raises(script.Untrue, match=r"what the results do not say: .*'hopper'"):
+        script.page(without)
+
+
+def test_numbers_and_ranks_go_on_where_words_end(script: ModuleType) -> None:
+    assert [script.words(n) for n in (0, 10, 11)] == ["no", "ten", "11"]
+    assert [script._ordinal(n) for n in (0, 1, 11, 12)] == [
+        "best", "second best", "twelfth best", "13th best",
+    ]  # fmt: skip

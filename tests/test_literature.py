@@ -12,13 +12,18 @@ from mbo_hub.results import literature
 from mbo_hub.results.literature import Beside, beside, published
 
 TASKS = {task.name for task in mbo_hub.tasks()}
+# The methods of Design-Bench's paper, which others report figures of.
+ORIGINAL = {
+    "grad", "grad_min", "grad_mean", "reinforce", "cma_es", "bo_qei", "cbas", "auto_cbas", "mins",
+    "coms",
+}  # fmt: skip
 
 
 def test_every_figure_has_a_source_and_a_task() -> None:
     assert len(published()) == 668
     assert {entry.source for entry in published()} == set(literature.SOURCES)
-    assert {entry.task for entry in published()} == TASKS | {"gfp", "utr"}
-    assert set(METHODS) - {entry.method for entry in published()} == {"random", "best_logged"}
+    assert {entry.task for entry in published()} <= TASKS | {"gfp", "utr"}
+    assert {entry.method for entry in published()} & {*METHODS} >= ORIGINAL
     keys = Counter((e.source, e.task, e.method, e.percentile) for e in published())
     assert max(keys.values()) == 1
 
@@ -46,9 +51,7 @@ def test_the_two_columns_of_a_cell() -> None:
     assert str(beside("superconductor", "D(best)", 100).paper) == "0.399"
 
 
-@pytest.mark.parametrize(
-    "method", [name for name in METHODS if name not in ("random", "best_logged")]
-)
+@pytest.mark.parametrize("method", sorted(ORIGINAL))
 @pytest.mark.parametrize("task", literature.COMPARABLE)
 def test_every_method_of_the_original_has_a_figure_beside_it(task: str, method: str) -> None:
     assert beside(task, method, 100).paper is not None
