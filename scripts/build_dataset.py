@@ -1,5 +1,8 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/python" "$0" "$@"'
-"""Build the data of tasks: fetch the raw file, validate, write parquet, then all documents."""
+"""Build the data of tasks: fetch the raw file, validate, write parquet, then all documents.
+
+Documents of a new task are written once it has oracles, by scripts/train_oracles.py.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ def main() -> None:
     try:
         for name in arguments.tasks:
             build_one(name, arguments.raw_dir, check=arguments.check)
-        if not arguments.check:
+        without = [name for name, spec in TASKS.items() if not build.has_oracles(spec)]
+        if without:
+            print(f"go on with  scripts/train_oracles.py {' '.join(without)}")
+        elif not arguments.check:
             for path in build.write_documents(TASKS):
                 print(f"wrote {build.shown(path)}")
     except MboHubError as error:

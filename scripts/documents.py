@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mbo_hub.errors import MboHubError
 from mbo_hub.making import build
 from mbo_hub.tasks import TASKS
 
@@ -18,13 +19,15 @@ def main() -> None:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if a document is out of date"
     )
-    if parser.parse_args().check:
-        stale = build.outdated(TASKS)
-        for path in stale:
-            print(f"{path.relative_to(build.ROOT)} is out of date; run scripts/fix")
-        sys.exit(bool(stale))
-    for path in build.write_documents(TASKS):
-        print(f"wrote {path.relative_to(build.ROOT)}")
+    check = parser.parse_args().check
+    try:
+        found = (build.outdated if check else build.write_documents)(TASKS)
+    except MboHubError as error:
+        sys.exit(str(error))
+    for path in found:
+        name = path.relative_to(build.ROOT)
+        print(f"{name} is out of date; run scripts/fix" if check else f"wrote {name}")
+    sys.exit(check and bool(found))
 
 
 if __name__ == "__main__":

@@ -306,6 +306,11 @@ def has_data(spec: TaskSpec, root: Path = ROOT) -> bool:
     return spec.embedded or (data_folder(spec, root) / TRAIN).is_file()
 
 
+def has_oracles(spec: TaskSpec, root: Path = ROOT) -> bool:
+    """Tell whether a task's oracles are here: their golden values are written with them."""
+    return (oracle_folder(spec.name, root) / golden.FILE).is_file()
+
+
 def _measured(
     spec: TaskSpec, root: Path
 ) -> tuple[Statistics, SplitRule | None, dict[str, StoredFile]]:
@@ -320,7 +325,15 @@ def _measured(
 
 
 def _entries(spec: TaskSpec, root: Path) -> dict[str, OracleEntry]:
-    """Write the entries of a task's oracles from their declarations and files."""
+    """Write the entries of a task's oracles from their declarations and files.
+
+    Raises:
+        InvalidFile: they were not made yet.
+    """
+    if not has_oracles(spec, root):
+        raise InvalidFile(
+            f"{spec.name} has no oracles yet; run  scripts/train_oracles.py {spec.name}"
+        )
     folder = oracle_folder(spec.name, root)
     repo, revision = f"{spec.name}-oracle", f"v{spec.version}"
 
