@@ -249,7 +249,8 @@ def _page(runs: Sequence[Run]) -> str:
     best = tabulate(standard, Measure(), tasks)
     median = tabulate(standard, Measure(metric="median"), tasks)
     measured = costs.costs(records)
-    names = [*METHODS, *sorted({r.method for r in records} - {*METHODS})]
+    there = {record.method for record in records}
+    names = [*(name for name in METHODS if name in there), *sorted(there - {*METHODS})]
     return f"""# Results
 
 This page is made from [`{REPO}`](https://huggingface.co/datasets/{REPO}), which has the designs:
