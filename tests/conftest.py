@@ -50,6 +50,7 @@ hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
 hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).parent.parent
+collect_ignore = ["contribution"]  # test_contributing.py adds it to a copy of the checkout
 RAW = ROOT.parent / "shared" / "raw"  # raw sources, where they lie beside the checkout
 
 

@@ -1,4 +1,6 @@
-"""CONTRIBUTING.md is walked: a task and a method without runs, added as it says, leave all green.
+"""CONTRIBUTING.md is walked: a task and a method, added as it says, leave everything green.
+
+They have no runs, as nobody's have who begins.
 
 `contribution/` holds the files of somebody who contributes; they join a copy of the checkout. Its
 programs run by the Python that runs the tests, and find the copy first on their path.
@@ -6,24 +8,38 @@ programs run by the Python that runs the tests, and find the copy first on their
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import browser
 import pytest
 from conftest import ROOT
 
 pytest.importorskip("jinja2", reason="the extra 'build' is not installed")
 
 TASK, METHOD = "hairpin", "crossover"
+GIVEN = ROOT / "tests" / "contribution"
 LARGE = 1 << 20  # bytes, from which on the copy links to a file; programs replace files whole
 NOTICE = """
 Hairpin (dataset_cards/hairpin, oracles_onnx/hairpin)
     Strands and bonds: the mbo-hub developers, Apache License, Version 2.0.
+"""
+RUNTIME = "docs/web/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm"
+PAGES = f"""
+import json, sys
+sys.path.insert(0, "scripts/website")
+import front, playground, tasks
+of = {{page.path: page.content for page in playground.pages()}}
+print(json.dumps({{
+    "playground": json.loads(of["playground/data/{TASK}.json"]),
+    "tasks": [page.path for page in tasks.pages()],
+    "front": front.fill("<!-- tasks -->"),
+}}))
 """
 PROGRAMS = [p for p in (ROOT / "scripts").glob("*.py") if "__main__" in p.read_text("utf-8")]
 
@@ -107,24 +123,95 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     if not (ROOT / ".git").exists():
         pytest.skip("this is not a checkout with git")
     copy = Checkout(tmp_path_factory.mktemp("checkout"))
-    shutil.copytree(ROOT / "tests" / "contribution", copy.root, dirs_exist_ok=True,
-                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
-    # Add a task.
+    shutil.copytree(GIVEN, copy.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__py*"))
     tasks = copy.root / "mbo_hub" / "tasks" / "__init__.py"
     replace(tasks, "dkitty, hopper, nas", f"dkitty, {TASK}, hopper, nas")
     replace(tasks, "dkitty, hopper)", f"dkitty, hopper, {TASK})")
     notice = copy.root / "NOTICE"
     notice.write_text(notice.read_text("utf-8") + NOTICE, "utf-8")
-    copy.run(f"scripts/generate_{TASK}.py")
-    copy.run("scripts/build_dataset.py", TASK)
-    copy.run("scripts/train_oracles.py", TASK)
-    # Add a method.
     registry = copy.root / "mbo_hub" / "methods" / "registry.py"
-    replace(registry, "from mbo_hub.methods.gradient",
-            f"from mbo_hub.methods.{METHOD} import Crossover\nfrom mbo_hub.methods.gradient")  # fmt: skip
-    replace(
-        registry,
-        "    ConservativeObjectiveModels,\n)",
-        "    ConservativeObjectiveModels,\n    Crossover,\n)",
-    )
+    first = "from mbo_hub.methods.gradient_ascent"
+    replace(registry, first, f"from mbo_hub.methods.{METHOD} import Crossover\n{first}")
+    last = "    ConservativeObjectiveModels,\n"
+    replace(registry, last, f"{last}    Crossover,\n")
+    copy.run(f"scripts/generate_{TASK}.py")
+    told = copy.run("scripts/build_dataset.py", TASK)
+    assert told.endswith(f"go on with  scripts/train_oracles.py {TASK}\n")
+    copy.run("scripts/train_oracles.py", TASK)
     return copy
+
+
+def test_nothing_changes_but_what_was_added(checkout: Checkout) -> None:
+    """The diff of a contributor: what they write, and what is generated of it."""
+    written = {p.relative_to(GIVEN).as_posix() for p in GIVEN.rglob("*.py")}
+    joined = {"NOTICE": 3, "mbo_hub/tasks/__init__.py": 4, "mbo_hub/methods/registry.py": 2}
+    generated = {"README.md": 1, "mbo_hub/archive/pins.json": 4}
+    changed = checkout.changed()
+    for file, lines in (joined | generated).items():
+        assert changed.pop(file) == lines, file
+    own = {file for file in changed if f"/{TASK}/" in file}
+    assert {file.split("/")[0] for file in own} == {"dataset_cards", "oracles_onnx"}
+    assert {*changed} - own == written
+    by_hand = {file: changed[file] for file in written} | joined
+    assert (sum(by_hand.values()), len(by_hand)) == (0, 7)
+
+
+def test_documents_and_results_are_current(checkout: Checkout) -> None:
+    """Cards, pins, README; the card of results, docs/results.md, findings, standings, pictures."""
+    assert checkout.run("scripts/documents.py") == ""
+    assert checkout.run("scripts/results.py", "check") == ""
+
+
+def test_the_site_has_a_page_for_them(checkout: Checkout) -> None:
+    """The playground without standings, the front page without a picture."""
+    # Its size is told on the page; `scripts/site` takes it from npm.
+    runtime = checkout.root / RUNTIME
+    runtime.parent.mkdir(parents=True)
+    runtime.write_bytes(b"not loaded here")
+    told = json.loads(checkout.python("-c", PAGES))
+    assert told["playground"]["layout"] == "letters"
+    assert told["playground"]["ceiling"] == {"score": 1.0, "known": False}
+    assert [one["name"] for one in told["playground"]["oracles"]] == ["onnx"]
+    assert told["playground"]["rows"] == {"all": 4096, "visible": 2320}
+    assert f"tasks/{TASK}.md" in told["tasks"]
+    assert f'href="tasks/{TASK}.html"' in told["front"]
+
+
+def test_the_method_runs_on_the_task(checkout: Checkout, tmp_path: Path) -> None:
+    mbo = ("-m", "mbo_hub")
+    checkout.python(*mbo, "run", METHOD, "--task", TASK, "--seeds", "0-1", "--out", str(tmp_path))
+    (row,) = json.loads(checkout.python(*mbo, "table", str(tmp_path), "--format", "json"))["rows"]
+    assert row["entrant"]["method"] == METHOD
+    assert METHOD in checkout.python(*mbo, "methods")
+    assert TASK in checkout.python(*mbo, "list")
+
+
+def test_what_every_task_and_method_must_keep_is_asked_of_them(checkout: Checkout) -> None:
+    files = ("test_every_task.py", "test_methods.py", "test_cards.py", f"test_{TASK}.py")
+    named = [f"tests/{file}" for file in files]
+    told = checkout.tests(*named, "-k", f"{TASK} or {METHOD}")
+    assert int(re.findall(r"(\d+) passed", told)[0]) > 40
+    assert "failed" not in told
+
+
+@pytest.mark.slow("two minutes: the site is built; test_the_site_has_a_page_for_them runs instead")
+def test_the_site_is_built(checkout: Checkout) -> None:
+    if browser.no_site():
+        pytest.skip(browser.no_site())
+    modules = ROOT / "docs" / "web" / "node_modules"
+    browser.built()  # installs what pages run, once
+    shutil.rmtree(checkout.root / "docs" / "web" / "node_modules", ignore_errors=True)
+    (checkout.root / "docs" / "web" / "node_modules").symlink_to(modules)
+    checkout.python("-m", "mkdocs", "build", "--strict", "--quiet")
+    site = checkout.root / "build" / "site"
+    for page in (f"tasks/{TASK}.html", f"methods/{METHOD}.html", "leaderboard/index.html"):
+        assert (site / page).is_file(), page
+    assert "It has no runs yet." in (site / "methods" / f"{METHOD}.html").read_text("utf-8")
+
+
+@pytest.mark.slow("half a minute: tests that might count the registry; the others' run instead")
+def test_nothing_counts_the_registry_where_it_means_runs(checkout: Checkout) -> None:
+    files = ("test_findings.py", "test_literature.py", "test_results_script.py", "test_costs.py",
+             "test_plots.py", "test_layout.py", "test_kinds.py", "test_project.py")  # fmt: skip
+    told = checkout.tests(*(f"tests/{file}" for file in files), "-m", "not slow")
+    assert "failed" not in told

@@ -362,8 +362,10 @@ def test_contributing_fits_a_screen_and_names_the_rooms_in_order() -> None:
         "__main__",
     }
     assert named == [name for name in rooms if name in here]
-    steps = re.findall(r"^\d\. ", text, re.MULTILINE)
-    assert len(steps) <= 5
+    steps = {title: len(re.findall(r"^\d\. ", section, re.MULTILINE))
+             for title, _, section in (s.partition("\n") for s in text.split("\n## ")[1:])}  # fmt: skip
+    assert 0 < steps["Add a task"] <= 5
+    assert 0 < steps["Add a method"] <= 4
 
 
 def test_notice_names_every_task() -> None:
