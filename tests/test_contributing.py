@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import browser
@@ -24,7 +25,6 @@ pytest.importorskip("jinja2", reason="the extra 'build' is not installed")
 
 TASK, METHOD = "hairpin", "crossover"
 GIVEN = ROOT / "tests" / "contribution"
-LARGE = 1 << 20  # bytes, from which on the copy links to a file; programs replace files whole
 NOTICE = """
 Hairpin (dataset_cards/hairpin, oracles_onnx/hairpin)
     Strands and bonds: the mbo-hub developers, Apache License, Version 2.0.
@@ -58,12 +58,6 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
-def put(source: str, target: str | Path) -> None:
-    """Copy a file; link to a large one."""
-    link = Path(source).stat().st_size > LARGE
-    Path(target).symlink_to(source) if link else shutil.copy(source, target)
-
-
 class Checkout:
     """A copy of this checkout, with a history of its own."""
 
@@ -76,7 +70,7 @@ class Checkout:
         for file in filter(None, listed.stdout.split("\0")):
             if (ROOT / file).is_file():
                 (root / file).parent.mkdir(parents=True, exist_ok=True)
-                put(str(ROOT / file), root / file)
+                shutil.copy(ROOT / file, root / file)
         # An environment that is there: nothing is installed, and nothing is to install.
         (root / "scripts" / "setup").write_text("", "utf-8")
         python = root / ".venv" / "bin" / "python"
@@ -118,7 +112,7 @@ class Checkout:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """With the task and the method, by the steps of CONTRIBUTING.md."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is not a checkout with git")
@@ -138,7 +132,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     told = copy.run("scripts/build_dataset.py", TASK)
     assert told.endswith(f"go on with  scripts/train_oracles.py {TASK}\n")
     copy.run("scripts/train_oracles.py", TASK)
-    return copy
+    yield copy
+    shutil.rmtree(copy.root)  # 200 MB
 
 
 def test_nothing_changes_but_what_was_added(checkout: Checkout) -> None:
