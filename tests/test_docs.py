@@ -236,8 +236,9 @@ def test_commands_on_pages_are_understood(page: str) -> None:
         with suppress(click.MissingParameter):  # in a sentence, `mbo build` is enough
             cli.main.commands[verb].make_context(verb, arguments)
     for script in re.findall(r"scripts/[\w.-]*\w", PAGES[page]):
-        assert os.access(ROOT / script, os.X_OK) or Path(script).suffix, script
         assert (ROOT / script).is_file(), script
+        if Path(script).suffix in ("", ".py"):
+            assert os.access(ROOT / script, os.X_OK), script
 
 
 def test_a_page_builds_what_the_package_does_not_carry(
