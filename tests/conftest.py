@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 
 os.environ["HF_ENDPOINT"] = (
@@ -10,6 +11,11 @@ os.environ["HF_ENDPOINT"] = (
 )
 # As on a new user's machine, nothing is built: `build_cache` has what is, for tests that need it.
 EMPTY_CACHE = os.environ["MBO_HUB_CACHE"] = tempfile.mkdtemp(prefix="mbo-hub-tests-")
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every process
+# of theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import jaxtyping
 

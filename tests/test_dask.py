@@ -309,9 +309,7 @@ def test_a_command_that_is_stopped_stops_what_it_had_going_on_workers(
         "--out", "runs", "--engine", address, "--jobs", "1",
     ]  # fmt: skip
     program = subprocess.Popen(
-        command, cwd=cluster.folder, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        # a shell lets what it starts in the background ignore Ctrl-C, these tests among it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        command, cwd=cluster.folder, stderr=subprocess.PIPE, text=True, start_new_session=True
     )  # fmt: skip
     asleep = cluster.folder / "asleep"
     wait_for(lambda: program.poll() is not None or (asleep.exists() and asleep.read_text()))

@@ -123,16 +123,10 @@ def go(*methods: str, seeds: int = 1, tasks: tuple[str, ...] = ("tfbind8",), **o
         return sweep(wanted, Path("runs"), engine, tell=told.append, **options), told
 
 
-def takes_interrupts() -> None:
-    """A shell lets what it starts in the background ignore Ctrl-C, these tests among it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def mbo(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "mbo_hub", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=takes_interrupts,
     )  # fmt: skip
 
 
