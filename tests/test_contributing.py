@@ -41,6 +41,7 @@ print(json.dumps({{
     "front": front.fill("<!-- tasks -->"),
 }}))
 """
+WALKS = pytest.mark.slow("40 core-seconds: a copy of the checkout, and its programs; CI walks")
 PROGRAMS = [p for p in (ROOT / "scripts").glob("*.py") if "__main__" in p.read_text("utf-8")]
 
 
@@ -136,6 +137,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     shutil.rmtree(copy.root)  # 200 MB
 
 
+@WALKS
 def test_nothing_changes_but_what_was_added(checkout: Checkout) -> None:
     """The diff of a contributor: what they write, and what is generated of it."""
     written = {p.relative_to(GIVEN).as_posix() for p in GIVEN.rglob("*.py")}
@@ -151,6 +153,7 @@ def test_nothing_changes_but_what_was_added(checkout: Checkout) -> None:
     assert (sum(by_hand.values()), len(by_hand)) == (150, 7)
 
 
+@WALKS
 def test_results_are_current(checkout: Checkout) -> None:
     """The card of results, docs/results.md, findings, standings and pictures, as they are without.
 
@@ -159,6 +162,7 @@ def test_results_are_current(checkout: Checkout) -> None:
     assert checkout.run("scripts/results.py", "check") == ""
 
 
+@WALKS
 def test_the_site_has_a_page_for_them(checkout: Checkout) -> None:
     """The playground without standings, the front page without a picture."""
     # Its size is told on the page; `scripts/site` takes it from npm.
@@ -174,6 +178,7 @@ def test_the_site_has_a_page_for_them(checkout: Checkout) -> None:
     assert f'href="tasks/{TASK}.html"' in told["front"]
 
 
+@WALKS
 def test_the_method_runs_on_the_task(checkout: Checkout, tmp_path: Path) -> None:
     mbo = ("-m", "mbo_hub")
     checkout.python(*mbo, "run", METHOD, "--task", TASK, "--seeds", "0-1", "--out", str(tmp_path))
@@ -183,6 +188,7 @@ def test_the_method_runs_on_the_task(checkout: Checkout, tmp_path: Path) -> None
     assert TASK in checkout.python(*mbo, "list")
 
 
+@WALKS
 def test_what_every_task_and_method_must_keep_is_asked_of_them(checkout: Checkout) -> None:
     files = ("test_every_task.py", "test_methods.py", "test_cards.py", f"test_{TASK}.py")
     named = [f"tests/{file}" for file in files]
