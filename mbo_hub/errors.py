@@ -16,6 +16,7 @@
     ├── MethodFailed        (RuntimeError)       a method did not come to designs
     ├── StepLost            (RuntimeError)       a step of a run was ended from outside
     ├── MissingExtra        (ImportError)        a library of an optional extra is not installed
+    ├── DrawingFailed       (RuntimeError)       matplotlib does not start, or cannot draw a picture
     ├── HubUnavailable      (ConnectionError)    not here, and the Hub cannot be reached
     ├── NotPermitted        (PermissionError)    the Hub refuses this token
     ├── DownloadFailed      (OSError)            a file did not arrive whole, or no usable cache
@@ -117,6 +118,10 @@ class OracleUnavailable(MboHubError, RuntimeError):
 
 class MissingExtra(MboHubError, ImportError):
     """A library that an extra of the package brings is not installed."""
+
+
+class DrawingFailed(MboHubError, RuntimeError):
+    """Matplotlib does not start here, or cannot draw a picture."""
 
 
 class HubUnavailable(MboHubError, ConnectionError):

@@ -48,7 +48,7 @@ from mbo_hub import (
 from mbo_hub.archive import folders
 from mbo_hub.archive.export import export
 from mbo_hub.oracles import golden
-from mbo_hub.publishing import new, pictures
+from mbo_hub.publishing import pictures
 from mbo_hub.publishing.columns import new_task_from, space_of
 from mbo_hub.publishing.mirror import export_git
 from mbo_hub.publishing.new import new_task, unfinished
@@ -76,7 +76,12 @@ def weights(length: int, letters: int) -> np.ndarray:
 def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """They take most of the time; only what asks for a Hub or for them draws them."""
     if not {"hub", "pictured"} & set(request.fixturenames):
-        monkeypatch.setattr(new, "find_spec", lambda name: None)
+        without_matplotlib(monkeypatch)
+
+
+def without_matplotlib(patch: pytest.MonkeyPatch) -> None:
+    find = extras.find_spec
+    patch.setattr(extras, "find_spec", lambda name: None if name == "matplotlib" else find(name))
 
 
 @pytest.fixture
@@ -372,10 +377,10 @@ def test_the_card_shows_the_picture_that_is_there(tmp_path: Path, pictured: None
     assert (mine / "y.png").read_bytes().startswith(b"\x89PNG")
     assert "(y.png)" in (mine / "README.md").read_text()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(new, "find_spec", lambda name: None)
+        without_matplotlib(patch)
         done = new_task(tmp_path / "plain", *given)
     assert done.notes[-1] == (
-        "no picture y.png: it needs matplotlib, which  pip install 'mbo-hub[plot]'  brings"
+        "no picture y.png: a picture needs matplotlib; install it with  pip install 'mbo-hub[plot]'"
     )
     assert not (done.path / "y.png").exists()
     assert "y.png" not in (done.path / "README.md").read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -22,6 +21,7 @@ from mbo_hub.oracles import golden
 from mbo_hub.oracles.kinds import kind_of
 from mbo_hub.publishing import metadata
 from mbo_hub.publishing.pictures import DRAWING
+from mbo_hub.scoring import canvas
 from mbo_hub.spaces import Box, Sequence
 from mbo_hub.tasks.spec import TaskSpec
 
@@ -334,45 +334,42 @@ def trust_plots(manifest: Manifest) -> dict[str, bytes]:
     Returns:
         PNG by the oracle's name, for those that say so; with a hash of what they show, as
         `histogram`.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    plots = {}
-    for name, entry in manifest.oracles.items():
-        held = entry.held_out
-        if held is None or not held.by_distance:
-            continue
-        figure = Figure(figsize=(6.4, 3.0), layout="constrained")
-        FigureCanvasAgg(figure)
-        left = figure.add_subplot()
-        places = range(len(held.by_distance))
-        rho = [np.nan if band.spearman is None else band.spearman for band in held.by_distance]
-        left.bar(places, rho, width=0.7, color="#2f6690")
-        left.axhline(held.spearman, color="#2f6690", linewidth=1, linestyle=":")
-        left.set_ylabel("Spearman", color="#2f6690")
-        low = min(0.0, *(r for r in rho if r == r))
-        left.set_ylim(low, 1)
-        left.set_xticks(places, [_band(band) for band in held.by_distance])
-        about = "distance to the nearest design trained on (percentiles)"
-        left.set_xlabel(f"{about}\n{_OVERLAP}" if _overlap(held.by_distance) else about)
-        right = left.twinx()
-        errors = [band.mean_absolute_error for band in held.by_distance]
-        right.plot(places, errors, color="#c1121f", marker="o")
-        right.set_ylim(0, max(errors) * 1.15)
-        unit = f" ({manifest.objective.unit})" if manifest.objective.unit else ""
-        right.set_ylabel(f"mean absolute error{unit}", color="#c1121f")
-        left.set_title(f"{manifest.title} v{manifest.version}, oracle '{name}', held-out designs")
-        left.spines["top"].set_visible(False)
-        right.spines["top"].set_visible(False)
-        shown = msgspec.json.encode([DRAWING, held, manifest.title, manifest.version, name])
-        sink = io.BytesIO()
-        figure.savefig(
-            sink, format="png", dpi=120,
-            metadata={"Software": None, "Description": sha256(shown).hexdigest()},
-        )  # fmt: skip
-        plots[name] = sink.getvalue()
-    return plots
+    Raises:
+        DrawingFailed: matplotlib cannot draw here.
+    """
+    with canvas.defaults():
+        return {
+            name: _trust_plot(manifest, name, entry.held_out)
+            for name, entry in manifest.oracles.items()
+            if entry.held_out is not None and entry.held_out.by_distance
+        }
+
+
+def _trust_plot(manifest: Manifest, name: str, held: HeldOut) -> bytes:
+    figure = canvas.figure(6.4, 3.0)
+    left = figure.add_subplot()
+    places = range(len(held.by_distance))
+    rho = [np.nan if band.spearman is None else band.spearman for band in held.by_distance]
+    left.bar(places, rho, width=0.7, color="#2f6690")
+    left.axhline(held.spearman, color="#2f6690", linewidth=1, linestyle=":")
+    left.set_ylabel("Spearman", color="#2f6690")
+    low = min(0.0, *(r for r in rho if r == r))
+    left.set_ylim(low, 1)
+    left.set_xticks(places, [_band(band) for band in held.by_distance])
+    about = "distance to the nearest design trained on (percentiles)"
+    left.set_xlabel(f"{about}\n{_OVERLAP}" if _overlap(held.by_distance) else about)
+    right = left.twinx()
+    errors = [band.mean_absolute_error for band in held.by_distance]
+    right.plot(places, errors, color="#c1121f", marker="o")
+    right.set_ylim(0, max(errors) * 1.15)
+    unit = f" ({manifest.objective.unit})" if manifest.objective.unit else ""
+    right.set_ylabel(f"mean absolute error{unit}", color="#c1121f")
+    left.set_title(f"{manifest.title} v{manifest.version}, oracle '{name}', held-out designs")
+    left.spines["top"].set_visible(False)
+    right.spines["top"].set_visible(False)
+    shown = msgspec.json.encode([DRAWING, held, manifest.title, manifest.version, name])
+    return canvas.png(figure, sha256(shown).hexdigest())
 
 
 _OVERLAP = "bands overlap: each of several forests counts percentiles of its own designs"

@@ -11,13 +11,11 @@ import re
 from collections.abc import Sequence as List
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from mbo_hub import extras
 from mbo_hub.archive import folders
 from mbo_hub.arrays import Bool, Float32, Num
 from mbo_hub.atomic import write_folder
@@ -34,10 +32,12 @@ from mbo_hub.dataset.manifest import (
     StoredFile,
 )
 from mbo_hub.errors import (
+    DrawingFailed,
     ExportConflict,
     InvalidDataset,
     InvalidDesign,
     InvalidFile,
+    MissingExtra,
 )
 from mbo_hub.offline import Affine
 from mbo_hub.oracles import Oracle, golden
@@ -94,7 +94,8 @@ def new_task(
     """Write a dataset folder: task.json, parquet files, card, picture and, if given, an oracle.
 
     The folder appears whole or not at all. Every row is kept; the rule of visibility alone decides
-    which file it goes to. The picture needs matplotlib; without it there is none, which is said.
+    which file it goes to. Where matplotlib is missing or cannot draw, there is no picture, which is
+    said.
 
     Args:
         folder: to write; must not hold anything yet.
@@ -172,11 +173,10 @@ def new_task(
     declared = draft.to_json()
     manifest.read(declared, str(target))  # a word that breaks the format is told by its field
     contents[DECLARATION] = declared
-    if find_spec("matplotlib") is None:
-        way = f"which  {extras.command('plot')}  brings"
-        notes.append(f"no picture y.png: it needs matplotlib, {way}")
-    else:
+    try:
         contents["y.png"] = pictures.histogram(draft, values, values[shown])
+    except (MissingExtra, DrawingFailed) as error:
+        notes.append(f"no picture y.png: {error}")
     contents[CARD] = _card(draft, license, has_picture="y.png" in contents).encode()
     try:
         write_folder(target, contents)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from hashlib import sha256
 
 import msgspec
@@ -10,6 +9,8 @@ import numpy as np
 
 from mbo_hub.arrays import Float32
 from mbo_hub.dataset.manifest import Manifest
+from mbo_hub.extras import require
+from mbo_hub.scoring import canvas
 
 __all__ = ["histogram"]
 
@@ -24,14 +25,22 @@ def histogram(
 
     The picture carries a hash of what it shows (`plotted_data`), since its bytes depend on the
     version of matplotlib.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        DrawingFailed: it cannot draw here.
+    """
+    require("plot", "a picture")
+    with canvas.defaults():
+        return _histogram(manifest, y, visible)
+
+
+def _histogram(
+    manifest: Manifest, y: Float32[np.ndarray, " n"], visible: Float32[np.ndarray, " m"]
+) -> bytes:
     best = manifest.statistics.best_visible
     edges = _edges(float(y.min()), best, float(y.max()))
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas.figure(6.4, 3.2)
     axes = figure.add_subplot()
     if len(y) > len(visible):
         axes.hist(y, edges, color="#c9d3df", label=f"hidden ({len(y) - len(visible):,})")
@@ -53,12 +62,7 @@ def histogram(
     shown = msgspec.json.encode(
         [DRAWING, counts, manifest.statistics, manifest.title, manifest.version]
     )
-    sink = io.BytesIO()
-    figure.savefig(
-        sink, format="png", dpi=120,
-        metadata={"Software": None, "Description": sha256(shown).hexdigest()},
-    )  # fmt: skip
-    return sink.getvalue()
+    return canvas.png(figure, sha256(shown).hexdigest())
 
 
 def _edges(low: float, best: float, high: float) -> list[float]:

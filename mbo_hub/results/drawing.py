@@ -21,6 +21,7 @@ from mbo_hub.atomic import write_file
 from mbo_hub.errors import InvalidFile
 from mbo_hub.methods import METHODS
 from mbo_hub.results.table import CONTROLS, Entrant
+from mbo_hub.scoring import canvas
 
 __all__ = ["Style", "board", "label", "legend", "looks", "note", "spread", "styles", "write"]
 
@@ -94,10 +95,12 @@ def styles(entrants: Iterable[Entrant]) -> dict[Entrant, Style]:
 
 @contextmanager
 def looks() -> Iterator[None]:
-    """Draw and write figures inside of it."""
-    import matplotlib as mpl
+    """Draw and write figures inside of it.
 
-    with mpl.rc_context(_LOOKS):
+    Raises:
+        DrawingFailed: matplotlib cannot draw here.
+    """
+    with canvas.defaults(_LOOKS):
         yield
 
 
@@ -113,12 +116,9 @@ def board(title: str, panels: int, columns: int, height: float) -> tuple[Any, li
     Returns:
         The figure, and its axes.
     """
-    from matplotlib.figure import Figure
-
     columns = min(columns, panels)
     rows = -(-panels // columns)
-    figure = Figure(figsize=(WIDTH if columns > 1 else 0.75 * WIDTH, rows * height + 0.7),
-                    layout="constrained")  # fmt: skip
+    figure = canvas.figure(WIDTH if columns > 1 else 0.75 * WIDTH, rows * height + 0.7)
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for ax in axes[panels:]:
         ax.remove()

@@ -95,6 +95,7 @@ def draw(
     Raises:
         InvalidFile: as of `prepare`, or the folder cannot be written.
         MissingExtra: matplotlib or scipy is not installed.
+        DrawingFailed: matplotlib cannot draw here.
     """
     require("results", "drawing runs", "matplotlib", "scipy")
     drawn = prepare(runs, tasks)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mbo_hub import extras
 from mbo_hub.arrays import Float64, Int64, Num
+from mbo_hub.scoring import canvas
 
 if TYPE_CHECKING:
     from mbo_hub.scoring.report import Report
@@ -65,23 +66,38 @@ def draw(report: Report, ax: Any = None) -> tuple[Any, ...]:
 
     Raises:
         MissingExtra: matplotlib is not installed.
+        DrawingFailed: it cannot draw here.
         ValueError: three axes or more, or none.
     """
     extras.require("plot", "drawing a report")
     if ax is None:
-        from matplotlib import pyplot
-
-        _, drawn = pyplot.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
-        axes = tuple(drawn)
-    else:
-        axes = tuple(ax) if isinstance(ax, Sequence | np.ndarray) else (ax,)
+        with canvas.defaults():
+            figure = canvas.figure(9.6, 3.6)
+            panels = Panels(figure.subplots(1, 2))
+            _draw(report, panels)
+            figure.draw_without_rendering()  # makes the ticks, which would take up later settings
+        return panels
+    axes = tuple(ax) if isinstance(ax, Sequence | np.ndarray) else (ax,)
     if not 1 <= len(axes) <= 2:
         raise ValueError(f"a report is drawn on one or two axes, got {len(axes)}")
+    _draw(report, axes)
+    return axes
+
+
+class Panels(tuple[Any, ...]):
+    """The axes of a figure of ours; where a notebook shows them, it shows the figure."""
+
+    def _repr_png_(self) -> bytes:
+        """Draw what a notebook shows."""
+        with canvas.defaults():
+            return canvas.png(self[0].figure, "a report of mbo_hub")
+
+
+def _draw(report: Report, axes: tuple[Any, ...]) -> None:
     valid = np.array([y for y in report.y if y is not None], np.float64)
     _draw_best_of(report, axes[0], valid)
     if len(axes) == 2:
         _draw_histogram(report, axes[1], valid)
-    return axes
 
 
 def _draw_best_of(report: Report, ax: Any, valid: Float64[np.ndarray, " n"]) -> None:

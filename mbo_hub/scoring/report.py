@@ -147,14 +147,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
         file, which holds none. Values are raw.
 
         Args:
-            ax: a matplotlib Axes for the curve, or two, the second one for the histogram; None
-                makes a figure with both.
+            ax: a matplotlib Axes for the curve, or two, the second one for the histogram, such as
+                ``pyplot.subplots(1, 2)[1]``; None makes a figure with both, in matplotlib's
+                defaults, which a notebook shows where it is the last of a cell.
 
         Returns:
             The axes; ``axes[0].figure.savefig("report.png")`` writes them.
 
         Raises:
             MissingExtra: matplotlib is not installed.
+            DrawingFailed: it cannot draw here.
             ValueError: three axes or more, or none.
         """
         from mbo_hub.scoring.plot import draw
