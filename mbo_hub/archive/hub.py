@@ -17,7 +17,7 @@ from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from mbo_hub.archive import versions
+from mbo_hub.archive import surroundings, versions
 from mbo_hub.archive.versions import AS_IT_IS, ATTRIBUTES, MAIN, Change
 from mbo_hub.errors import (
     DownloadFailed,
@@ -253,8 +253,14 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
         return PublishConflict(f"{what}: somebody else is publishing there; run it again")
     if isinstance(error, errors.HfHubHTTPError):
         return unavailable(f"answers {_status(error)}")
+    if isinstance(error, ImportError | ValueError | OSError | httpx2.InvalidURL | httpx2.HTTPError):
+        fault = surroundings.fault()
+        if fault is not None:
+            return unavailable(f"cannot be asked: {fault}")
     if isinstance(error, httpx2.HTTPError):
-        return unavailable(f"cannot be reached ({_reason(error)})")
+        proxy = surroundings.proxy(_endpoint())
+        through = f", through the proxy of {proxy}" if proxy else ""
+        return unavailable(f"cannot be reached ({_reason(error)}{through})")
     if isinstance(error, OSError):
         return DownloadFailed(
             f"{what}: {error.strerror or str(error).splitlines()[0]}; nothing of it was kept. The "
@@ -468,11 +474,16 @@ def files_at(repo: str, kind: Kind, revision: str = MAIN) -> dict[str, str]:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
-    def listed() -> list[Any]:
-        tree = HfApi().list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True)
-        return list(tree)
+    api, what = HfApi(), f"{repo} ({kind}, {revision})"
 
-    entries = _persist(listed, f"{repo} ({kind}, {revision})")
+    def asked() -> Any:
+        return api.repo_info(repo, repo_type=kind, revision=revision, timeout=PATIENT)
+
+    def listed() -> list[Any]:
+        return list(api.list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True))
+
+    _persist(asked, what)  # once; a listing is asked for six times, in 24 s, before it fails
+    entries = _persist(listed, what)
     return {
         entry.path: entry.lfs.sha256 if entry.lfs else entry.blob_id
         for entry in entries
