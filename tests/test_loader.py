@@ -24,6 +24,7 @@ from mbo_hub import (
     UnknownTask,
     UnsupportedFormat,
 )
+from mbo_hub.archive import folders
 from mbo_hub.tasks import TASKS
 
 
@@ -99,6 +100,30 @@ def test_unknown_tasks_say_the_way_out(name: str, message: str, tmp_path: Path,
         mbo_hub.load(name)
     assert message in str(caught.value)
     assert isinstance(caught.value, KeyError)
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_folder_called_like_a_repository_is_mentioned(
+    reached: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the Hub has no such repository or cannot be asked, for a dataset folder or not."""
+
+    def answer(repo: str, *arguments: object, **options: object) -> Path:
+        kind = UnknownTask if reached else HubUnavailable
+        raise kind(f"{repo}: no such repository")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(folders.hub, "download", answer)
+    (tmp_path / "fuzz" / "toy").mkdir(parents=True)
+    (tmp_path / "fuzz" / "file").touch()
+    for call in (mbo_hub.load, lambda name: folders.find_card(name).declaration()):
+        with pytest.raises(UnknownTask if reached else HubUnavailable) as caught:
+            call("fuzz/toy")
+        assert "for the folder of that name write './fuzz/toy'" in str(caught.value)
+    for other in ("fuzz/file", "fuzz/none", "fuzz/" + "long" * 90, "long" * 90):
+        with pytest.raises((UnknownTask, HubUnavailable)) as caught:
+            mbo_hub.load(other)
+        assert "folder of that name" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,16 @@ def test_project_of_whole_numbers_keeps_fractions(tmp_path: Path) -> None:
     assert fixed.tolist() == [True]
 
 
+@pytest.mark.parametrize("oracle", ["exact", "surrogate"])
+def test_what_has_no_value_is_not_counted_as_scored(tfbind8: Task, oracle: str) -> None:
+    designs = tfbind8.x[:6].astype(float)
+    designs[[1, 4]] = [[np.nan] * 8, [9] * 8]
+    for budget, scored in ((128, 4), (5, 3), (2, 1)):
+        report = tfbind8.evaluate(designs, budget=budget, oracle=oracle)
+        for shown in (str(report), report._repr_html_()):
+            assert f": {scored} of 6 designs scored (budget {budget})" in shown
+
+
 def test_print_is_readable(tfbind8: Task) -> None:
     text = str(tfbind8.evaluate(tfbind8.space.encode([BEST])))
     assert text.splitlines()[0] == (

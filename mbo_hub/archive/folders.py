@@ -426,7 +426,8 @@ def find(name: str | os.PathLike[str], revision: str | None = None) -> Folder:
         return Repository(f"{ORG}/{task}", "dataset", _tag(revision), note=note)
     if org == "":
         raise UnknownTask(unknown(task))
-    return Repository(str(name), "dataset", _tag(revision or "main"))
+    here = f"for the folder of that name write './{name}'" if _is_there(str(name)) else ""
+    return Repository(str(name), "dataset", _tag(revision or "main"), instead=here)
 
 
 def find_declared(
@@ -513,11 +514,16 @@ def _meant(name: str | os.PathLike[str]) -> str | None:
     return f"write {repo!r}{at}"
 
 
+def _is_there(name: str) -> bool:
+    """Tell whether a folder is called so."""
+    return os.path.isdir(name)  # noqa: PTH112 -- Path.is_dir raises where a name is too long
+
+
 def unknown(task: str) -> str:
     """Say that there is no task of this name, and which one may be meant."""
     import difflib
 
-    if Path(task).is_dir():
+    if _is_there(task):
         return f"no task named {task!r}; for the folder of that name write './{task}'"
     for theirs, ours in DESIGN_BENCH.items() if task.lower() not in pins() else ():
         if re.match(rf"{theirs}(?![a-z0-9])", task, re.IGNORECASE):

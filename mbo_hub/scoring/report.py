@@ -250,8 +250,9 @@ def _number(value: float | None, sign: str = "") -> str:
 
 def _head(report: Report) -> str:
     quality = "exact" if report.exact else "not exact: these are predictions"
+    scored = sum(y is not None for y in report.y)
     return (
-        f"{report.title} v{report.version}: {len(report.y)} of {report.given} designs scored "
+        f"{report.title} v{report.version}: {scored} of {report.given} designs scored "
         f"(budget {report.budget}) by oracle '{report.oracle}' "
         f"({report.fingerprint.kind}, {quality})"
     )
