@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -41,7 +42,9 @@ Array = np.ndarray
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """The warning was given, and nobody has consented to other tasks."""
-    monkeypatch.setattr(_archive, "_said", {"accepted": False, "warned": True})
+    monkeypatch.setattr(_archive, "_said", {"warned": True})
+    monkeypatch.setenv(_archive.ACCEPTED, "")  # so that it is as it was afterwards
+    monkeypatch.delenv(_archive.ACCEPTED)
 
 
 @pytest.fixture
@@ -751,7 +754,7 @@ def test_an_exact_oracle_of_ones_own(numbers: ContinuousDataset, tokens: Discret
 
 
 def test_one_warning_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_archive, "_said", {"accepted": False, "warned": False})
+    monkeypatch.setattr(_archive, "_said", {"warned": False})
     design_bench.make(TF8)  # comparable: silent
     with pytest.warns(
         design_bench.NotComparable, match="not Design-Bench's.*Only scores on TFBind8"
@@ -891,6 +894,94 @@ def test_the_programs_options(scripts: Path) -> None:
     assert run(scripts, "--nonsense").returncode == 2
     (scripts / "fails.py").write_text("import sys\nsys.exit(7)")
     assert run(scripts, "fails.py").returncode == 7
+
+
+CHILDREN = """
+import atexit, multiprocessing, pickle, subprocess, sys
+from concurrent.futures import ProcessPoolExecutor
+
+import design_bench
+import beside
+
+
+class Design:
+    def __init__(self, size): self.size = size
+
+
+def last():
+    kept = pickle.loads(pickle.dumps(Design(7)))
+    print("at exit", kept.size, sys.modules["__main__"].beside.VALUE, flush=True)
+
+
+if __name__ == "__main__":
+    atexit.register(last)
+    print(design_bench.make("TFBind8-Exact-v0").y.shape, sys.argv[1:])
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        print("spawned", *pool.map(beside.rows, [1]), flush=True)
+    code = "import design_bench.oracles.exact_oracle as e, design_bench as d; print('started', d.make('CIFARNAS-Exact-v0').y.shape)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+"""
+
+
+BESIDE = """
+VALUE = 5
+
+
+def rows(_):
+    import design_bench
+    from design_bench.datasets.discrete.tf_bind_8_dataset import TFBind8Dataset
+    return [len(TFBind8Dataset().x), design_bench.__name__, VALUE]
+"""
+
+
+@pytest.mark.parametrize("form", [
+    "script",
+    *(pytest.param(form, marks=pytest.mark.slow("5 core-seconds: four processes, as a script"))
+      for form in ("folder", "module", "package", "archive")),
+])  # fmt: skip
+def test_processes_that_a_program_starts_find_design_bench(tmp_path: Path, form: str) -> None:
+    """However the program is started, and whatever PYTHONPATH was before."""
+    home = tmp_path / "program"
+    home.mkdir()
+    name = "__main__.py" if form in ("folder", "package", "archive") else "program.py"
+    (home / name).write_text(CHILDREN)
+    (home / "beside.py").write_text(BESIDE)
+    command = {"script": "program/program.py", "folder": "program", "archive": "program.zip"}
+    if form == "archive":
+        shutil.make_archive(str(home), "zip", home)
+    elif form == "module":
+        command[form], home = "-m program", tmp_path
+        (tmp_path / "program" / "program.py").rename(tmp_path / "program.py")
+        (tmp_path / "program" / "beside.py").rename(tmp_path / "beside.py")
+        (tmp_path / "program").rmdir()
+    elif form == "package":
+        command[form] = "-m program"
+        (home / "__init__.py").touch()
+        (home / "beside.py").rename(tmp_path / "beside.py")
+    done = run(tmp_path, "--accept-different-tasks", *command[form].split(), "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "(32898, 1) ['--seed', '1']",
+        "spawned [65792, 'mbo_hub.compat.design_bench', 5]",
+        "started (887, 1)",
+        "at exit 7 5",
+    ]
+
+
+@pytest.mark.slow("2 core-seconds: three processes; a missing script is tried always")
+def test_what_is_no_program_is_said(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "needs.py").write_text("import not_installed_here\n")
+    for arguments, said in (
+        (["empty"], "empty: it holds no __main__.py"),
+        (["-m", "empty"], "empty: there is no such module that can be run"),
+        (["-m", "no.such.module"], "no.such.module: there is no such module that can be run"),
+        (["-m", "needs"], "ModuleNotFoundError: No module named 'not_installed_here'"),
+    ):
+        done = run(tmp_path, *arguments)
+        assert done.returncode == 1
+        assert done.stderr.strip().splitlines()[-1] == said
 
 
 def test_install_refuses_where_another_was_imported(monkeypatch: pytest.MonkeyPatch) -> None:

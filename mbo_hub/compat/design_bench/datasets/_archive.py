@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,7 +22,8 @@ else:
     _Dataset = object
 
 PAGE = "https://github.com/mbo-hub/mbo-hub/blob/main/docs/from-design-bench.md"
-_said = {"accepted": False, "warned": False}
+ACCEPTED = "MBO_HUB_DIFFERENT_TASKS"  # a variable that processes inherit which a program starts
+_said = {"warned": False}
 
 
 class NotComparable(UserWarning):
@@ -30,7 +32,7 @@ class NotComparable(UserWarning):
 
 def accept_different_tasks() -> None:
     """Let tasks be made whose size or alphabet is not Design-Bench's: NAS, ChEMBL, Hopper."""
-    _said["accepted"] = True
+    os.environ[ACCEPTED] = "accepted"
 
 
 @cache
@@ -76,7 +78,7 @@ class Archived(_Dataset):
     def _be_honest(self) -> None:
         """Refuse what has to be asked for, and say once a process what cannot be compared."""
         name = type(self).__name__
-        if self.needs_consent and not _said["accepted"]:
+        if self.needs_consent and ACCEPTED not in os.environ:
             raise DesignBenchError(
                 f"{name} is another task here: {self.differs}. If that is what you want, call "
                 "mbo_hub.compat.design_bench.accept_different_tasks() before, or run  python -m "
