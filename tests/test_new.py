@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -445,6 +446,17 @@ def test_what_a_table_says_is_deduced(
     [
         ("sequence,y\nACGT,1\nACNT,2\n", "--space dna", "line 3: the design has letter 'N'"),
         ("sequence,y\nACGT,1\n\nACGA,\n", "--space dna", "line 4: column 'y' is empty"),
+        ("sequence,y\nacgt,1\ncgta,2\n", "--space dna", r"line 2: the design has letter 'a' at position 0.*write 'A'"),
+        ("sequence,y\nACGT,1\nacgtacgt,2\n", "--space dna", "line 3: the design has letter 'a' at position 0"),
+        ("sequence,y\nMKV*,1\nMKV*,2\n", "--space protein", r"line 2: the design has letter '\*' at position 3"),
+        ("sequence,y\nMKV,1\nMKV*,2\n", "--space protein:3", r"line 3: the design has letter '\*' at position 3"),
+        ("sequence,y\nMK*,1\nMKV*,2\n", "--space protein --padding -", r"line 2: the design has letter '\*' at position 2"),
+        ("sequence,y\nC[N],1\nClBr,2\n", "--space sequence --alphabet C,Cl,Br", r"line 2: the design has letter '\[' at position 1"),
+        ("a,b,y\n3.5,4,1\n,4,2\n", "--space box", "line 3: column 'a' is empty; leave out rows"),
+        ("a,b,y\n,4,1\n3.5,,2\n", "--space box", "line 2: column 'a' is empty"),
+        ("a,b,y\n,4,1\n,5,2\n", "--space box", "'a' does not look like one"),
+        ("x,y\n[1 2],1\n[],2\n", "--space box --x x", "line 3: column 'x' is empty"),
+        ("x,y\n[1 2],1\n[1 two],2\n", "--space box --x x", "line 3: column 'x' has 'two' at position 1, not a number"),
         ("sequence,y\nACGT,1\nACGA,nan\n", "--space dna", "line 3: the design has y = nan"),
         ("sequence,y\nACGT,1\nACGA,1_85\n", "--space dna", "line 3: column 'y' has '1_85', which is not a number"),
         ("sequence,y\nACGT,1\nACGA,１\n", "--space dna", "which is not a number"),
@@ -546,6 +558,87 @@ def test_an_empty_cell_of_parquet_is_named(tmp_path: Path) -> None:
     write(pa.table({"s": ["AC", "CA", "CC"], "y": [1.0, None, 3.0]}))
     with pytest.raises(InvalidFile, match="row 1: column 'y' is empty"):
         new_task_from(tmp_path / "t.parquet", tmp_path / "t", "dna", text="s")
+
+
+def _lists(cells: list[Any]) -> pa.Array:
+    return pa.array(cells, pa.list_(pa.float64()))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"x": _lists([[1, 2], None, [2, 3]])}, "row 1: column 'x' is empty; leave out rows"),
+        ({"x": _lists([None, [1, 2], [2, 3]])}, "row 0: column 'x' is empty"),
+        ({"x": _lists([[1, 2], [1, None], [2, 3]])}, "row 1: column 'x' has no value at position 1"),
+        ({"x": _lists([[1, 2], [1], [2, 3]])}, "row 1: has 1 values; the first row has 2"),
+        ({"x": _lists([[], [1], [2]])}, "row 0: column 'x' is empty"),
+        ({"a": [1.5, None, 2.5], "b": [1.0, 2.0, 4.0]}, "row 1: column 'a' is empty"),
+        ({"a": [None, None, 2], "b": [1.0, 2.0, 4.0]}, "row 0: column 'a' is empty"),
+        ({"a": [Decimal("1.5"), None, Decimal("2.5")], "b": [7, 2, 4]}, "row 1: column 'a' is empty"),
+        ({"a": [b"x", b"y", b"z"], "b": [1.0, 2.0, 4.0]}, "'a' does not look like one"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_in_parquet_is_named_by_row_and_column(
+    tmp_path: Path, columns: dict[str, Any], said: str
+) -> None:
+    pq.write_table(pa.table(columns | {"y": [1.0, 2.0, 3.0]}), tmp_path / "t.parquet")
+    with pytest.raises(InvalidFile, match=said):
+        new_task_from(tmp_path / "t.parquet", tmp_path / "t", "box")
+
+
+def test_decimals_are_numbers(tmp_path: Path) -> None:
+    columns = {
+        "a": [Decimal("1.50"), Decimal("2.25"), Decimal("-3.00")],
+        "b": [Decimal(1), Decimal(5), Decimal(7)],
+    }
+    y = [Decimal("0.1"), Decimal("0.2"), Decimal("0.3")]
+    pq.write_table(pa.table(columns | {"y": y}), tmp_path / "t.parquet")
+    done = new_task_from(tmp_path / "t.parquet", tmp_path / "t", "box", visible=(0.0, 100.0))
+    task = mbo_hub.load(done.path)
+    assert task.x.tolist() == [[1.5, 1], [2.25, 5], [-3, 7]]
+    assert task.y.tolist() == np.float32([0.1, 0.2, 0.3]).tolist()
+    designs = mbo_hub.read_designs(tmp_path / "t.parquet", task.manifest)
+    np.testing.assert_array_equal(designs, task.x)
+    pq.write_table(pa.table({"x": [list(row) for row in zip(*columns.values(), strict=True)], "y": y}),
+                   tmp_path / "l.parquet")  # fmt: skip
+    done = new_task_from(tmp_path / "l.parquet", tmp_path / "l", "box", visible=(0.0, 100.0))
+    np.testing.assert_array_equal(mbo_hub.load(done.path).x, task.x)
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "named", "two levels", "without metadata"])
+def test_the_index_of_pandas_is_no_value_of_a_design(tmp_path: Path, kind: str) -> None:
+    pandas = pytest.importorskip("pandas", reason="writes the index")
+    file = tmp_path / "t.parquet"
+    x = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    frame = pandas.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": x.sum(axis=1)})
+    if kind == "named":
+        frame.index = pandas.Index(np.arange(20)[::-1] * 3, name="sample")
+    elif kind == "two levels":
+        frame.index = pandas.MultiIndex.from_arrays([np.arange(20) // 5, np.arange(20) % 5])
+    else:
+        frame = frame.sample(frac=1, random_state=1)
+    frame.to_parquet(file)
+    if kind == "without metadata":
+        pq.write_table(pq.read_table(file).replace_schema_metadata(None), file)
+    done = new_task_from(file, tmp_path / "t", "box", visible=(0.0, 100.0))
+    assert mbo_hub.load(done.path).space.columns == ("a", "b")
+    left = {"named": ["sample"], "two levels": ["__index_level_0__", "__index_level_1__"]}
+    for name in left.get(kind, ["__index_level_0__"]):
+        assert f"left out: column {name}, the index of pandas" in done.notes
+    named = new_task_from(file, tmp_path / "n", "box", x="b,a", visible=(0.0, 100.0))
+    assert mbo_hub.load(named.path).space.columns == ("b", "a")
+    if kind == "named":  # it may be asked for
+        asked = new_task_from(file, tmp_path / "s", "box", x="a,sample", visible=(0.0, 100.0))
+        assert mbo_hub.load(asked.path).space.columns == ("a", "sample")
+
+
+@pytest.mark.parametrize("words", [b"", b"{", b"[]", b'{"index_columns": 5}', b"\xff",
+                                   b'{"index_columns": [{"kind": "range"}, null]}'])  # fmt: skip
+def test_what_others_wrote_as_metadata_of_pandas_does_no_harm(tmp_path: Path, words: bytes) -> None:
+    table = pa.table({"a": [1.5, 2.5, 0.5], "y": [1.0, 2.0, 3.0]})
+    pq.write_table(table.replace_schema_metadata({b"pandas": words}), tmp_path / "t.parquet")
+    done = new_task_from(tmp_path / "t.parquet", tmp_path / "t", "box", visible=(0.0, 100.0))
+    assert not any("left out" in note for note in done.notes)
 
 
 def test_a_space_is_read_from_words_alone() -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mbo_hub import InvalidFile, Report, Task, load, read_designs
+from mbo_hub.cli import main
 
 
 def old_receipt(task: Task, designs: np.ndarray, **options: object) -> Report:
@@ -36,6 +38,33 @@ def test_receipts_of_format_1_still_verify(tfbind8: Task, tmp_path: Path) -> Non
         verification = tfbind8.verify(path, designs + 1e-9)
         assert not verification.ok
         assert any("the receipt is of format 1" in note for note in verification.notes)
+
+
+@pytest.mark.parametrize("options", [
+    "tfbind8", "tfbind8 --oracle surrogate --budget 2", "tfbind8 --invalid count",
+    "tfbind8 --rows 500 --visible 50", "ant --oracle surrogate --project",
+])  # fmt: skip
+def test_what_score_prints_for_machines_is_a_receipt(options: str, tmp_path: Path) -> None:
+    """`mbo score --json > r.json` and `--receipt r.json` say the same, and both verify."""
+    task, *rest = options.split()
+    designs = tmp_path / ("x.txt" if "count" in rest else "x.npy")
+    if "count" in rest:
+        designs.write_text("ACGTACGT\nACGTACGN\n")
+    else:
+        np.save(designs, load(task).space.sample(4, rng=0) - (0.1 if "--project" in rest else 0))
+    saved, printed = tmp_path / "saved.json", tmp_path / "printed.json"
+    run = CliRunner().invoke
+    done = run(main, ["score", task, str(designs), *rest, "--json", "--receipt", str(saved)])
+    assert done.exit_code == 0, done.output
+    printed.write_text(done.stdout, "utf-8")
+    assert Report.read(printed) == Report.read(saved)
+    for receipt in (printed, saved):
+        verified = run(main, ["verify", str(receipt), str(designs)])
+        assert verified.exit_code == 0, verified.output
+    edited = done.stdout.replace('"given": ', '"given": 1')
+    printed.write_text(edited, "utf-8")
+    with pytest.raises(InvalidFile, match="was edited after it was saved"):
+        Report.read(printed)
 
 
 @pytest.mark.parametrize("number", [0, -1])

@@ -43,9 +43,9 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def echo_report(report: Report, as_json: bool) -> None:
-    """Print a report for people, or all that it holds for machines."""
+    """Print a report for people, or for machines the receipt, which `mbo verify` takes."""
     if as_json:
-        echo_json(report.to_dict())
+        echo_json(report.receipt())
     else:
         echo(report)
 

@@ -8,6 +8,7 @@ Arrow buffer: `datasets.with_format("numpy")` turns int8 into int64 and takes 25
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from mbo_hub.arrays import Float32, Num
 from mbo_hub.dataset import files, footer
-from mbo_hub.errors import InvalidDataset
+from mbo_hub.errors import InvalidDataset, InvalidFile
 
 if TYPE_CHECKING:
     from mbo_hub.spaces import Space
@@ -30,6 +31,7 @@ __all__ = [
     "content_sha256",
     "encode",
     "has_content",
+    "index",
     "names",
     "read",
     "rows",
@@ -281,6 +283,24 @@ def names(raw: bytes, where: str) -> list[str]:
     with _readable(where):
         _contents(raw, where)
         return _unique(_file(raw).schema_arrow.names, where)
+
+
+def index(raw: bytes, where: str) -> list[str]:
+    """List the columns of a parquet file that pandas wrote as the index of its rows.
+
+    Raises:
+        InvalidDataset: not a parquet file.
+    """
+    with _readable(where):
+        schema = _file(raw).schema_arrow
+    try:
+        said = files.json((schema.metadata or {}).get(b"pandas", b"{}"))
+    except InvalidFile:  # somebody else's words
+        said = {}
+    told = said.get("index_columns", []) if isinstance(said, dict) else []
+    unnamed = re.compile(r"__index_level_\d+__", re.ASCII)
+    named = {name for name in told if isinstance(name, str)} if isinstance(told, list) else set()
+    return [name for name in schema.names if name in named or unnamed.fullmatch(name)]
 
 
 def _unique(found: list[str], where: str) -> list[str]:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Sequence as List
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -39,11 +40,13 @@ class Table:
         where: what to call the file in messages.
         columns: the cells of each column, by its name, in the order of the file.
         lines: the line of each row, where the file has lines.
+        index: the columns that pandas wrote as its index: they are no designs unless named.
     """
 
     where: str
     columns: dict[str, Cells]
     lines: tuple[int, ...] | None = None
+    index: tuple[str, ...] = ()
 
     def place(self, row: int) -> str:
         """What a person calls a row."""
@@ -92,9 +95,10 @@ def _parquet(raw: bytes, where: str) -> Table:
     try:
         names = parquet.names(raw, where)
         cells = parquet.cells(raw, names, where, LIMIT)
+        index = tuple(parquet.index(raw, where))
     except InvalidDataset as error:
         raise InvalidFile(f"{where}: {error.problems[0]}") from None
-    return Table(where, dict(zip(names, cells, strict=True)))
+    return Table(where, dict(zip(names, cells, strict=True)), index=index)
 
 
 def _csv(raw: bytes, where: str) -> Table:
@@ -137,14 +141,29 @@ def _csv(raw: bytes, where: str) -> Table:
 
 
 def _is_number(cell: Any) -> bool:
-    return not isinstance(cell, str) or NUMBER.fullmatch(cell) is not None
+    if isinstance(cell, str):
+        return NUMBER.fullmatch(cell) is not None
+    return isinstance(cell, int | float | Decimal)
+
+
+def _is_empty(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell)
 
 
 def _is_numeric(cells: Cells) -> bool:
-    """Tell whether a column holds one number a row."""
+    """Tell whether a column holds one number a row, but for cells that are empty."""
     if isinstance(cells, np.ndarray):
         return cells.ndim == 1
-    return all(isinstance(c, str | int | float) and _is_number(c) for c in cells)
+    filled = [cell for cell in cells if not _is_empty(cell)]
+    return bool(filled) and all(map(_is_number, filled))
+
+
+def _are_lists(cells: Cells) -> bool:
+    """Tell whether a column holds a list a row, but for cells that are empty."""
+    if isinstance(cells, np.ndarray):
+        return cells.ndim == 2
+    filled = [cell for cell in cells if not _is_empty(cell)]
+    return bool(filled) and all(isinstance(cell, list) for cell in filled)
 
 
 def _numbers(table: Table, name: str) -> Float64[np.ndarray, " n"]:
@@ -159,9 +178,9 @@ def _numbers(table: Table, name: str) -> Float64[np.ndarray, " n"]:
             raise InvalidFile(f"{table.where}: column {name!r} holds lists, not numbers")
         return cells.astype(np.float64)
     for row, cell in enumerate(cells):
-        if cell is None or cell == "":
+        if _is_empty(cell):
             raise table.wrong(row, f"column {name!r} is empty; leave out rows without a value")
-        if not isinstance(cell, str | int | float) or not _is_number(cell):
+        if not _is_number(cell):
             raise table.wrong(row, f"column {name!r} has {str(cell)[:60]!r}, which is not a number")
     return np.array([float(cell) for cell in cells], np.float64)
 
@@ -202,13 +221,9 @@ def _guess(table: Table, y: str, is_sequence: bool) -> tuple[str | None, list[st
     Returns:
         The column of texts or None, and else the columns of numbers.
     """
-    others = [name for name in table.columns if name != y]
-    texts = [
-        name
-        for name in others
-        if not isinstance(table.columns[name], np.ndarray) and not _is_numeric(table.columns[name])
-    ]
-    lists = [name for name in others if np.ndim(table.columns[name]) == 2]
+    others = [name for name in table.columns if name != y and name not in table.index]
+    lists = [name for name in others if _are_lists(table.columns[name])]
+    texts = [n for n in others if n not in lists and not _is_numeric(table.columns[n])]
     if is_sequence and len(texts) == 1:
         return texts[0], []
     if len(lists) == 1 and (not is_sequence or not texts):
@@ -226,7 +241,7 @@ def _guess(table: Table, y: str, is_sequence: bool) -> tuple[str | None, list[st
 
 def _is_counter(cells: Cells) -> bool:
     """Tell a column that only numbers the rows."""
-    if np.ndim(cells) != 1 or not _is_numeric(cells):
+    if not _is_numeric(cells) or any(map(_is_empty, cells)):
         return False
     values = np.array([float(cell) for cell in cells])
     return any(np.array_equal(values, np.arange(len(values)) + start) for start in (0, 1))
@@ -247,11 +262,23 @@ def _matrix(table: Table, names: List[str]) -> Num[np.ndarray, "n d"]:
             else cell
         )
         if not isinstance(split, list) or not split or not all(map(_is_number, split)):
-            raise table.wrong(row, f"column {names[0]!r} has {str(cell)[:60]!r}, not numbers")
+            raise table.wrong(row, _why_no_list(names[0], cell, split))
         rows.append([float(value) for value in split])
         if len(rows[-1]) != len(rows[0]):
             raise table.wrong(row, f"has {len(rows[-1])} values; the first row has {len(rows[0])}")
     return np.array(rows)
+
+
+def _why_no_list(name: str, cell: Any, split: Any) -> str:
+    """Say what is wrong with a cell that should hold a list of numbers."""
+    if _is_empty(cell) or split == []:
+        return f"column {name!r} is empty; leave out rows without a value"
+    if isinstance(split, list) and len(split) > 1:
+        at = next(at for at, value in enumerate(split) if not _is_number(value))
+        if _is_empty(split[at]):
+            return f"column {name!r} has no value at position {at}; leave out rows without one"
+        return f"column {name!r} has {str(split[at])[:60]!r} at position {at}, not a number"
+    return f"column {name!r} has {str(cell)[:60]!r}, not numbers"
 
 
 def space_of(
@@ -338,8 +365,8 @@ def _sequence(
     lengths = {len(found) for found in read}
     for row, (text, found) in enumerate(zip(designs, read, strict=True)):
         if sum(map(len, found)) < len(text):  # a letter is no token: the space says which
-            try:
-                _made(tokens, max(1, *lengths), padding).encode([text])
+            try:  # of a length that it cannot speak of instead
+                _made(tokens, len(text), padding).encode([text])
             except InvalidDesign as error:
                 raise InvalidDesign(error.detail, row) from None
     if padding is None and len(lengths) > 1:
@@ -468,6 +495,8 @@ def new_task_from(
             space, designs, names=values_named, alphabet=alphabet, padding=padding, low=low,
             high=high,
         )  # fmt: skip
+        left = [name for name in table.index if name not in (text, objective, *names)]
+        notes += [f"left out: column {name}, the index of pandas" for name in left]
         options["objective"] = options.get("objective") or objective
         options |= {} if text is None else {"text": text}
         done = new_task(folder, designs, values, made, **options)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def _of_source(source: Source, cells: dict[str, Any], name: str) -> Any:
 
 def _numbers_of(cells: Any, what: str) -> Num[np.ndarray, " n"]:
     """The numbers of a column that holds one value of each design; NaN where a cell is empty."""
-    if isinstance(cells, list) and all(type(c) in (int, float, type(None)) for c in cells):
+    if isinstance(cells, list) and all(type(c) in (int, float, Decimal, type(None)) for c in cells):
         cells = np.array(cells, np.float64)
     if isinstance(cells, list) or cells.ndim != 1:
         raise InvalidFile(f"{what} does not hold numbers")

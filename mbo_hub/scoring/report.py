@@ -178,6 +178,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
 
+    def receipt(self) -> dict[str, Any]:
+        """Return what `save` writes and `mbo score --json` prints: `to_dict`, and its digest."""
+        document = self.to_dict()
+        return {**document, "digest": _digest(document)}
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the receipt as JSON: first a temporary file beside it, then a rename.
 
@@ -190,9 +195,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
         target = Path(path)
         if not target.name or target.is_dir():
             raise InvalidFile(f"{path}: is a folder; name the file that the receipt goes to")
-        document = self.to_dict()
-        document["digest"] = _digest(document)
-        text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+        text = msgspec.json.format(msgspec.json.encode(self.receipt()), indent=2) + b"\n"
         try:
             write_file(target, text)
         except OSError as error:
