@@ -210,6 +210,7 @@ def test_loading_starts_no_threads() -> None:
 
 def test_a_users_type_checker_sees_arrays_without_jaxtyping(tmp_path: Path) -> None:
     """In an environment with mbo_hub and NumPy's types alone, a few of which will do here."""
+    pytest.importorskip("mypy", reason="mypy is not installed: pip install '.[dev]'")
     (tmp_path / "numpy").mkdir()
     (tmp_path / "numpy" / "__init__.pyi").write_text(
         "from typing import Any\n"

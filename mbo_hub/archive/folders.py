@@ -327,7 +327,8 @@ def cache_root() -> Path:
     if own:
         return expanded(own)
     try:
-        return user_cache_path("mbo-hub", appauthor=False)
+        # Older platformdirs leave ~ as it is where there is no home.
+        return user_cache_path("mbo-hub", appauthor=False).expanduser()
     except RuntimeError:
         raise DownloadFailed(
             "this user has no home folder, so there is no cache; set MBO_HUB_CACHE to a folder"

@@ -27,6 +27,9 @@ def json_schema() -> dict[str, Any]:
     schema = msgspec.json.schema(manifest.Manifest)
     schema["$defs"]["Manifest"]["properties"]["format"] = {"const": manifest.FORMAT}
     for name, definition in schema["$defs"].items():
+        for rule in definition["properties"].values():
+            # msgspec's order of these depends on its version
+            rule.get("anyOf", []).sort(key=lambda choice: choice == {"type": "null"})
         definition["description"], fields = _described(getattr(manifest, name))
         for field, description in fields.items():
             definition["properties"][field]["description"] = description

@@ -62,7 +62,7 @@ def alone(device: str = "cpu") -> Iterator[None]:
 
 def generator(seed: int) -> torch.Generator:
     """Make the source of all random numbers of a run."""
-    return torch.Generator(torch.get_default_device()).manual_seed(seed)
+    return torch.Generator(torch.empty(0).device).manual_seed(seed)
 
 
 def numbers(values: Num[np.ndarray, "*shape"]) -> Tensor:

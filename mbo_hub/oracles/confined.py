@@ -97,7 +97,7 @@ class ConfinedOracle(Oracle):
             return reply[1:]
         if reply:
             said = reply[1:].decode()
-            tight = f"; {self._allowed}" if "alloc" in said else ""
+            tight = f"; {self._allowed}" if "alloc" in said.lower() else ""
             raise OracleUnavailable(f"{said}{tight}")
         code = self._process.wait()
         self._end()

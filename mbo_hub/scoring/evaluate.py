@@ -145,9 +145,9 @@ def evaluate(
 
 
 def _whole(budget: Any) -> int:
-    """Take a budget from any whole number, NumPy's among them; True is none."""
+    """Return the budget as an int; refuse bool, NumPy's too."""
     try:
-        whole = 0 if isinstance(budget, bool) else operator.index(budget)
+        whole = 0 if isinstance(budget, bool | np.bool_) else operator.index(budget)
     except TypeError:
         whole = 0
     if whole < 1:
