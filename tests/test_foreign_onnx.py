@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from conftest import ROOT, prompt
 from foreign_graphs import (
@@ -402,6 +403,10 @@ def fuzz(cases: int, seed: int = SEED) -> dict[str, list[str]]:
     return said
 
 
+@pytest.mark.skipif(
+    tuple(map(int, ort.__version__.split(".")[:2])) < (1, 26),
+    reason="onnxruntime 1.21 to 1.24 end the process on some damaged files, 1.26 does not",
+)
 def test_nothing_but_errors_of_mbo_hub_comes_of_broken_files(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
