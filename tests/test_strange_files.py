@@ -457,8 +457,65 @@ def test_a_small_file_that_becomes_huge_is_refused(
     write(theirs, table)
     edit(theirs, lambda d: d["files"][TRAIN].update(rows=table.num_rows))
     if not longer:
-        assert "in memory; it was not read further" in use(theirs, TRAIN)
-    assert any("in memory; it was not read further" in problem for problem in validate(theirs))
+        assert "allowed; it was not read further" in use(theirs, TRAIN)
+    assert any("allowed; it was not read further" in problem for problem in validate(theirs))
+
+
+def repeating(kind: str, rows: int) -> pa.Array:
+    """A column of equal values, which takes next to nothing in a file, and much in memory."""
+    word = "a" * 1000
+    if kind == "text":
+        return pa.array([word] * rows)
+    if kind == "bytes":
+        return pa.array([word.encode()] * rows)
+    if kind == "texts":
+        return pa.array([[word] * 2] * rows)
+    if kind == "structure":
+        return pa.array([{"a": word}] * rows)
+    if kind == "map":
+        return pa.array([[(word, 1)]] * rows, pa.map_(pa.string(), pa.int8()))
+    if kind == "numbers":
+        return pa.array([[0.0] * 200] * rows)
+    return pa.array([word] * rows).dictionary_encode()
+
+
+REPEATING = ("text", "bytes", "texts", "structure", "map", "numbers", "categories")
+
+
+@pytest.mark.parametrize("kind", REPEATING)
+def test_a_budget_counts_what_columns_of_any_type_become(kind: str) -> None:
+    column = repeating(kind, 2000)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": column, "b": [1] * 2000}), sink, compression="zstd")
+    raw = sink.getvalue().to_pybytes()
+    plain = column.dictionary_decode().nbytes if kind == "categories" else column.nbytes
+    assert plain > 1_500_000 > 50 * len(raw)
+    with pytest.raises(InvalidDataset, match="allowed; it was not read further"):
+        parquet.read_bounded(raw, {"a": ()}, 1_500_000, "it")
+    with pytest.raises(InvalidDataset, match="allowed; it was not read further"):
+        parquet.cells(raw, ["a"], "it", 1_500_000)
+    assert (
+        parquet.read_bounded(raw, {"a": ()}, 6_000_000, "it")["a"].to_pylist() == column.to_pylist()
+    )
+    found = parquet.read_bounded(raw, {"b": pa.int64()}, 20_000, "it")  # `a` is not looked at
+    assert found.column_names == ["b"]
+    assert 16_000 <= found.nbytes <= 20_000
+
+
+def test_columns_have_the_types_that_are_asked_for() -> None:
+    sink = pa.BufferOutputStream()
+    lists = pa.array([[[1, 2]], None], pa.list_(pa.list_(pa.field("odd", pa.int8()))))
+    pq.write_table(pa.table({"designs": lists, "y": [0.5, 1.5]}), sink)
+    raw = sink.getvalue().to_pybytes()
+    wanted = (pa.list_(pa.list_(pa.float32())), pa.list_(pa.list_(pa.int8())))
+    assert parquet.read_bounded(raw, {"designs": wanted}, 10_000, "it").num_rows == 2
+    with pytest.raises(InvalidDataset) as caught:
+        parquet.read_bounded(raw, {"designs": wanted[0], "y": pa.string(), "z": ()}, 10_000, "it")
+    assert [p.split(",")[0] for p in caught.value.problems] == [
+        "no column z",
+        "column designs is list<element: list<element: int8>>",
+        "column y is double",
+    ]
 
 
 def test_another_file_is_not_decoded_to_compare_its_values(theirs: Path) -> None:
@@ -542,6 +599,30 @@ def test_a_panic_of_polars_is_an_invalid_dataset(
     monkeypatch.setattr(pl, "from_arrow", panic)
     with pytest.raises(InvalidDataset, match="polars cannot read it"):
         schema.frame(pa.table({"y": [1.0]}), "it")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.float16(),
+        pa.null(),
+        pa.binary(),
+        pa.list_(pa.int8(), 0),
+        pa.map_(pa.string(), pa.int8()),
+        pa.struct([]),
+        pa.dictionary(pa.int8(), pa.string()),
+        pa.month_day_nano_interval(),
+        pa.list_(pa.struct([])),
+    ],
+    ids=str,
+)
+def test_polars_never_sees_an_odd_type(kind: pa.DataType, monkeypatch: pytest.MonkeyPatch) -> None:
+    import polars as pl
+
+    monkeypatch.setattr(pl, "from_arrow", lambda _: pytest.fail("polars saw it"))
+    table = pa.schema([("y", pa.float32()), ("odd", kind)]).empty_table()
+    with pytest.raises(InvalidDataset, match="column odd has the odd type"):
+        schema.frame(table, "it")
 
 
 # ------------------------------------------------------------------------------------------- fuzz

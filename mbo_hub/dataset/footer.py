@@ -15,10 +15,13 @@ from typing import Any
 
 __all__ = ["Column", "Contents", "contents", "declared_values"]
 
+_BYTE_ARRAY = 6  # the physical type of texts
+
 _END = struct.Struct("<I4s")  # of the file: size of the footer, and the mark
 # Numbers of fields in parquet.thrift.
 _ROWS, _ROW_GROUPS, _COLUMNS, _META_DATA, _GROUP_ROWS = 3, 4, 1, 3, 3  # FileMetaData, RowGroup
 _PATH, _NUM_VALUES, _COMPRESSED, _DATA_PAGE, _DICTIONARY_PAGE = 3, 5, 7, 9, 11  # ColumnMetaData
+_PHYSICAL = 1  # ColumnMetaData
 _TYPE, _BYTES, _BYTES_COMPRESSED, _V1, _V2 = 1, 2, 3, 5, 8  # PageHeader
 _DATA_V1, _DATA_V2 = 0, 3  # types of pages
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
@@ -31,10 +34,12 @@ class Column:
     Attributes:
         values: how many there are, empty ones included.
         bytes: how many its pages have once they are unpacked.
+        texts: paths of its leaves that hold texts or bytes, whose lengths no page tells.
     """
 
     values: int
     bytes: int
+    texts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,12 @@ def contents(raw: bytes) -> Contents:
                 declared = column[_META_DATA]
                 name = declared[_PATH][0].decode()
                 values, size = _pages(raw, declared)
+                path = b".".join(declared[_PATH]).decode()
+                texts = {path} if declared[_PHYSICAL] == _BYTE_ARRAY else set()
                 before = columns.get(name, Column(0, 0))
-                columns[name] = Column(before.values + values, before.bytes + size)
+                columns[name] = Column(
+                    before.values + values, before.bytes + size, before.texts | texts
+                )
         rows = footer[_ROWS]
         in_groups = sum(group[_GROUP_ROWS] for group in footer[_ROW_GROUPS])
     except (struct.error, LookupError, TypeError, AttributeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The parquet files of a dataset: one writer, one reader.
+"""Parquet files: one writer for those of a dataset, one bounded reader for everybody's.
 
 `x` is a fixed-size list (int8 tokens, dictionary-coded, or float32, byte-stream-split), `y` and
 `y_oracle` are float32; zstd level 3, one row group. Two writes of the same table give identical
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -32,17 +32,19 @@ __all__ = [
     "encode",
     "has_content",
     "index",
+    "is_plain",
     "names",
     "read",
+    "read_bounded",
     "rows",
-    "some",
     "table",
     "write",
 ]
 
+Types: TypeAlias = "pa.DataType | tuple[pa.DataType, ...]"
 # A table may take this many bytes in memory, and else this many for each byte of its file: what
 # becomes larger holds the same values over and over, and is no data.
-PLENTY, RATIO = 2**30, 200
+PLENTY, RATIO = 2**28, 50
 
 
 def write(table: pa.Table, sink: Any) -> None:
@@ -156,19 +158,16 @@ def rows(raw: bytes, where: str) -> int:
     Raises:
         InvalidDataset: not a parquet file.
     """
-    with _readable(where):
-        return _contents(raw, where).rows
+    return _contents(raw, where).rows
 
 
 def table(
     raw: bytes,
-    columns: list[str] | Mapping[str, pa.DataType] | None,
+    columns: list[str] | Mapping[str, Types] | None,
     where: str,
     declared_rows: int | None = None,
 ) -> pa.Table:
-    """Read some columns of a parquet file, or all, as one chunk.
-
-    What the file says to hold is looked at first: a small file may become a huge table.
+    """Read some columns of a dataset's parquet file, or all, as one chunk.
 
     Args:
         raw: content of the file.
@@ -181,61 +180,135 @@ def table(
         InvalidDataset: not a parquet file, with other rows, without these columns, with such of
             other kinds, or it would become huge.
     """
-    with _readable(where):
-        held = _contents(raw, where)
-        schema = _file(raw).schema_arrow
+    if not isinstance(columns, Mapping):
+        kinds = _kinds(raw, where)
+        wanted = list(kinds) if columns is None else columns
+        problems = [
+            f"column {name} is {kinds[name]}, neither numbers nor text"
+            for name in wanted
+            if name in kinds and not (_is_text(kinds[name]) or _is_numeric(kinds[name]))
+        ]
+        if problems:
+            raise InvalidDataset(where, problems)
+        columns = dict.fromkeys(wanted, ())
+    budget = max(PLENTY, RATIO * len(raw))
+    return _bounded(raw, columns, budget, where, declared_rows=declared_rows)
+
+
+def read_bounded(raw: bytes, columns: Mapping[str, Types], budget: int, where: str) -> pa.Table:
+    """Read columns of a parquet file that anybody may have written, as one chunk.
+
+    Sizes count as they are in memory: a text that stands in many rows counts in each of them. The
+    heads of the pages are asked first, then the lengths of the texts; only then is the rest
+    decoded. Columns that are not named are never decoded. Of several files that share a budget,
+    the next one has what `Table.nbytes` of this one leaves.
+
+    Args:
+        raw: content of the file.
+        columns: the type of each, by its name; one of several, or () for any. How the child of a
+            list is called does not count.
+        budget: how many bytes they may become in memory.
+        where: what to call the file in messages.
+
+    Raises:
+        InvalidDataset: not a parquet file, two columns have one name, one is missing or of another
+            type, a text is not UTF-8, or they are larger than the budget.
+    """
+    return _bounded(raw, columns, budget, where)
+
+
+def _bounded(
+    raw: bytes,
+    columns: Mapping[str, Types],
+    budget: int,
+    where: str,
+    *,
+    declared_rows: int | None = None,
+    share: bool = False,
+) -> pa.Table:
+    """As `read_bounded`; `share` keeps equal texts once, with a number in each row."""
+    held = _contents(raw, where)
     if declared_rows not in (None, held.rows):
         raise InvalidDataset(where, [f"has {held.rows:,} rows, task.json says {declared_rows:,}"])
-    kinds = {name: schema.field(name).type for name in _unique(schema.names, where)}
-    wanted = list(kinds) if columns is None else columns
-    problems = [f"no column {name}" for name in wanted if name not in kinds]
-    problems += [
-        f"column {name} is {kinds[name]}, neither numbers nor text"
-        for name in wanted
-        if name in kinds
-        and not isinstance(columns, Mapping)
-        and not (_is_text(kinds[name]) or _is_numeric(kinds[name]))
-    ]
-    if isinstance(columns, Mapping):
-        problems += [
-            f"column {name} is {kinds[name]}, not {kind}"
-            for name, kind in columns.items()
-            if name in kinds and not _same(kinds[name], kind)
-        ]
+    kinds = _kinds(raw, where)
+    problems = [f"no column {name}" for name in columns if name not in kinds]
+    for name, wanted in columns.items():
+        allowed = wanted if isinstance(wanted, tuple) else (wanted,)
+        if name in kinds and allowed and not any(_same(kinds[name], kind) for kind in allowed):
+            listed = " or ".join(map(str, allowed))
+            problems.append(f"column {name} is {kinds[name]}, not {listed}")
     if problems:
         raise InvalidDataset(where, problems)
-    texts = [name for name in wanted if _is_text(kinds[name])]
-    size = sum(
-        max(held.columns[name].bytes, held.columns[name].values * _width(kinds[name]))
-        for name in wanted
-        if name in held.columns
-    )
-    _see_that_it_fits(size, raw, where)
+    here = {name: held.columns[name] for name in columns if name in held.columns}
+    size = sum(max(c.bytes, c.values * _each(kinds[name])) for name, c in here.items())
+    texts = sorted(path for column in here.values() for path in column.texts)
+    _see_that_it_fits(size, budget, raw, where)
     with _readable(where):
         # A text that stands in many rows is read once, and counted before it is repeated.
         shared = _file(raw, texts)
-        for name in texts:
-            chunks = shared.read(columns=[name], use_threads=False)[name].chunks
-            size += sum(_length(chunk) for chunk in chunks)
-            _see_that_it_fits(size, raw, where)
-        found = _file(raw).read(columns=wanted, use_threads=False).combine_chunks()
+        for name, column in here.items():
+            if column.texts:
+                chunks = shared.read(columns=[name], use_threads=False)[name].chunks
+                size += sum(_length(chunk) for chunk in chunks)
+                _see_that_it_fits(size, budget, raw, where)
+        found = _file(raw, texts if share else None).read(columns=list(columns), use_threads=False)
+        found = (found.unify_dictionaries() if share else found).combine_chunks()
         found.validate(full=True)
     return found
 
 
-def _see_that_it_fits(size: int, raw: bytes, where: str) -> None:
-    if size > max(PLENTY, RATIO * len(raw)):
+def _kinds(raw: bytes, where: str) -> dict[str, pa.DataType]:
+    """The type of each column, by its name."""
+    _see_what_it_is(raw, where)
+    with _readable(where):
+        schema = _file(raw).schema_arrow
+    return {name: schema.field(name).type for name in _unique(schema.names, where)}
+
+
+def _see_what_it_is(raw: bytes, where: str) -> None:
+    what = files.mistaken(raw)
+    if what is not None:
+        raise InvalidDataset(where, [what])
+
+
+def _see_that_it_fits(size: int, budget: int, raw: bytes, where: str) -> None:
+    if size > budget:
         raise InvalidDataset(
             where,
-            [f"its {len(raw):,} bytes would become {size:,} in memory; it was not read further"],
+            [
+                f"its {len(raw):,} bytes would become {size:,} in memory, where {budget:,} are "
+                "allowed; it was not read further"
+            ],
         )
 
 
-def _length(column: pa.DictionaryArray) -> int:
-    """Bytes of all texts of a column."""
-    used = column.indices.drop_null().to_numpy(zero_copy_only=False)
-    each = np.array([len(t.encode()) for t in column.dictionary.to_pylist()] or [0], np.int64)
-    return int(np.bincount(used, minlength=len(each)) @ each) if len(used) else 0
+def _length(array: pa.Array) -> int:
+    """Bytes of all texts of an array, which are numbers and a dictionary, at any depth."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        used = array.indices.drop_null().to_numpy(zero_copy_only=False)
+        each = _lengths(array.dictionary)
+        return int(np.bincount(used, minlength=len(each)) @ each) if len(used) else 0
+    if pa.types.is_struct(kind):
+        return sum(_length(array.field(at)) for at in range(kind.num_fields))
+    if pa.types.is_map(kind):
+        return _length(array.keys) + _length(array.items)
+    if _is_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _length(array.values)
+    return 0
+
+
+def _lengths(texts: pa.Array) -> Num[np.ndarray, " n"]:
+    """Bytes of each text of a dictionary."""
+    kind = texts.type
+    if not (_is_text(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
+        return np.array([len(str(value)) for value in texts.to_pylist()] or [0], np.int64)
+    wide = pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
+    buffer = texts.buffers()[1]
+    if buffer is None or not len(texts):
+        return np.zeros(1, np.int64)
+    ends = np.frombuffer(buffer, np.int64 if wide else np.int32)[texts.offset :]
+    return np.diff(ends[: len(texts) + 1]).astype(np.int64)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -247,16 +320,36 @@ def _is_numeric(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(inner) or pa.types.is_floating(inner))
 
 
-def _width(kind: pa.DataType) -> int:
-    """Bytes of a value in memory; of a text, of the number that stands for it."""
-    return 4 if _is_text(kind) else int(_inner(kind).bit_width) // 8
+def is_plain(kind: pa.DataType) -> bool:
+    """Whether a column of a type can be taken by any library: texts, numbers, lists of them."""
+    if pa.types.is_fixed_size_list(kind):
+        return kind.list_size > 0 and is_plain(kind.value_type)
+    if _is_list(kind):
+        return is_plain(kind.value_type)
+    plain = _is_text(kind) or pa.types.is_boolean(kind) or pa.types.is_integer(kind)
+    return bool(plain or pa.types.is_float32(kind) or pa.types.is_float64(kind))
+
+
+def _each(kind: pa.DataType) -> int:
+    """Bytes of a value in memory; of a text, of the number that says where it ends."""
+    if pa.types.is_dictionary(kind):
+        return _each(kind.value_type)
+    if pa.types.is_fixed_size_list(kind):
+        return _each(kind.value_type)
+    if _is_list(kind):
+        return 4 + _each(kind.value_type)
+    if pa.types.is_struct(kind) or pa.types.is_map(kind):
+        return 8 + max((_each(kind.field(at).type) for at in range(kind.num_fields)), default=0)
+    try:
+        return max(1, int(kind.bit_width) // 8)
+    except ValueError:  # texts and bytes
+        return 8
 
 
 def _contents(raw: bytes, where: str) -> footer.Contents:
-    what = files.mistaken(raw)
-    if what is not None:
-        raise InvalidDataset(where, [what])
-    return footer.contents(raw)
+    _see_what_it_is(raw, where)
+    with _readable(where):
+        return footer.contents(raw)
 
 
 def _file(raw: bytes, texts: list[str] | None = None) -> pq.ParquetFile:
@@ -280,9 +373,8 @@ def names(raw: bytes, where: str) -> list[str]:
     Raises:
         InvalidDataset: not a parquet file, or two columns have one name.
     """
-    with _readable(where):
-        _contents(raw, where)
-        return _unique(_file(raw).schema_arrow.names, where)
+    _contents(raw, where)
+    return list(_kinds(raw, where))
 
 
 def index(raw: bytes, where: str) -> list[str]:
@@ -328,48 +420,9 @@ def cells(
     Raises:
         InvalidDataset: not a parquet file, with text that is not UTF-8, or larger than `most`.
     """
-    table = some(raw, columns, where, most)
+    table = _bounded(raw, dict.fromkeys(columns, ()), most, where, share=True)
     with _readable(where):
         return [_cells(table[name]) for name in columns]
-
-
-def some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
-    """Read columns part by part, so that a small file cannot become a huge table.
-
-    What the footer says is looked at first; then what is there. Equal texts stay one text.
-
-    Args:
-        raw: content of the file, which anything may have written.
-        columns: their names, as `names` lists them.
-        where: what to call the file in messages.
-        most: how many bytes they may become in memory.
-
-    Raises:
-        InvalidDataset: not a parquet file, with text that is not UTF-8, or larger than `most`.
-    """
-    too_large = InvalidDataset(where, [f"more than {most // 2**20} MiB in memory; take it apart"])
-    with _readable(where):
-        schema, declared = _file(raw).schema_arrow, footer.declared_values(raw)
-        texts = [name for name in columns if _is_text(schema.field(name).type)]
-        file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False, read_dictionary=texts)
-        parts = file.iter_batches(batch_size=2**14, columns=columns, use_threads=False)
-    if sum(declared.get(name, 0) for name in columns) > most:
-        raise too_large
-    batches, size = [], 0
-    while True:
-        with _readable(where):
-            part = next(parts, None)
-        if part is None:
-            break
-        batches.append(part)
-        size += part.nbytes
-        if size > most:
-            raise too_large
-    with _readable(where):
-        table = pa.Table.from_batches(batches, batches[0].schema if batches else file.schema_arrow)
-        table = table.unify_dictionaries().combine_chunks()
-        table.validate(full=True)
-        return table
 
 
 def _cells(column: pa.ChunkedArray) -> Num[np.ndarray, "n ..."] | list[Any]:
@@ -429,9 +482,12 @@ def read(
 
 
 def _same(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Compare types, whatever the list's child is called."""
+    """Compare types, whatever the child of a list is called."""
     if pa.types.is_fixed_size_list(found) and pa.types.is_fixed_size_list(wanted):
-        return bool(found.list_size == wanted.list_size and found.value_type == wanted.value_type)
+        alike = found.list_size == wanted.list_size
+        return bool(alike and _same(found.value_type, wanted.value_type))
+    if pa.types.is_list(found) and pa.types.is_list(wanted):
+        return _same(found.value_type, wanted.value_type)
     return bool(found == wanted)
 
 

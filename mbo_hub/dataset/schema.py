@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mbo_hub.arrays import Num
-from mbo_hub.dataset import layout
+from mbo_hub.dataset import layout, parquet
 from mbo_hub.dataset.layout import Column
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidDataset
@@ -116,10 +116,14 @@ def frame(table: arrow.Table, where: str) -> pl.DataFrame:
         where: what to call it.
 
     Raises:
-        InvalidDataset: polars cannot take it.
+        InvalidDataset: a column is of a type that datasets have not; polars, which prints what it
+            panics about, does not see it.
     """
     import polars as pl
 
+    odd = [f for f in table.schema if not parquet.is_plain(f.type)]
+    if odd:
+        raise InvalidDataset(where, [f"column {f.name} has the odd type {f.type}" for f in odd])
     with _no_panic(where):
         found = pl.from_arrow(table)
         if not isinstance(found, pl.DataFrame):
