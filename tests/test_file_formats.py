@@ -16,12 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT
 from fuzzing import TIMES, mutations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_spaces import boxes
 
-from mbo_hub import Box, InvalidFile, Sequence, Task, reading
+from mbo_hub import Box, InvalidDesign, InvalidFile, Sequence, Task, reading
+from mbo_hub.dataset import manifest
 from mbo_hub.dataset.footer import declared_values
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.reading import arrays, read_designs, recognition
@@ -375,13 +377,64 @@ def test_small_files_do_not_become_huge_ones(
     }
     for name, raw in bombs.items():
         tracemalloc.start()
-        with pytest.raises(InvalidFile, match="more than 1 MiB"):
+        with pytest.raises(InvalidFile, match=r"more than 1 MiB|where 1,048,576 are allowed"):
             read(raw, name, tfbind8.manifest)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 20 * 2**20, name
         if name in ("d.gz", "d.npz") or name.endswith("parquet"):
             assert len(raw) < 2**17, name
+
+
+@pytest.mark.parametrize("name", ["d.txt", "d.csv", "d.smi", "d.fasta", "d.parquet"])
+def test_no_more_designs_are_read_than_fit(
+    tfbind8: Task, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A letter a line is a small file; each would take the room of a whole design."""
+    monkeypatch.setattr(recognition, "LIMIT", 800)
+    monkeypatch.setattr(reading, "LIMIT", 10_000)
+    for rows in (100, 101):
+        texts = ["A"] * rows
+        raw = {
+            "d.csv": "sequence\n" + "\n".join(texts),
+            "d.fasta": "".join(f">{row}\nA\n" for row in range(rows)),
+        }.get(name, "\n".join(texts)).encode()  # fmt: skip
+        if name == "d.parquet":
+            raw = stored({"sequence": pa.array(texts)})
+        said = "has 1 letter" if rows == 100 else "score them in several files"
+        with pytest.raises(InvalidFile, match=said):
+            read(raw, name, tfbind8.manifest)
+    assert np.isnan(read(b"A\nACGTACGT\n", "d.txt", tfbind8.manifest, strict=False)[0]).all()
+
+
+@given(st.lists(st.binary(max_size=3000), max_size=5), st.integers(0, 3))
+def test_gzip_of_many_members_is_unpacked(parts: list[bytes], zeros: int) -> None:
+    raw = b"".join(gzip.compress(part) + b"\0" * zeros for part in parts)
+    whole = b"".join(parts)
+    if not whole.startswith(b"\x1f\x8b"):
+        assert recognition.unzip(raw, "it") == whole
+    if parts:
+        with pytest.raises(InvalidFile, match=r"cut off|damaged"):
+            recognition.unzip(raw.rstrip(b"\0")[:-9], "it")
+
+
+@pytest.mark.parametrize("name", ["tfbind8", "chembl", "superconductor"])
+def test_what_is_illegal_is_the_same_one_by_one(name: str) -> None:
+    """As texts are read to be counted as invalid, and as the first illegal one is told."""
+    space = manifest.read((ROOT / "dataset_cards" / name / "task.json").read_bytes(), name).space
+    rng = np.random.default_rng(3)
+    letters = [*"ACGTacgtnNX#()=[]@+-.,0123456789 é_", "Cl", "Br", "Ba", "Cu"]
+    texts = ["".join(rng.choice(letters, rng.integers(0, 12))) for _ in range(300)]
+    texts += ["ACGTACGT", "CC(=O)Cl", "YBa2Cu3O7", "Cu" + "9" * 400, "O" * 5000]
+    together = space.encode_legal(texts)
+    for text, row in zip(texts, together, strict=True):
+        try:
+            alone = space.encode([text])[0]
+        except InvalidDesign:
+            assert not space.legal(row[None])[0], text
+        else:
+            assert alone.tolist() == row.astype(alone.dtype).tolist(), text
+    assert 0 < space.legal(together).sum() < len(texts)
 
 
 def test_one_long_text_many_times_stays_one_text(tfbind8: Task) -> None:

@@ -192,6 +192,95 @@ def test_graphs_in_graphs_in_graphs_are_refused() -> None:
             wire.check(nested(levels), "m.onnx")
 
 
+def test_functions_are_called_by_the_names_of_these_fields() -> None:
+    for message, names in (
+        ("FunctionProto", ("name", "domain")),
+        ("NodeProto", ("op_type", "domain")),
+    ):
+        fields = getattr(onnx, message).DESCRIPTOR.fields_by_name
+        assert wire.CALLED[message] == tuple(fields[name].number for name in names)
+
+
+def with_functions(
+    calls: dict[str, list[str]], *, first: str = "f0", inside: bool = False
+) -> bytes:
+    """A model whose functions call others; `inside` of a branch of an If."""
+    domain = "strangers"
+
+    def nodes(called: list[str]) -> list[onnx.NodeProto]:
+        ways = [f"v{i}" for i in range(len(called))]
+        each = [
+            helper.make_node(name, [before], [after], domain=domain)
+            for name, before, after in zip(called, ["x", *ways], ways, strict=False)
+        ]
+        return [*each, helper.make_node("Identity", [ways[-1] if ways else "x"], ["y"])]
+
+    def body(called: list[str]) -> list[onnx.NodeProto]:
+        if not inside:
+            return nodes(called)
+        out = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+        branch = helper.make_graph(nodes(called), "branch", [], [out])
+        yes = helper.make_node(
+            "Constant", [], ["yes"], value=numpy_helper.from_array(np.array(True))
+        )
+        return [yes, helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch)]
+
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)]
+    functions = [
+        helper.make_function(domain, name, ["x"], ["y"], body(called), opsets)
+        for name, called in calls.items()
+    ]
+    whole = onnx.ModelProto.FromString(small_model().SerializeToString())
+    whole.graph.node[0].output[0] = "sum"
+    whole.graph.node.append(helper.make_node(first, ["sum"], ["y"], domain=domain))
+    whole.opset_import.append(opsets[1])
+    whole.functions.extend(functions)
+    return whole.SerializeToString()
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        ({"f0": ["f0"]}, "'f0' calls itself"),
+        ({"f0": ["f1"], "f1": ["f2"], "f2": ["f1"]}, "'f1' calls itself"),
+        ({f"f{i}": [f"f{i + 1}"] * 2 for i in range(26)} | {"f26": []}, "more than 100,000 nodes"),
+        ({f"f{i}": [f"f{i + 1}"] * 400 for i in range(3)} | {"f3": []}, "more than 100,000 nodes"),
+        ({f"f{i}": [f"f{i + 1}"] for i in range(150)} | {"f150": []}, "is called 100 functions deep"),
+    ],
+)  # fmt: skip
+def test_functions_that_never_end_are_refused(
+    calls: dict[str, list[str]], words: str, inside: bool
+) -> None:
+    """Before onnxruntime sees them: it would replace each call by what is called."""
+    for order in (calls, dict(reversed(calls.items()))):
+        with pytest.raises(OracleUnavailable, match=words):
+            OnnxOracle(SPACE, with_functions(order, inside=inside), "m.onnx", exact=True)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=10)
+def test_nodes_are_counted_as_if_each_call_was_replaced(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    many = int(rng.integers(0, 7))
+    calls = {f"f{many}": []}
+    for i in range(many):  # each is called by the one before, at least
+        called = [i + 1, *rng.integers(i + 1, many + 1, rng.integers(0, 3))]
+        calls[f"f{i}"] = [f"f{k}" for k in called]
+
+    def size(name: str) -> int:
+        return 1 + len(calls[name]) + sum(size(called) for called in calls[name])
+
+    raw = with_functions(calls)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wire, "NODES", size("f0"))
+        wire.check(raw, "m.onnx")
+        patch.setattr(wire, "NODES", size("f0") - 1)
+        with pytest.raises(OracleUnavailable, match="nodes"):
+            wire.check(raw, "m.onnx")
+    assert OnnxOracle(SPACE, raw, "m.onnx", exact=True)(np.ones((2, 3))).tolist() == [3.0, 3.0]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_archives_own_files_pass(path: Path) -> None:
     wire.check(path.read_bytes(), path.name)

@@ -502,6 +502,15 @@ def test_a_budget_counts_what_columns_of_any_type_become(kind: str) -> None:
     assert 16_000 <= found.nbytes <= 20_000
 
 
+@given(st.lists(st.none() | st.text(max_size=5), max_size=40), st.integers(1, 30))
+def test_texts_are_counted_as_they_stand(texts: list[str | None], group: int) -> None:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": pa.array(texts, pa.string())}), sink, row_group_size=group)
+    shared = pq.ParquetFile(pa.BufferReader(sink.getvalue()), read_dictionary=["a"]).read()["a"]
+    counted = sum(parquet._length(chunk) for chunk in shared.chunks)
+    assert counted == sum(len(text.encode()) for text in texts if text is not None)
+
+
 def test_columns_have_the_types_that_are_asked_for() -> None:
     sink = pa.BufferOutputStream()
     lists = pa.array([[[1, 2]], None], pa.list_(pa.list_(pa.field("odd", pa.int8()))))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
@@ -177,13 +176,10 @@ def json(raw: bytes) -> Any:
         raise InvalidFile(f"is not JSON: {str(error).partition(';')[0]}") from None
     if _is_deep(written):
         raise InvalidFile(f"is nested too deeply: more than {_DEPTH} levels")
-    for place, value in _walk(document):
-        if isinstance(value, _Twice):
-            raise InvalidFile(f"has {value.name!r} twice{_at(place)}; keep one")
-        if isinstance(value, str) and (found := _CONTROL.search(value)):
-            raise InvalidFile(f"has the control character U+{ord(found[0]):04X}{_at(place)}")
-        if isinstance(value, float) and value in (float("inf"), float("-inf")):
-            raise InvalidFile(f"has a number beyond the range of floating point{_at(place)}")
+    path: list[str | int] = []
+    what = _fault(document, path)
+    if what is not None:
+        raise InvalidFile(f"{what[0]}{_at(path)}{what[1]}")
     return document
 
 
@@ -229,27 +225,56 @@ def _is_deep(written: str) -> bool:
     return False
 
 
-def _walk(document: Any) -> Iterator[tuple[str, Any]]:
-    """Give every name and value of a document with its place, but for finite numbers in lists.
+def _fault(value: Any, path: list[str | int]) -> tuple[str, str] | None:
+    """Find what a document may not have.
 
-    Of those there may be a million, as in Hopper's golden values, and naming places takes longest.
+    Args:
+        value: the document; nested no deeper than 50 levels.
+        path: gets the names and numbers on the way to what is found, which nobody else needs: a
+            document may have a million values, and the place of each may be long.
+
+    Returns:
+        What it has, and the way out if there is one, around the place; None where all is well.
     """
-    left: list[tuple[str, Any]] = [("", document)]
-    while left:
-        place, value = left.pop()
-        yield place, value
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                yield place, name
-                left.append((f"{place}.{name}" if place else name, inner))
-        elif isinstance(value, list):
-            left += [
-                (f"{place}[{at}]", inner)
-                for at, inner in enumerate(value)
-                if not (isinstance(inner, float) and isfinite(inner))
-            ]
+    if isinstance(value, dict):
+        if isinstance(value, _Twice):
+            return f"has {_shown(value.name)!r} twice", "; keep one"
+        for name, inner in value.items():
+            if (found := _CONTROL.search(name)) is not None:
+                return _control(found)
+            if (what := _fault_inside(name, inner, path)) is not None:
+                return what
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            if (what := _fault_inside(at, inner, path)) is not None:
+                return what
+    elif isinstance(value, str):
+        if (found := _CONTROL.search(value)) is not None:
+            return _control(found)
+    elif isinstance(value, float) and not isfinite(value):
+        return "has a number beyond the range of floating point", ""
+    return None
 
 
-def _at(place: str) -> str:
-    shown = _CONTROL.sub("�", place)
-    return f" at `{shown[:80]}`" if shown else ""
+def _fault_inside(step: str | int, value: Any, path: list[str | int]) -> tuple[str, str] | None:
+    if isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
+        return None  # most of what there is
+    path.append(step)
+    what = _fault(value, path)
+    if what is None:
+        path.pop()
+    return what
+
+
+def _control(found: re.Match[str]) -> tuple[str, str]:
+    return f"has the control character U+{ord(found[0]):04X}", ""
+
+
+def _shown(name: str) -> str:
+    return _CONTROL.sub("�", name[:80])
+
+
+def _at(path: list[str | int]) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in path)
+    place = "".join(steps).removeprefix(".")
+    return f" at `{place[:80]}`" if place else ""

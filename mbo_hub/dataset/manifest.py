@@ -13,6 +13,7 @@ are not among them: they may improve without a new version.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -432,13 +433,23 @@ def _with_names(document: Any, message: str) -> str:
         start = message.index("`$") + 1
         path = message[start : message.index("[...]")]
         steps = [step for step in re.split(r"[.\[\]]+", path)[1:] if step]
-        found = next((n for n in _names_at(document, steps) if _says(document, steps, n, message)),
-                     None)  # fmt: skip
+        found = _first_refused(document, steps, message)
         if found is None:
             return message
         message = message.replace("[...]", f".{found}", 1)
-        document = _only(document, steps, found)
+        document = _only(document, steps, [found])
     return message
+
+
+def _first_refused(document: Any, steps: list[str], message: str) -> str | None:
+    """The name in the object at a place that is refused in these words."""
+    names = _names_at(document, steps)
+
+    def says(count: int) -> bool:  # with fewer names than up to that one, something else is said
+        return _says(_only(document, steps, names[:count]), message)
+
+    count = bisect_left(range(len(names) + 1), True, key=says)
+    return names[count - 1] if count <= len(names) else None
 
 
 def _names_at(document: Any, steps: list[str]) -> list[str]:
@@ -447,20 +458,20 @@ def _names_at(document: Any, steps: list[str]) -> list[str]:
     return list(document) if isinstance(document, dict) else []
 
 
-def _only(document: Any, steps: list[str], name: str) -> Any:
-    """A document whose object at a place has one name left."""
+def _only(document: Any, steps: list[str], names: list[str]) -> Any:
+    """A document whose object at a place has some of its names left."""
     if not steps:
-        return {name: document[name]}
+        return {name: document[name] for name in names}
     if isinstance(document, list):
         at = int(steps[0])
-        return [*document[:at], _only(document[at], steps[1:], name), *document[at + 1 :]]
-    return document | {steps[0]: _only(document[steps[0]], steps[1:], name)}
+        return [*document[:at], _only(document[at], steps[1:], names), *document[at + 1 :]]
+    return document | {steps[0]: _only(document[steps[0]], steps[1:], names)}
 
 
-def _says(document: Any, steps: list[str], name: str, message: str) -> bool:
-    """Whether a document is refused in the same words with one name alone."""
+def _says(document: Any, message: str) -> bool:
+    """Whether a document is refused in these words."""
     try:
-        msgspec.convert(_only(document, steps, name), Manifest)
+        msgspec.convert(document, Manifest)
     except msgspec.ValidationError as error:
         return str(error).rpartition("`$")[0] == message.rpartition("`$")[0]
     return False

@@ -286,8 +286,7 @@ def _length(array: pa.Array) -> int:
     """Bytes of all texts of an array, which are numbers and a dictionary, at any depth."""
     kind = array.type
     if pa.types.is_dictionary(kind):
-        used = array.indices.drop_null().to_numpy(zero_copy_only=False)
-        each = _lengths(array.dictionary)
+        used, each = _without_nulls(array.indices), _lengths(array.dictionary)
         return int(np.bincount(used, minlength=len(each)) @ each) if len(used) else 0
     if pa.types.is_struct(kind):
         return sum(_length(array.field(at)) for at in range(kind.num_fields))
@@ -296,6 +295,19 @@ def _length(array: pa.Array) -> int:
     if _is_list(kind) or pa.types.is_fixed_size_list(kind):
         return _length(array.values)
     return 0
+
+
+def _without_nulls(array: pa.Array) -> Num[np.ndarray, " n"]:
+    """The numbers of an array, from its buffers: Arrow's own way imports pandas."""
+    known, values = array.buffers()
+    if values is None:
+        return np.empty(0, np.int32)
+    shown = slice(array.offset, array.offset + len(array))
+    numbers = np.frombuffer(values, np.dtype(array.type.to_pandas_dtype()))[shown]
+    if not array.null_count:
+        return numbers
+    bits = np.unpackbits(np.frombuffer(known, np.uint8), bitorder="little")[shown]
+    return numbers[bits.astype(bool)]
 
 
 def _lengths(texts: pa.Array) -> Num[np.ndarray, " n"]:

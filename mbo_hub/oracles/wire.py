@@ -9,12 +9,22 @@ onnx.proto, whose field numbers stand below.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from mbo_hub.errors import OracleUnavailable
 
-__all__ = ["DATA_LOCATION", "DEPTH", "EXTERNAL_DATA", "MESSAGES", "NAME", "check"]
+__all__ = [
+    "CALLED",
+    "DATA_LOCATION",
+    "DEPTH",
+    "EXTERNAL_DATA",
+    "MESSAGES",
+    "NAME",
+    "NODES",
+    "check",
+]
 
 DEPTH = 100  # messages inside messages; the limit of protobuf's own parsers
 # The messages on the way from a model to its tensors, and in which fields one holds another.
@@ -36,6 +46,9 @@ MESSAGES: Mapping[str, Mapping[int, str]] = {
     "TensorProto": {},
 }
 NAME, EXTERNAL_DATA, DATA_LOCATION = 8, 13, 14  # fields of a TensorProto
+# What a function is called, and what a node calls: its name and its domain.
+CALLED: Mapping[str, tuple[int, int]] = {"FunctionProto": (1, 10), "NodeProto": (4, 7)}
+NODES = 100_000  # of a model once each call of a function is replaced by what it calls
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types; 3 and 4 are groups, which ONNX has not
 WIDTHS = {FIXED64: 8, FIXED32: 4}
@@ -61,32 +74,50 @@ class _Malformed(Exception):
 
 
 def check(model: bytes, name: str) -> None:
-    """See that a file is ONNX that names no other file.
+    """See that a file is ONNX that names no other file, and that its functions come to an end.
 
     Args:
         model: its content.
         name: what to call it in messages.
 
     Raises:
-        OracleUnavailable: it is no ONNX, nests too deep, or keeps values of a tensor elsewhere.
+        OracleUnavailable: it is no ONNX, nests too deep, keeps values of a tensor elsewhere, or its
+            functions call each other without end, or so often that it becomes huge.
     """
     try:
-        _walk(model, name)
+        _see_that_calls_end(_walk(model, name), name)
     except _Malformed as error:
         raise OracleUnavailable(f"{name}: not an ONNX file: {error}; export it again") from None
 
 
-def _walk(model: bytes, name: str) -> None:
+Callee = tuple[bytes, bytes]  # name and domain
+Calls = dict[
+    Callee | None, Counter[Callee]
+]  # what each function calls, and how often; None: the model
+
+
+def _walk(model: bytes, name: str) -> Calls:
+    """Look at every message; give what calls what."""
     if model[4:8] == b"ORTM":  # which onnxruntime would take for its own format
         raise _Malformed("it is in onnxruntime's own format")
     if not model:
         raise _Malformed("it is empty")
-    waiting = [("ModelProto", 0, len(model), 1)]
+    calls: Calls = {None: Counter()}
+    waiting: list[tuple[str, int, int, int, Callee | None]] = [
+        ("ModelProto", 0, len(model), 1, None)
+    ]
     while waiting:
-        message, start, end, depth = waiting.pop()
+        message, start, end, depth, caller = waiting.pop()
         if depth > DEPTH:
             raise _Malformed(f"messages nest deeper than {DEPTH} at byte {start:,}")
         inner = MESSAGES[message]
+        if message in CALLED:
+            called = _called(model, start, end, *CALLED[message])
+            if message == "FunctionProto":
+                caller = called
+                calls.setdefault(caller, Counter())
+            else:
+                calls[caller][called] += 1
         for field in _fields(model, start, end):
             if message == "TensorProto" and _elsewhere(model, field):
                 raise OracleUnavailable(
@@ -94,7 +125,54 @@ def _walk(model: bytes, name: str) -> None:
                     "export it with them inside"
                 )
             if field.number in inner and field.wire == BYTES:
-                waiting.append((inner[field.number], field.start, field.end, depth + 1))
+                held = inner[field.number]
+                waiting.append((held, field.start, field.end, depth + 1, caller))
+    return calls
+
+
+def _called(model: bytes, start: int, end: int, name: int, domain: int) -> Callee:
+    """What a function or a node is called; where a field stands twice, the last one counts."""
+    found = {
+        field.number: model[field.start : field.end]
+        for field in _fields(model, start, end)
+        if field.number in (name, domain) and field.wire == BYTES
+    }
+    where = found.get(domain, b"")
+    return found.get(name, b""), b"" if where == b"ai.onnx" else where
+
+
+def _see_that_calls_end(calls: Calls, name: str) -> None:
+    """Count the nodes that a model has once no function is called any more.
+
+    Functions of one name and domain, which may differ in their overload, count as one.
+
+    Raises:
+        OracleUnavailable: a function comes to call itself, or they are too many.
+    """
+    nodes: dict[Callee | None, int] = {}
+    for start in calls:
+        if start in nodes:
+            continue
+        way = {start: iter(calls[start])}  # functions that are being counted, and what they call
+        while way:
+            at, left = next(reversed(way.items()))
+            called = next((f for f in left if f in calls and f not in nodes), None)
+            if called is None:
+                within = sum(count * nodes[f] for f, count in calls[at].items() if f in nodes)
+                if within > NODES:
+                    raise OracleUnavailable(
+                        f"{name}: its functions call each other so often that it would have more "
+                        f"than {NODES:,} nodes; export it without functions"
+                    )
+                nodes[at] = calls[at].total() + within
+                del way[at]
+            elif called in way or len(way) > DEPTH:
+                told = "calls itself" if called in way else f"is called {DEPTH} functions deep"
+                raise OracleUnavailable(
+                    f"{name}: its function {_text(called[0])} {told}; export it without functions"
+                )
+            else:
+                way[called] = iter(calls[called])
 
 
 def _elsewhere(model: bytes, field: _Field) -> bool:
@@ -108,9 +186,12 @@ def _title(model: bytes, start: int, end: int) -> str:
     """Name the tensor that these bytes hold."""
     for field in _fields(model, start, end):
         if field.number == NAME and field.wire == BYTES:
-            raw = model[field.start : min(field.end, field.start + 60)]
-            return f"tensor {raw.decode('utf-8', 'replace')!r}"
+            return f"tensor {_text(model[field.start : field.end])}"
     return "a tensor without a name"
+
+
+def _text(raw: bytes) -> str:
+    return repr(raw[:60].decode("utf-8", "replace"))
 
 
 def _fields(model: bytes, start: int, end: int) -> Iterator[_Field]:

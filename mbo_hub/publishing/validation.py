@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +36,7 @@ __all__ = ["validate"]
 LIMITS = Limits()  # what trying a stranger's graph may take, if nothing else is said
 # Differences between two numbers that are taken to measure distances again: seconds.
 MEASURED = 3e10
+MOST = 100  # violations of task.json's format that are listed
 WRONG = 2**28  # bytes of a file other than the declared one that are still looked at
 
 
@@ -132,7 +135,7 @@ def schema_problems(raw: bytes) -> list[str]:
         raw: content of the file.
 
     Returns:
-        One sentence each, in the order of the file; empty where there is none.
+        One sentence each, of the first hundred; empty where there is none.
     """
     from jsonschema import Draft202012Validator
 
@@ -141,8 +144,10 @@ def schema_problems(raw: bytes) -> list[str]:
     except InvalidFile as error:
         return [f"{DECLARATION} {error}"]
     found = Draft202012Validator(json_schema()).iter_errors(document)
-    wrong = sorted(leaf for error in found for leaf in _leaves(error))
-    return [f"{DECLARATION}: {_said(message)} - at `{place}`" for place, message in wrong]
+    leaves = (leaf for error in found for leaf in _leaves(error))
+    wrong = sorted((_said(place), _said(message)) for place, message in islice(leaves, MOST))
+    told = [f"{DECLARATION}: {message} - at `{place}`" for place, message in wrong]
+    return told if next(leaves, None) is None else [*told, f"{DECLARATION}: {_MORE}"]
 
 
 def _said(message: str) -> str:
@@ -185,35 +190,61 @@ def unknown_fields(raw: bytes) -> list[str]:
         raw: content of the file.
 
     Returns:
-        One sentence each; empty where there is none, or no JSON.
+        One sentence each, of the first hundred; empty where there is none, or no JSON.
     """
-    from difflib import get_close_matches
-
     try:
         document = files.json(raw)
     except InvalidFile:
         return []
-    found = []
+    found = list(islice(_unknown(document), MOST + 1))
+    told = sorted(f"{DECLARATION}: {problem}" for problem in found[:MOST])
+    return told if len(found) <= MOST else [*told, f"{DECLARATION}: {_MORE}"]
+
+
+_MORE = "there is more of this kind"
+
+
+class _Place(NamedTuple):
+    """A value's place: a step from the place of what holds it. It is written when it is told."""
+
+    above: _Place | None
+    step: str
+
+    def __str__(self) -> str:
+        steps = []
+        place: _Place | None = self
+        while place is not None:
+            steps.append(_said(place.step))
+            place = place.above
+        return _said("".join(reversed(steps)).removeprefix("."))
+
+
+def _unknown(document: Any) -> Iterator[str]:
+    from difflib import get_close_matches
+
     schema = json_schema()
-    left = [("", document, schema)]
+    left: list[tuple[_Place | None, Any, dict[str, Any]]] = [(None, document, schema)]
     while left:
         place, value, rule = left.pop()
         rule = _rule_of(value, rule, schema)
         known = rule.get("properties", {})
         others = rule.get("additionalProperties")
         if isinstance(value, list) and isinstance(rule.get("items"), dict):
-            left += [(f"{place}[{at}]", inner, rule["items"]) for at, inner in enumerate(value)]
+            left += [
+                (_Place(place, f"[{at}]"), inner, rule["items"])
+                for at, inner in enumerate(value)
+                if isinstance(inner, dict | list)
+            ]
         for name, inner in value.items() if isinstance(value, dict) else ():
-            here = f"{place}.{name}" if place else name
+            here = _Place(place, f".{name}")
             if name in known:
                 left.append((here, inner, known[name]))
             elif known:
-                near = get_close_matches(name, known, n=1)
+                near = get_close_matches(name[:80], known, n=1)
                 meant = f"; did you mean `{near[0]}`?" if near else ""
-                found.append(f"{DECLARATION}: `{here}` is not a field of the format{meant}")
+                yield f"`{here}` is not a field of the format{meant}"
             elif isinstance(others, dict):
                 left.append((here, inner, others))
-    return sorted(found)
 
 
 def _rule_of(value: Any, rule: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.errors import InvalidDataset, InvalidDesign, InvalidFile, quoted
 from mbo_hub.reading import arrays, text
 from mbo_hub.reading.columns import Found, Source, sources
-from mbo_hub.reading.recognition import LIMIT, recognize, too_large, unzip
+from mbo_hub.reading.recognition import LIMIT, most_designs, recognize, too_large, unzip
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["LIMIT", "encode_designs", "read_designs", "write_designs"]
@@ -66,6 +66,8 @@ def read_designs(
     found = _read(raw, name, ending, manifest, column)
     if not len(found.rows):
         raise InvalidFile(f"{name}: it holds no designs (0 rows)")
+    if isinstance(found.rows, list) and len(found.rows) > most_designs(manifest.space):
+        raise too_large(name)
     with _named(name, found.place):
         designs = _designs(found.rows, manifest.space, strict)
     _see_that_they_agree(found, designs, name, manifest.space)
@@ -134,7 +136,7 @@ def _designs(rows: Any, space: Sequence | Box, strict: bool) -> Num[np.ndarray, 
         except InvalidDesign:
             if strict:
                 raise
-            return _encode_each(rows, space)
+            return space.encode_legal(rows)
     if not strict and isinstance(rows, list):
         rows = [_without_gaps(row) for row in rows]
     return space.validate(rows) if strict else space.as_array(rows)
@@ -143,16 +145,6 @@ def _designs(rows: Any, space: Sequence | Box, strict: bool) -> Num[np.ndarray, 
 def _without_gaps(row: Any) -> Any:
     """A row with NaN for values that are missing, which every space counts as invalid."""
     return [np.nan if v is None else v for v in row] if isinstance(row, list) else row
-
-
-def _encode_each(texts: list[str], space: Sequence | Box) -> Num[np.ndarray, "n d"]:
-    designs = np.full((len(texts), space.dim), np.nan)
-    for row, written in enumerate(texts):
-        try:
-            designs[row] = space.encode([written])[0]
-        except InvalidDesign:  # stays NaN, which every space counts as invalid
-            continue
-    return designs
 
 
 def _see_that_they_agree(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Literal
 
 import msgspec
 
 from mbo_hub.errors import InvalidFile
+from mbo_hub.spaces import Box, Sequence
 
-__all__ = ["LIMIT", "Format", "recognize", "too_large", "unzip"]
+__all__ = ["LIMIT", "Format", "most_designs", "recognize", "too_large", "unzip"]
 
 LIMIT = 2**27  # bytes that a file of designs may be, or become when it is unpacked: 128 MiB
 
+_ZEROS = re.compile(rb"\0*")  # between members of a gzip file
 Format = Literal["parquet", "npy", "npz", "fasta", "text"]
 _READ: tuple[tuple[bytes, Format], ...] = (
     (b"PAR1", "parquet"),
@@ -57,6 +60,11 @@ def too_large(name: str) -> InvalidFile:
     )
 
 
+def most_designs(space: Sequence | Box) -> int:
+    """How many designs of a space take `LIMIT` bytes."""
+    return LIMIT // (space.dim * space.dtype.itemsize)
+
+
 def recognize(raw: bytes, name: str) -> Format:
     """Tell the format of a file that is not compressed.
 
@@ -99,18 +107,23 @@ def unzip(raw: bytes, name: str) -> bytes:
     """
     if not raw.startswith(b"\x1f\x8b"):
         return raw
-    parts, size = [], 0
+    parts, size, at = [], 0, 0
     try:
-        while raw:
-            stream = zlib.decompressobj(wbits=31)
-            part = stream.decompress(raw, LIMIT + 1 - size)
-            size += len(part)
-            if size > LIMIT:
-                raise too_large(name)
-            if not stream.eof:
-                raise InvalidFile(f"{name}: the gzip file is cut off; get it again")
-            parts.append(part)
-            raw = stream.unused_data.lstrip(b"\0")
+        while at < len(raw):
+            stream, step = zlib.decompressobj(wbits=31), 2**10  # there may be many small members
+            while not stream.eof:
+                if at == len(raw):
+                    raise InvalidFile(f"{name}: the gzip file is cut off; get it again")
+                piece = raw[at : at + step]
+                part = stream.decompress(piece, LIMIT + 1 - size)
+                size += len(part)
+                if size > LIMIT:
+                    raise too_large(name)
+                parts.append(part)
+                at += len(piece) - len(stream.unused_data)
+                step = min(4 * step, 2**20)
+            zeros = _ZEROS.match(raw, at)
+            at = zeros.end() if zeros else at
     except zlib.error as error:
         raise InvalidFile(f"{name}: a damaged gzip file: {error}") from None
     unpacked = b"".join(parts)

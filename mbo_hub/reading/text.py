@@ -23,6 +23,7 @@ from mbo_hub.reading.columns import (
     text_column,
     writes_text,
 )
+from mbo_hub.reading.recognition import most_designs, too_large
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["fasta", "text"]
@@ -63,10 +64,11 @@ def text(raw: bytes, name: str, ending: str, manifest: Manifest, column: str | N
     decoded = decode(raw, name)
     if ending in (".smi", ".smiles"):
         return _smi(decoded, name, manifest)
+    most = most_designs(manifest.space)
     first = next((line for _, line in _lines(decoded) if line.strip()), "")
     is_csv = ending in (".csv", ".tsv") or column is not None
     delimiter = _delimiter(first, name, manifest, is_csv)
-    records = _records(decoded, delimiter, name)
+    records = _at_most(most, _records(decoded, delimiter, name), name)
     number, cells = next(records, (1, []))
     if not cells:
         return Found([])
@@ -126,6 +128,14 @@ def _records(text: str, delimiter: str | None, name: str) -> Iterator[Record]:
         raise InvalidFile(f"{name}, line {reader.line_num}: not CSV: {error}") from None
     finally:
         csv.field_size_limit(limit)
+
+
+def _at_most(most: int, records: Iterator[Record], name: str) -> Iterator[Record]:
+    """Give records, and refuse more than designs and a header would be."""
+    for count, record in enumerate(records):
+        if count > most:
+            raise too_large(name)
+        yield record
 
 
 def _see_that_it_is_no_header(cells: list[str], name: str, number: int, manifest: Manifest) -> None:
@@ -267,6 +277,8 @@ def fasta(raw: bytes, name: str, manifest: Manifest) -> Found:
     texts: list[list[str]] = []
     for _, line in _lines(decode(raw, name)):
         if line.lstrip().startswith(">"):
+            if len(texts) > most_designs(manifest.space):
+                raise too_large(name)
             titles.append(line.strip()[1:].strip())
             texts.append([])
         elif line.strip():
@@ -285,6 +297,8 @@ def _smi(text: str, name: str, manifest: Manifest) -> Found:
     texts: list[str] = []
     for number, line in _lines(text):
         fields = line.split(maxsplit=1)
+        if len(texts) > most_designs(manifest.space):
+            raise too_large(name)
         if fields and not (not texts and fields[0].casefold() == "smiles"):
             lines.append(number)
             texts.append(fields[0])

@@ -338,39 +338,68 @@ class Sequence(Space, frozen=True, tag="sequence", kw_only=True):
                 tokens = lookup[np.minimum(points, len(lookup) - 1)].reshape(tokens.shape)
                 if (tokens >= 0).all():
                     return tokens
-        longest_first = sorted(set(self.alphabet) - {self.padding}, key=len, reverse=True)
-        pattern = re.compile("|".join(map(re.escape, longest_first)))
-        number = {token: i for i, token in enumerate(self.alphabet)}
+        pattern, number = self._reader()
         for row, text in enumerate(texts):
-            tokens[row] = self._encode_one(text, row, pattern, number)
+            found = self._tokens_of(text, pattern, number)
+            if found is None:
+                raise self._not_a_design(text, row, pattern)
+            tokens[row] = found
         return tokens
 
-    def _encode_one(
-        self, text: object, row: int, pattern: re.Pattern[str], number: Mapping[str, int]
-    ) -> list[int]:
+    def encode_legal(self, texts: Any) -> Float32[np.ndarray, "n d"]:
+        """As `encode`, with a row of NaN for each text that is not a design."""
+        texts = incoming.items(texts)
+        tokens = np.full((len(texts), self.length), np.nan, np.float32)
+        pattern, number = self._reader()
+        for row, text in enumerate(texts):
+            found = self._tokens_of(text, pattern, number)
+            if found is not None:
+                tokens[row] = found
+        return tokens
+
+    def _reader(self) -> tuple[re.Pattern[str], dict[str, int]]:
+        """What finds the tokens of a text, longest first, and the number of each."""
+        longest_first = sorted(set(self.alphabet) - {self.padding}, key=len, reverse=True)
+        pattern = re.compile("|".join(map(re.escape, longest_first)))
+        return pattern, {token: i for i, token in enumerate(self.alphabet)}
+
+    def _tokens_of(
+        self, text: object, pattern: re.Pattern[str], number: Mapping[str, int]
+    ) -> list[int] | None:
+        """The tokens of a design, padded; None for what is not a design."""
+        if not isinstance(text, str) or len(text) > self.length * self._longest:
+            return None
+        found = pattern.findall(text)
+        missing = self.length - len(found)
+        if sum(map(len, found)) < len(text) or missing < 0:
+            return None
+        if missing and (self.padding is None or not found):
+            return None
+        return [number[token] for token in found] + [self._pad] * missing
+
+    @property
+    def _longest(self) -> int:
+        return max(map(len, self.alphabet))
+
+    def _not_a_design(self, text: object, row: int, pattern: re.Pattern[str]) -> InvalidDesign:
         if not isinstance(text, str):
-            raise InvalidDesign(f"is {quoted(text)}, not a string", row)
-        longest = max(map(len, self.alphabet))
+            return InvalidDesign(f"is {quoted(text)}, not a string", row)
+        longest = self._longest
         if len(text) > self.length * longest > self.length:  # whatever its letters are
             limit = f"at most {self.length} tokens of at most {longest} letters"
-            raise InvalidDesign(
+            return InvalidDesign(
                 f"({quoted(text)}) has {len(text)} letters; designs are {limit}", row
             )
         if len(text) > self.length and longest == 1:
-            raise self._wrong_length(text, len(text), row)
-        found: list[int] = []
-        at = 0
+            return self._wrong_length(text, len(text), row)
+        found = at = 0
         while at < len(text):
             match = pattern.match(text, at)
             if match is None:
-                raise InvalidDesign(self._explain_letter(text, at), row)
-            found.append(number[match.group()])
+                return InvalidDesign(self._explain_letter(text, at), row)
+            found += 1
             at = match.end()
-        if len(found) == self.length:
-            return found
-        if self.padding is None or not 1 <= len(found) <= self.length:
-            raise self._wrong_length(text, len(found), row)
-        return found + [self._pad] * (self.length - len(found))
+        return self._wrong_length(text, found, row)
 
     def _wrong_length(self, text: str, found: int, row: int) -> InvalidDesign:
         wanted = f"{self.length}" if self.padding is None else f"1 to {self.length}"
@@ -676,6 +705,18 @@ class Box(Space, frozen=True, tag="box", kw_only=True):
                 raise InvalidDesign(what, number)
             table.append([row[name] for name in self.columns])
         return self.validate(table if table else np.empty((0, self.size), np.float32))
+
+    def encode_legal(self, formulas: list[str]) -> Float32[np.ndarray, "n d"]:
+        """Turn formulas into designs, with a row of NaN for each that is not a design."""
+        designs = np.full((len(formulas), self.size), np.nan, np.float32)
+        for row, text in enumerate(formulas):
+            try:
+                found = self._of_formula(text, row)
+            except InvalidDesign:
+                continue
+            with np.errstate(over="ignore"):  # infinite, which no space accepts
+                designs[row] = found
+        return designs
 
     @property
     def takes_formulas(self) -> bool:

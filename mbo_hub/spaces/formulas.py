@@ -24,6 +24,7 @@ ELEMENTS = (
     "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh",
     "Fl", "Mc", "Lv", "Ts", "Og",
 )  # fmt: skip
+LONGEST = 1000  # letters of a formula
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
 # An element or a bracket, and how much of it.
 _PART = re.compile(r"(?:([A-Z][a-z]?)|([(\[{])|([)\]}]))((?:\d+(?:\.\d+)?|\.\d+)?)", re.ASCII)
@@ -51,6 +52,8 @@ def amounts(formula: str) -> dict[str, float]:
     text = formula.strip()
     if not text:
         raise InvalidDesign("is an empty formula")
+    if len(text) > LONGEST:
+        raise InvalidDesign(f"({quoted(text)}) has {len(text):,} letters, more than {LONGEST:,}")
     # What stands in each open bracket; the outermost is the formula itself.
     levels: list[dict[str, Decimal]] = [defaultdict(Decimal)]
     expected: list[str] = []

@@ -1,6 +1,6 @@
 // Ways to enter a design, one for each layout. Each gives `show(design)` and calls `changed`.
 import { element } from "./pictures.js";
-import { short, three } from "./space.js";
+import { LONGEST, short, three } from "./space.js";
 
 const LEGS = { fr: "front right leg", fl: "front left leg", bl: "back left leg", br: "back right leg",
   leg0: "leg 0", leg1: "leg 1", leg2: "leg 2", leg3: "leg 3" };
@@ -12,6 +12,7 @@ function field(label, space, typed, rows) {
   const input = element(rows ? "textarea" : "input", {
     id: name, class: "pg-text", spellcheck: "false", autocomplete: "off", autocapitalize: "off",
     rows: rows || null, "aria-describedby": "pg-problem",
+    maxlength: LONGEST + 1, // so much is refused, and laid out at once
   });
   input.addEventListener("input", () => typed(input.value));
   return { input, whole: element("div", { class: "pg-field" }, element("label", { for: name }, label), input),

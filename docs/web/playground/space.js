@@ -6,6 +6,15 @@ export class Refused extends Error {
   }
 }
 
+export const LONGEST = 200_000; // letters of a design; the largest takes a third of that
+
+function refuseAWholeFile(text) {
+  if (text.length > LONGEST)
+    throw new Refused(
+      `has more than ${LONGEST.toLocaleString("en")} letters; score a file with  mbo score TASK FILE`,
+    );
+}
+
 /** Write a string as Python's repr does. */
 export function quoted(text, longest = 60) {
   const points = Array.from(text);
@@ -53,6 +62,7 @@ export class Sequence {
   }
 
   read(text) {
+    refuseAWholeFile(text);
     const points = Array.from(text);
     if (points.length > this.length * this.longest && this.longest > 1)
       throw new Refused(
@@ -227,6 +237,7 @@ export class Box {
   }
 
   read(text) {
+    refuseAWholeFile(text);
     const cells = text.trim().replace(/^\[(.*)\]$/s, "$1").trim().split(/\s*,\s*|\s+/);
     const numbers = cells.map(number); // an empty cell is no number
     const listed = numbers.length > (this.formulas ? 1 : 0) && numbers.every((value) => value !== null);
