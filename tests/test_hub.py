@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from conftest import RAW, ROOT, prompt
 from hub_server import READ_TOKEN, WRITE_TOKEN, HubServer
 from huggingface_hub import constants
+from lying_hub import BODY, Lie, LyingHub, files_outside
 
 import mbo_hub
 from mbo_hub import cli
@@ -791,3 +792,102 @@ def test_a_file_larger_than_declared_is_not_downloaded(
     wanted = f"it has {size + (3 << 20):,} bytes, more than the {size:,} that it may have"
     assert f"{wanted}; it was not downloaded" in said
     assert not [r for r in hub.requests if r.method == "GET" and "train.parquet" in r.path]
+
+
+# ------------------------------------------------------------------------------- a Hub that lies
+
+
+def always(**headers: str) -> Lie:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda method, count: named
+
+
+def at_second(**headers: str) -> Lie:
+    """The truth when it is asked for the first time, before anything is downloaded."""
+    lie = always(**headers)
+    return lambda method, count: lie(method, count) if method == "HEAD" and count else {}
+
+
+LIES = {
+    "an ETag that is a path": (always(ETag='"VICTIM"'), "the ETag"),
+    "an ETag with steps upwards": (always(ETag='"../../../../victim"'), "the ETag"),
+    "a weak one": (always(ETag='W/"../victim"'), "the ETag"),
+    "an empty one": (always(ETag='""'), "the ETag"),
+    "a long one": (always(ETag=f'"{"a" * 5000}"'), "the ETag"),
+    "a linked one": (always(X_Linked_Etag='"VICTIM"'), "the X-Linked-Etag"),
+    "dots": (always(ETag='".."'), "the ETag"),
+    "at second": (at_second(ETag='"VICTIM"'), "the ETag"),
+    "a commit with steps": (always(X_Repo_Commit="../.."), "the X-Repo-Commit"),
+    "a commit that is a path": (always(X_Repo_Commit="VICTIM"), "the X-Repo-Commit"),
+    "a commit at second": (at_second(X_Repo_Commit="../.."), "the X-Repo-Commit"),
+    "a size beyond all": (always(X_Linked_Size="1" + "0" * 15), "it was not downloaded"),
+    "a size with digits only": (always(X_Linked_Size="9" * 5000), "the X-Linked-Size"),
+    "a size in words": (always(X_Linked_Size="many"), "the X-Linked-Size"),
+    "a size at second": (at_second(X_Linked_Size="1" + "0" * 15), "announces"),
+    "a body without end": (always(Chunks="20000"), f"more than the {len(BODY)} bytes"),
+    "a packed body": (
+        lambda method, count: {"Content-Encoding": "gzip"} if method == "GET" else {},
+        "a packed body",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_nothing_that_a_hub_announces_becomes_a_path_unseen(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"of somebody else")
+    lie, words = LIES[name]
+
+    def told(method: str, count: int) -> dict[str, str]:
+        return {k: v.replace("VICTIM", str(victim)) for k, v in lie(method, count).items()}
+
+    monkeypatch.setattr(archive_hub, "PAUSES", (0.0, 0.0, 0.0))
+    home = tmp_path / "home"
+    with LyingHub(told) as liar:
+        liar.adopt(monkeypatch, home)
+        with pytest.raises(MboHubError) as raised:
+            archive_hub.download("mbo/it", "dataset", "README.md", "v1.0.0")
+        assert liar.sent < 40 * 2**20
+    assert words in str(raised.value)
+    assert len(str(raised.value)) < 400
+    assert victim.read_bytes() == b"of somebody else"
+    assert files_outside(home, tmp_path) == {victim}
+    assert not [path for path in home.rglob("*") if path.is_symlink()]
+
+
+def test_the_truth_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by a Hub that names files by something else than their hash, as some mirrors do."""
+    for lie in (always(), always(ETag='W/"5f3c-61a:b-gzip"'), always(Chunks="1")):
+        home = tmp_path / str(len(list(tmp_path.iterdir())))
+        with LyingHub(lie) as liar, pytest.MonkeyPatch.context() as patch:
+            liar.adopt(patch, home)
+            path = archive_hub.download("mbo/it", "dataset", "README.md", "v1.0.0", len(BODY))
+            assert path.read_bytes() == BODY
+            with pytest.raises(MboHubError, match="it was not downloaded"):
+                archive_hub.download("mbo/it", "dataset", "README.md", "main", len(BODY) - 1)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a//b", "a/./b", "", "a\nb", "a\\..\\b"])
+def test_a_file_of_a_repository_lies_in_it(name: str) -> None:
+    with pytest.raises(mbo_hub.InvalidDataset, match="not the name of a file"):
+        archive_hub.download("mbo/it", "dataset", name, "v1.0.0")
+
+
+def test_only_files_of_the_cache_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    inside, outside = tmp_path / "cache" / "blob", tmp_path / "outside"
+    (tmp_path / "cache").mkdir()
+    for target in (inside, outside):
+        target.write_bytes(b"it")
+        link = tmp_path / "cache" / f"to {target.name}"
+        link.symlink_to(target)
+        archive_hub.forget(link)
+        assert not link.is_symlink()
+    assert outside.is_file()
+    assert not inside.exists()
+    archive_hub.forget(outside)
+    assert outside.is_file()

@@ -269,6 +269,7 @@ def test_many_illegal_sequences_are_refused_in_the_words_of_python(tmp_path: Pat
         for name in ("tfbind8", "nas", "chembl", "superconductor")
         for _ in range(400)
     ]
+    texts += [("superconductor", "H" * 1001), ("superconductor", "H1(" * 5000)]
     for name, most in (("ant", 61), ("dkitty", 57), ("superconductor", 87)):
         for _ in range(100):
             row = rng.choice(numbers[:-1], most - rng.choice(3, p=[0.1, 0.8, 0.1]))
@@ -294,6 +295,13 @@ def test_many_illegal_sequences_are_refused_in_the_words_of_python(tmp_path: Pat
           try { made[name].read(text); } catch (error) { found = error.message; }
           if (found !== said) console.log(JSON.stringify({ name, text, said, found }));
         }"""
+    program += """
+        for (const name of Object.keys(made))
+          for (const much of ["C", "0.1,", "((", " ", "\u2028"]) {
+            let found = null;
+            try { made[name].read(much.repeat(1e7)); } catch (error) { found = error.message; }
+            if (!found?.includes("more than 200,000 letters")) console.log(name, much, found);
+          }"""
     (tmp_path / "ask.mjs").write_text(program, "utf-8")
     module = (ROOT / "docs" / "web" / "playground" / "space.js").as_uri()
     command = ["node", "ask.mjs", module, "asked.json"]

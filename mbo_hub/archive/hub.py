@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from mbo_hub.archive import surroundings, versions
+from mbo_hub.archive import answers, surroundings, versions
 from mbo_hub.archive.versions import AS_IT_IS, ATTRIBUTES, MAIN, Change
+from mbo_hub.dataset import files
 from mbo_hub.errors import (
     DownloadFailed,
     HubUnavailable,
@@ -55,6 +57,7 @@ Kind = Literal["dataset", "model"]
 T = TypeVar("T")
 SOON = 1.0  # seconds to wait for an answer when a cached copy is at hand
 PATIENT = 10.0  # … and when there is none
+ANY = 10**18  # bytes
 PAUSES = (0.5, 1.0, 2.0)  # seconds before the next try after 429 and 5xx
 
 
@@ -115,7 +118,8 @@ def download(
         file: path inside the repository.
         revision: tag, branch or commit. A branch is asked for anew each time; when the Hub does not
             answer, its cached copy is used and a warning is logged.
-        at_most: bytes that it may have; a larger one is not downloaded.
+        at_most: bytes that it may have; a larger one is not downloaded. None: as much as
+            `files.read` reads.
         note: what else was tried, for the error: "…, ".
 
     Returns:
@@ -127,34 +131,43 @@ def download(
         InvalidDataset: no such file, or a larger one.
         NotPermitted: the token may not read it.
         HubUnavailable: not cached, and the Hub cannot be reached.
-        DownloadFailed: the file did not arrive whole, or cannot be written.
+        DownloadFailed: the file did not arrive whole, or cannot be written, or what the Hub
+            announces of it is not to be used.
         IntegrityError: the content is not what the Hub announced; it was removed from the cache.
     """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub import get_hf_file_metadata, get_session, hf_hub_download, hf_hub_url
 
+    what = f"{repo} ({kind}, revision {revision}): {file}"
+    odd = answers.problem_of_name(file)
+    if odd is not None:
+        raise InvalidDataset(f"{repo} ({kind}, revision {revision})", [odd])
+    limit = files.limit_of(Path(file)) if at_most is None else at_most
     cached = _cached(repo, kind, file, revision)
     if cached is not None and (is_fixed(revision) or _is_offline()):
         return _intact(cached, repo)
     patience = PATIENT if cached is None else SOON
 
     def head() -> Any:
-        return get_hf_file_metadata(
-            hf_hub_url(repo, file, repo_type=kind, revision=revision), token=None, timeout=patience
-        )
+        url = hf_hub_url(repo, file, repo_type=kind, revision=revision)
+        with answers.bounded(get_session(), ANY):  # it has no body
+            return get_hf_file_metadata(url, token=None, timeout=patience)
 
-    def get() -> str:
-        return hf_hub_download(repo, file, repo_type=kind, revision=revision, etag_timeout=PATIENT)
+    def get(size: int) -> str:
+        with answers.bounded(get_session(), size):
+            return hf_hub_download(
+                repo, file, repo_type=kind, revision=revision, etag_timeout=PATIENT
+            )
 
-    what = f"{repo} ({kind}, revision {revision}): {file}"
     tried = "" if cached is not None else f"not in the cache, {note}and "
     try:
         # Asked for by itself because hf_hub_download turns many an error into a cached copy.
         announced = _persist(head, what, tried)
         _refuse_a_moved_tag(repo, kind, revision, announced.commit_hash)
-        if at_most is not None and (announced.size or 0) > at_most:
-            problem = f"it has {announced.size:,} bytes, more than the {at_most:,} that it may have"
+        if (announced.size or 0) > limit:
+            problem = f"it has {announced.size:,} bytes, more than the {limit:,} that it may have"
             raise InvalidDataset(what, [f"{problem}; it was not downloaded"])
-        path = Path(_persist(get, what, tried))
+        size = limit if announced.size is None else announced.size
+        path = Path(_persist(partial(get, size), what, tried))
     except HubUnavailable as error:
         if cached is None:
             raise
@@ -229,6 +242,8 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
             "to a mirror, or load a folder that was downloaded elsewhere"
         )
 
+    if isinstance(error, answers.Refused):
+        return DownloadFailed(f"{what}: the Hub at {_endpoint()} {error}; nothing of it was kept")
     if isinstance(error, errors.HFValidationError):
         return UnknownTask(f"{what}: not the name of a repository; write owner/name")
     if isinstance(error, UnicodeEncodeError):
@@ -261,6 +276,8 @@ def _translate(error: Exception, what: str, tried: str) -> MboHubError | None:
         proxy = surroundings.proxy(_endpoint())
         through = f", through the proxy of {proxy}" if proxy else ""
         return unavailable(f"cannot be reached ({_reason(error)}{through})")
+    if isinstance(error, ValueError):
+        return unavailable(f"gives no usable answer ({_reason(error)})")
     if isinstance(error, OSError):
         return DownloadFailed(
             f"{what}: {error.strerror or str(error).splitlines()[0]}; nothing of it was kept. The "
@@ -317,10 +334,14 @@ def git_sha1(raw: bytes) -> str:
 
 
 def forget(path: Path) -> None:
-    """Remove a file from the cache, so that the next download gets it anew."""
-    blob = path.resolve()
-    path.unlink(missing_ok=True)
-    blob.unlink(missing_ok=True)
+    """Remove a file from the cache, so that the next download gets it anew.
+
+    What lies elsewhere stays, whatever leads there.
+    """
+    cache = Path(cache_folder()).resolve()
+    for place in (path.parent.resolve() / path.name, path.resolve()):
+        if place.is_relative_to(cache):
+            place.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from mbo_hub.errors import InvalidFile
 
-__all__ = ["LARGEST", "is_there", "json", "mistaken", "read", "text", "what_happened"]
+__all__ = ["LARGEST", "is_there", "json", "limit_of", "mistaken", "read", "text", "what_happened"]
 
 LARGEST = 2**31  # bytes of a file whose size nobody declared: as much as protobuf allows a model
 _DOCUMENT = 2**25  # … of a document: JSON, Markdown
@@ -56,9 +56,7 @@ def read(path: Path, at_most: int | None = None) -> bytes:
     Raises:
         InvalidFile: not there, not readable, not a regular file, or larger; without its name.
     """
-    limit = at_most
-    if limit is None:
-        limit = _DOCUMENT if path.suffix in (".json", ".md") else LARGEST
+    limit = limit_of(path) if at_most is None else at_most
     try:
         # A pipe would keep us waiting for whoever writes into it, and opening a device may act.
         _must_be_regular(path.stat())
@@ -80,6 +78,11 @@ def read(path: Path, at_most: int | None = None) -> bytes:
     if len(raw) > limit:
         raise _too_large(len(raw), limit)
     return raw
+
+
+def limit_of(path: Path) -> int:
+    """How many bytes a file may have of which nobody says more than its name."""
+    return _DOCUMENT if path.suffix in (".json", ".md") else LARGEST
 
 
 def is_there(path: Path) -> bool:

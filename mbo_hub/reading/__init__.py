@@ -24,6 +24,8 @@ from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["LIMIT", "encode_designs", "read_designs", "write_designs"]
 
+FORMULAS = 2**24  # letters of all formulas of a file: reading them takes seconds
+
 
 def read_designs(
     path: str | os.PathLike[str],
@@ -66,12 +68,21 @@ def read_designs(
     found = _read(raw, name, ending, manifest, column)
     if not len(found.rows):
         raise InvalidFile(f"{name}: it holds no designs (0 rows)")
-    if isinstance(found.rows, list) and len(found.rows) > most_designs(manifest.space):
-        raise too_large(name)
+    if isinstance(found.rows, list):
+        _see_that_it_is_not_too_much(found.rows, name, manifest.space)
     with _named(name, found.place):
         designs = _designs(found.rows, manifest.space, strict)
     _see_that_they_agree(found, designs, name, manifest.space)
     return designs
+
+
+def _see_that_it_is_not_too_much(rows: list[Any], name: str, space: Sequence | Box) -> None:
+    if len(rows) > most_designs(space):
+        raise too_large(name)
+    if isinstance(space, Box) and sum(len(r) for r in rows if isinstance(r, str)) > FORMULAS:
+        raise InvalidFile(
+            f"{name}: its formulas have more than {FORMULAS:,} letters; score them in several files"
+        )
 
 
 def _content(path: str | os.PathLike[str], name: str) -> bytes:

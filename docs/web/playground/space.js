@@ -181,6 +181,7 @@ export function amounts(formula) {
   const text = formula.trim();
   if (!text) throw new Refused("is an empty formula");
   const refuse = (what) => new Refused(`(${quoted(text)}) ${what}`);
+  if (text.length > 1000) throw refuse(`has ${text.length.toLocaleString("en")} letters, more than 1,000`);
   const levels = [new Map()];
   const expected = [];
   for (let at = 0; at < text.length; ) {
