@@ -150,6 +150,61 @@ def test_an_improved_card_becomes_a_commit_and_the_tag_stays(
     assert git(place, "rev-parse", "v1.0.0", "main") == f"{first}\n{newest}"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="hooks are programs of POSIX here")
+def test_nothing_of_a_repository_is_run(versions: dict[str, Path], tmp_path: Path) -> None:
+    """Others may write to a mirror: its hooks, and what its configuration names, are theirs."""
+    place, ran = tmp_path / "repo", tmp_path / "ran"
+    commit(versions["v1.0.0"], place, "v1.0.0")
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho $0 >>{ran}\n")
+    program.chmod(0o755)
+    (place / "hooks").mkdir(exist_ok=True)
+    for hook in (
+        "reference-transaction", "post-index-change", "pre-auto-gc", "post-update", "update",
+        "pre-commit", "post-commit", "commit-msg", "prepare-commit-msg", "post-rewrite",
+    ):  # fmt: skip
+        (place / "hooks" / hook).symlink_to(program)
+    theirs = subprocess.run(
+        ["git", "update-ref", "refs/heads/theirs", "main"],
+        env={**os.environ, "GIT_DIR": str(place)},
+    )
+    assert theirs.returncode == 0
+    assert "reference-transaction" in ran.read_text()  # so the programs are run where they may
+    ran.unlink()
+    for name in (
+        "core.fsmonitor", "filter.any.clean", "filter.any.process", "core.sshCommand", "gpg.program",
+        "core.editor", "core.pager", "diff.external", "core.alternateRefsCommand",
+    ):  # fmt: skip
+        git(place, "config", name, str(program))
+    ran.unlink(missing_ok=True)
+    for name, value in (("core.hooksPath", str(place / "hooks")), ("commit.gpgSign", "true")):
+        git(place, "config", name, value)
+    ran.unlink(missing_ok=True)
+    (place / "info").mkdir(exist_ok=True)
+    (place / "info" / "attributes").write_text("* filter=any diff=any\n")
+    assert commit(versions["v1.1.0"], place, "v1.1.0").is_first
+    assert not ran.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names have no line ends there")
+@pytest.mark.parametrize("name", ["a\nb", "a\rb", "docs\n/a", "a\x1bb"])
+def test_a_name_with_a_line_end_brings_no_other_file(
+    versions: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    """git is told names a line each: half of one could be that of a file elsewhere."""
+    folder, secret = versions["v1.0.0"], tmp_path / "secret"
+    secret.write_text("of somebody else")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("it")
+    with pytest.raises(mbo_hub.InvalidDataset, match="not the name of a file"):
+        commit(folder, tmp_path / "repo", "v1.0.0")
+    (folder / name).unlink()
+    above = tmp_path / "a\n"
+    above.mkdir()
+    with pytest.raises(mbo_hub.InvalidDataset, match="line end; move it"):
+        commit(folder.rename(above / "it"), tmp_path / "repo", "v1.0.0")
+
+
 def test_a_folder_that_is_no_repository_is_left_alone(
     versions: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

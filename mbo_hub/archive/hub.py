@@ -595,7 +595,8 @@ def local_files(folder: Path) -> dict[str, Path]:
     """The files of a folder by their path in it, without hidden ones.
 
     Raises:
-        InvalidDataset: one is a link, which could lead anywhere.
+        InvalidDataset: one is a link, which could lead anywhere, or its name has characters that
+            no terminal and no list of names can show.
     """
     links = [path for path in folder.rglob("*") if path.is_symlink()]
     if links:
@@ -603,11 +604,15 @@ def local_files(folder: Path) -> dict[str, Path]:
             str(folder), [f"{links[0].relative_to(folder)} is a link; copy the file"]
         )
     names = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {
+    shown = {
         name.as_posix(): path
         for name, path in names.items()
         if not any(part.startswith(".") for part in name.parts)
     }
+    odd = [problem for name in shown if (problem := answers.problem_of_name(name)) is not None]
+    if odd:
+        raise InvalidDataset(str(folder), [f"{odd[0]}; give it another one"])
+    return shown
 
 
 def _hashes(path: Path) -> tuple[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,22 @@ from mbo_hub.archive import versions
 from mbo_hub.archive.export import pairs
 from mbo_hub.archive.hub import local_files
 from mbo_hub.archive.versions import AS_IT_IS, ATTRIBUTES, MAIN, Change
-from mbo_hub.errors import ExportConflict, GitFailed
+from mbo_hub.atomic import scratch_folder
+from mbo_hub.errors import ExportConflict, GitFailed, InvalidDataset
 
 __all__ = ["Mirrored", "commit_folder", "export_git"]
 
 AUTHOR, EMAIL = "mbo-hub", "mbo-hub@localhost"
 DATE = "1577836800 +0000"  # 2020-01-01, so that commits depend on content alone
+
+
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+}
+_NO_PROGRAMS = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,8 @@ def export_git(
 
     Raises:
         UnknownTask: before anything is written.
-        InvalidDataset, IntegrityError: a folder breaks its own declaration; likewise.
+        InvalidDataset, IntegrityError: a folder breaks its own declaration; likewise. Or the name
+            of a file has a line end.
         ExportConflict: a tag holds other content already, or a folder is no git repository, or
             `mbo_hub.archive.export.pairs` refuses.
         GitFailed: git is missing, or fails.
@@ -90,10 +100,14 @@ def commit_folder(source: Path, place: Path, tag: str, pinned: Collection[str]) 
         What was done.
 
     Raises:
+        InvalidDataset: the name of a file, or of a folder above it, has a line end.
         ExportConflict: the tag covers other content, or the place is something else.
         GitFailed: git is missing, or fails.
     """
     files = local_files(source)
+    root = str(source.resolve())
+    if re.search(r"[\n\r\0]", root):  # git is told paths a line each
+        raise InvalidDataset(root, ["the path of the folder has a line end; move it"])
     if not (place / "HEAD").is_file():
         if place.exists() and any(place.iterdir()):
             raise ExportConflict(f"{place} is there already and is not a bare git repository")
@@ -115,7 +129,7 @@ def commit_folder(source: Path, place: Path, tag: str, pinned: Collection[str]) 
     if not change.is_first and not change.files:
         return change
     entries = "".join(f"100644 {blob}\t{name}\0" for name, blob in wanted.items())
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder("mbo-git-") as scratch:
         index = {"GIT_INDEX_FILE": os.path.join(scratch, "index")}  # noqa: PTH118 -- for git
         _git(place, "update-index", "-z", "--index-info", feed=entries, env=index)
         tree = _git(place, "write-tree", env=index)
@@ -152,7 +166,10 @@ def _git(
     env: dict[str, str] | None = None,
     may_fail: bool = False,
 ) -> str:
-    """Run git on a repository, untouched by the user's configuration and environment."""
+    """Run git on a repository, untouched by the user's configuration and environment.
+
+    Others may write to the repository: none of the programs that its configuration names is run.
+    """
     environment = {k: v for k, v in os.environ.items() if not re.match("GIT_", k)} | {
         "GIT_DIR": str(place.resolve()),
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -169,7 +186,7 @@ def _git(
     }
     try:
         done = subprocess.run(  # noqa: S603 -- with our own words
-            ["git", *arguments],  # noqa: S607 -- the user's git
+            ["git", *_NO_PROGRAMS, *arguments],  # noqa: S607 -- the user's git
             input=feed.encode(),
             capture_output=True,
             env=environment,

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -27,6 +26,7 @@ import numpy as np
 import mbo_hub
 from mbo_hub import errors
 from mbo_hub._version import __version__
+from mbo_hub.atomic import scratch_folder
 from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed, StepLost, remade
 from mbo_hub.methods import Method, Proposal, find
 from mbo_hub.methods.progress import Progress
@@ -255,7 +255,7 @@ def isolated(plan: Plan, outcome: Outcome | None = None) -> Outcome:
         StepLost: the process was ended, and no method is to blame.
         MboHubError: as `propose` or `score`.
     """
-    with tempfile.TemporaryDirectory(prefix="mbo-run-") as name:
+    with scratch_folder("mbo-run-") as name:
         folder = Path(name)
         (folder / _PLAN).write_bytes(msgspec.json.encode(plan))
         if outcome is not None and outcome.designs is not None:
