@@ -348,6 +348,19 @@ def test_a_wrong_value_is_named_by_its_whole_place(declared: dict[str, Any]) -> 
         (lambda d: d["split"].update(y_low=9.0, y_high=-9.0), "split.y_low is 9, above split.y_high, -9"),
         (lambda d: d["split"].update(percentiles=[60, 0]), "split.percentiles: the lower one comes first"),
         (lambda d: d["files"][TRAIN].update(rows=0), "has 0 rows, so a method has nothing to learn"),
+        *(
+            (lambda d, y=y: d["statistics"].update(y_min=y[0], y_max=y[1]), words)
+            for y, words in (
+                ([0, 0], "y_min is not below y_max"),
+                ([1, 0], "y_min is not below y_max"),
+                ([0, 5e-324], "y is float32, which has no such width"),
+                ([0, 1e-39], "y is float32, which has no such width"),
+                ([-1e308, 1e308], "y is float32, which has no such width"),
+            )
+        ),
+        (lambda d: d["statistics"]["x_std"].__setitem__(0, 5e-324), "a standard deviation is 4.94066e-324"),
+        (lambda d: d["statistics"].update(y_std=1e300), "a standard deviation is 1e+300"),
+        (lambda d: d["statistics"].update(y_std=-1.0), "a standard deviation is -1"),
         (lambda d: d.update(text="x"), "two columns are called 'x'"),
         (lambda d: d.update(extra={"y": "again"}), "two columns are called 'y'"),
         (lambda d: d["statistics"].update(x_mean=[0.0]), "statistics.x_mean has 1 values, the designs have 3"),

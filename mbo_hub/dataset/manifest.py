@@ -59,6 +59,7 @@ Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
 _Distance = Annotated[float, msgspec.Meta(ge=0)]
 # Of a value: how far another runtime may be off with a learned oracle.
 ANOTHER_RUNTIME = 1e-6
+FLOAT32 = np.finfo(np.float32)
 
 
 class Objective(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -485,8 +486,15 @@ def _contradictions(manifest: Manifest) -> list[str]:
         for name, values in (("x_mean", statistics.x_mean), ("x_std", statistics.x_std))
         if len(values) != dim
     ]
-    if not statistics.y_min < statistics.y_max:
+    width = statistics.y_max - statistics.y_min
+    if not width > 0:
         problems.append("y_min is not below y_max, so nothing can be scored")
+    elif not FLOAT32.tiny <= width <= 2 * float(FLOAT32.max):
+        problems.append(f"y_max is {width:g} above y_min; y is float32, which has no such width")
+    stds = (*statistics.x_std, statistics.y_std)
+    odd = [std for std in stds if std and not FLOAT32.tiny <= std <= float(FLOAT32.max)]
+    if odd:
+        problems.append(f"a standard deviation is {odd[0]:g}, which float32 numbers never have")
     if rule is not None and rule.y_low > rule.y_high:
         problems.append(f"split.y_low is {rule.y_low:g}, above split.y_high, {rule.y_high:g}")
     if rule is not None and rule.percentiles[0] > rule.percentiles[1]:

@@ -37,6 +37,7 @@ __all__ = [
     "read",
     "read_bounded",
     "rows",
+    "some",
     "table",
     "write",
 ]
@@ -432,9 +433,14 @@ def cells(
     Raises:
         InvalidDataset: not a parquet file, with text that is not UTF-8, or larger than `most`.
     """
-    table = _bounded(raw, dict.fromkeys(columns, ()), most, where, share=True)
+    table = some(raw, columns, where, most)
     with _readable(where):
         return [_cells(table[name]) for name in columns]
+
+
+def some(raw: bytes, columns: list[str], where: str, most: int) -> pa.Table:
+    """As `read_bounded`, of any types; equal texts stay one text, though each of them counts."""
+    return _bounded(raw, dict.fromkeys(columns, ()), most, where, share=True)
 
 
 def _cells(column: pa.ChunkedArray) -> Num[np.ndarray, "n ..."] | list[Any]:

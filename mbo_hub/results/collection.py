@@ -180,8 +180,7 @@ def decode(raw: bytes, where: str) -> list[Run]:
         missing = sorted({*COLUMNS, *wanted} - set(parquet.names(raw, where)))
         if missing:
             raise InvalidFile(f"{where}: not a file of results: it has no column {missing[0]}")
-        columns = {**COLUMNS, "designs": (), "predicted": ()}
-        table = parquet.read_bounded(raw, columns, LARGEST, where)
+        table = parquet.some(raw, [*COLUMNS, "designs", "predicted"], where, LARGEST)
     except InvalidDataset as error:
         raise InvalidFile(f"{where}: {error.problems[0]}") from None
     for name, kind in COLUMNS.items():
