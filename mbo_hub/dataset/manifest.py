@@ -59,7 +59,7 @@ Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
 _Distance = Annotated[float, msgspec.Meta(ge=0)]
 # Of a value: how far another runtime may be off with a learned oracle.
 ANOTHER_RUNTIME = 1e-6
-FLOAT32 = np.finfo(np.float32)
+TINY, HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 class Objective(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -489,10 +489,10 @@ def _contradictions(manifest: Manifest) -> list[str]:
     width = statistics.y_max - statistics.y_min
     if not width > 0:
         problems.append("y_min is not below y_max, so nothing can be scored")
-    elif not FLOAT32.tiny <= width <= 2 * float(FLOAT32.max):
+    elif not TINY <= width <= 2 * HUGE:
         problems.append(f"y_max is {width:g} above y_min; y is float32, which has no such width")
     stds = (*statistics.x_std, statistics.y_std)
-    odd = [std for std in stds if std and not FLOAT32.tiny <= std <= float(FLOAT32.max)]
+    odd = [std for std in stds if std and not TINY <= std <= HUGE]
     if odd:
         problems.append(f"a standard deviation is {odd[0]:g}, which float32 numbers never have")
     if rule is not None and rule.y_low > rule.y_high:
