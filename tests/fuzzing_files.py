@@ -208,11 +208,8 @@ def in_a_child(cases: int, seed: int) -> str:
     )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", type=int)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+def limit_memory() -> None:
+    """Let this process have `MEMORY` more than what it has mapped, where the system can."""
     try:
         import resource
     except ImportError:  # Windows
@@ -228,6 +225,14 @@ def main() -> int:
         resource.setrlimit(
             resource.RLIMIT_AS, (mapped + MEMORY + (1 << 30), resource.RLIM_INFINITY)
         )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    limit_memory()
     with tempfile.TemporaryDirectory() as place:
         failures = fuzz(arguments.cases, arguments.seed, Path(place))
     sys.stdout.write("\n".join(failures[:20]))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import bombs
 import fuzzing_files
 import numpy as np
 import pyarrow as pa
@@ -648,6 +649,13 @@ def test_polars_never_sees_an_odd_type(kind: pa.DataType, monkeypatch: pytest.Mo
 
 
 # ------------------------------------------------------------------------------------------- fuzz
+
+
+@pytest.mark.slow("30 core-seconds: files at full size; the tests above have each kind in small")
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited and counted as on Linux")
+def test_small_files_take_neither_minutes_nor_the_machine() -> None:
+    """In a process of its own, whose memory is limited: see bombs.py."""
+    assert bombs.in_a_child() == ""
 
 
 def test_nothing_but_our_errors_comes_of_damaged_files() -> None:

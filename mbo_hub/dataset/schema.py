@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["frame", "frame_schema", "matrix", "problems", "split_schema"]
 
 FINITE = (-float(np.finfo(np.float32).max), float(np.finfo(np.float32).max))
+CHUNK = 2**16  # rows that are written as texts at a time
 MOST = 20  # violations of one check that are listed
 
 
@@ -56,7 +57,10 @@ def frame_schema(
         x = matrix(frame["x"], space)
         legal = space.legal(x)
         same = ~legal  # illegal designs are reported once, by the check above
-        same[legal] = np.array(space.decode(x[legal]), object) == frame[str(text)].to_numpy()[legal]
+        for start in range(0, len(x), CHUNK):  # as Python's own strings they take much room
+            part = slice(start, start + CHUNK)
+            rows, shown = legal[part], frame[str(text)][part].to_numpy()
+            same[part][rows] = np.array(space.decode(x[part][rows]), object) == shown[rows]
         return pl.LazyFrame({"same": same})
 
     types = {"string": pl.String, "int8": pl.Int8, "int32": pl.Int32, "float32": pl.Float32}
