@@ -857,6 +857,18 @@ def test_nothing_that_a_hub_announces_becomes_a_path_unseen(
     assert not [path for path in home.rglob("*") if path.is_symlink()]
 
 
+def test_a_list_of_files_comes_to_an_end(
+    stocked: HubServer, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "task.json" in archive_hub.files_at("stranger/vowels", "dataset")
+    monkeypatch.setattr(archive_hub, "MANY", 3)
+    with pytest.raises(mbo_hub.InvalidDataset, match="lists more than 3 files"):
+        archive_hub.files_at("stranger/vowels", "dataset")
+    monkeypatch.setattr(archive_hub, "PAGE", 100)
+    with pytest.raises(MboHubError, match="sends more than the 100 bytes"):
+        archive_hub.files_at("stranger/vowels", "dataset")
+
+
 def test_the_truth_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also by a Hub that names files by something else than their hash, as some mirrors do."""
     for lie in (always(), always(ETag='W/"5f3c-61a:b-gzip"'), always(Chunks="1")):

@@ -94,7 +94,9 @@ def _cut(stream: Any, limit: int) -> Any:
             for part in stream:
                 left -= len(part)
                 if left < 0:
-                    raise Refused(f"sends more than the {limit:,} bytes that it announced")
+                    raise Refused(
+                        f"sends more than the {limit:,} bytes that were announced or are allowed"
+                    )
                 yield part
 
         def close(self) -> None:

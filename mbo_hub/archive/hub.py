@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha1, sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -58,6 +59,8 @@ T = TypeVar("T")
 SOON = 1.0  # seconds to wait for an answer when a cached copy is at hand
 PATIENT = 10.0  # … and when there is none
 ANY = 10**18  # bytes
+PAGE = 2**26  # bytes of a page of a list of files
+MANY = 100_000  # files of a repository
 PAUSES = (0.5, 1.0, 2.0)  # seconds before the next try after 429 and 5xx
 
 
@@ -489,22 +492,28 @@ def files_at(repo: str, kind: Kind, revision: str = MAIN) -> dict[str, str]:
 
     Raises:
         UnknownTask, UnknownRevision: there is no such repository, or no such revision.
+        InvalidDataset: it has more than 100,000 files.
         NotPermitted: the token may not read there.
         HubUnavailable: the Hub cannot be reached.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, get_session
     from huggingface_hub.hf_api import RepoFile
 
     api, what = HfApi(), f"{repo} ({kind}, {revision})"
 
     def asked() -> Any:
-        return api.repo_info(repo, repo_type=kind, revision=revision, timeout=PATIENT)
+        with answers.bounded(get_session(), PAGE):
+            return api.repo_info(repo, repo_type=kind, revision=revision, timeout=PATIENT)
 
     def listed() -> list[Any]:
-        return list(api.list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True))
+        tree = api.list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True)
+        with answers.bounded(get_session(), PAGE):
+            return list(islice(tree, MANY + 1))
 
     _persist(asked, what)  # once; a listing is asked for six times, in 24 s, before it fails
     entries = _persist(listed, what)
+    if len(entries) > MANY:
+        raise InvalidDataset(what, [f"it lists more than {MANY:,} files; nothing was downloaded"])
     return {
         entry.path: entry.lfs.sha256 if entry.lfs else entry.blob_id
         for entry in entries
