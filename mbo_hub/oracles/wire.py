@@ -150,15 +150,16 @@ def _see_that_calls_end(calls: Calls, name: str) -> None:
         OracleUnavailable: a function comes to call itself, or they are too many.
     """
     nodes: dict[Callee | None, int] = {}
+    named = {function for function in calls if function is not None and function[0]}
     for start in calls:
         if start in nodes:
             continue
         way = {start: iter(calls[start])}  # functions that are being counted, and what they call
         while way:
             at, left = next(reversed(way.items()))
-            called = next((f for f in left if f in calls and f not in nodes), None)
+            called = next((f for f in left if f in named and f not in nodes), None)
             if called is None:
-                within = sum(count * nodes[f] for f, count in calls[at].items() if f in nodes)
+                within = sum(count * nodes[f] for f, count in calls[at].items() if f in named)
                 if within > NODES:
                     raise OracleUnavailable(
                         f"{name}: its functions call each other so often that it would have more "
