@@ -186,6 +186,50 @@ def test_nothing_of_a_repository_is_run(versions: dict[str, Path], tmp_path: Pat
     assert not ran.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="hooks are programs of POSIX here")
+def test_nothing_is_fetched_for_a_repository(versions: dict[str, Path], tmp_path: Path) -> None:
+    """An object that is missing could be fetched by way of a program of their configuration."""
+    place, ran = tmp_path / "repo", tmp_path / "ran"
+    commit(versions["v1.0.0"], place, "v1.0.0")
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho $0 >>{ran}\n")
+    program.chmod(0o755)
+    for name, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "theirs",
+        "remote.theirs.promisor": "true",
+        "remote.theirs.url": f"ext::{program}",
+        "protocol.ext.allow": "always",
+    }.items():
+        git(place, "config", name, value)
+    (place / "refs" / "heads" / "main").write_text("1" * 40 + "\n")
+    subprocess.run(["git", f"--git-dir={place}", "ls-tree", "main"], capture_output=True)
+    assert ran.exists()  # so the program is run where it may
+    ran.unlink()
+    with pytest.raises(GitFailed):
+        commit(versions["v1.1.0"], place, "v1.1.0")
+    assert not ran.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names have no line ends there")
+def test_a_name_of_any_bytes_in_a_repository_is_compared(
+    versions: dict[str, Path], tmp_path: Path
+) -> None:
+    place = tmp_path / "repo"
+    commit(versions["v1.0.0"], place, "v1.0.0")
+    environment = {**os.environ, "GIT_DIR": str(place), "GIT_INDEX_FILE": str(tmp_path / "index")}
+    blob = git(place, "rev-parse", "main:README.md").encode()
+    for command, feed in (("read-tree main", b""),
+                          ("update-index -z --index-info", b"100644 " + blob + b"\t\xff\x1b\0")):  # fmt: skip
+        subprocess.run(["git", *command.split()], env=environment, input=feed, check=True)
+    tree = subprocess.run(
+        ["git", "write-tree"], env=environment, capture_output=True, text=True
+    ).stdout.strip()
+    made = git(place, "-c", "user.name=x", "-c", "user.email=x@x", "commit-tree", tree, "-m", "x")
+    git(place, "update-ref", "refs/heads/main", made)
+    assert commit(versions["v1.0.0"], place, "v1.0.0").files == ("\udcff\x1b",)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="names have no line ends there")
 @pytest.mark.parametrize("name", ["a\nb", "a\rb", "docs\n/a", "a\x1bb"])
 def test_a_name_with_a_line_end_brings_no_other_file(

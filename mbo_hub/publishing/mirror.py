@@ -175,6 +175,8 @@ def _git(
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_DEFAULT_HASH": "sha1",
+        "GIT_ALLOW_PROTOCOL": "none",  # missing objects could be fetched, by way of a program
+        "GIT_NO_LAZY_FETCH": "1",
         "GIT_AUTHOR_NAME": AUTHOR,
         "GIT_AUTHOR_EMAIL": EMAIL,
         "GIT_AUTHOR_DATE": DATE,
@@ -187,7 +189,7 @@ def _git(
     try:
         done = subprocess.run(  # noqa: S603 -- with our own words
             ["git", *_NO_PROGRAMS, *arguments],  # noqa: S607 -- the user's git
-            input=feed.encode(),
+            input=os.fsencode(feed),
             capture_output=True,
             env=environment,
             check=False,
@@ -195,5 +197,7 @@ def _git(
     except FileNotFoundError:
         raise GitFailed("git is not installed; `mbo export` without --git needs none") from None
     if done.returncode and not may_fail:
-        raise GitFailed(f"git {arguments[0]} in {place}: {done.stderr.decode().strip()}")
-    return done.stdout.decode().strip()
+        raise GitFailed(
+            f"git {arguments[0]} in {place}: {done.stderr.decode(errors='replace').strip()}"
+        )
+    return os.fsdecode(done.stdout).strip()
