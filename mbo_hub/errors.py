@@ -5,7 +5,7 @@
     MboHubError
     ├── UnknownTask         (KeyError)           no task of that name
     ├── UnknownRevision     (LookupError)        the task exists, that version of it is not here
-    ├── UnknownMethod       (LookupError)        no method of that name
+    ├── UnknownMethod       (LookupError)        no such method, or the object is not a method
     ├── InvalidDesign       (ValueError)         a design that is not in the task's space
     ├── InvalidSubset       (ValueError)         a part of a task's data that cannot be
     ├── InvalidFile         (ValueError)         a file of designs, a receipt, a raw file: unusable
@@ -17,6 +17,7 @@
     ├── StepLost            (RuntimeError)       a step of a run was ended from outside
     ├── MissingExtra        (ImportError)        a library of an optional extra is not installed
     ├── DrawingFailed       (RuntimeError)       matplotlib does not start, or cannot draw a picture
+    ├── DeviceUnavailable   (RuntimeError)       torch has no such device here
     ├── HubUnavailable      (ConnectionError)    not here, and the Hub cannot be reached
     ├── NotPermitted        (PermissionError)    the Hub refuses this token
     ├── DownloadFailed      (OSError)            a file did not arrive whole, or no usable cache
@@ -124,6 +125,10 @@ class DrawingFailed(MboHubError, RuntimeError):
     """Matplotlib does not start here, or cannot draw a picture."""
 
 
+class DeviceUnavailable(MboHubError, RuntimeError):
+    """Torch has no device of that name here."""
+
+
 class HubUnavailable(MboHubError, ConnectionError):
     """Something is not here, and the Hub cannot be reached."""
 
@@ -157,4 +162,4 @@ class StepLost(MboHubError, RuntimeError):
 
 
 class UnknownMethod(MboHubError, LookupError):
-    """No method has that name, or what is named is none."""
+    """No such method, or the object is not a method."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import metadata
 from importlib.util import find_spec
 
 from mbo_hub.errors import MboHubError, MissingExtra
 
-__all__ = ["EXTRAS", "command", "require"]
+__all__ = ["EXTRAS", "command", "distribution", "require"]
 
 # Extra → the libraries that its verbs import: names on PyPI, and what Python imports them as.
 EXTRAS: Mapping[str, Mapping[str, str]] = {
@@ -62,3 +63,23 @@ def require(
     named = f"{', '.join(first)} and {last}" if first else last
     them = "them" if first else "it"
     raise error(f"{who} needs {named}; install {them} with  {command(extra)}{otherwise}")
+
+
+def distribution(library: str) -> str | None:
+    """Find the installed package of a library, which is named as on PyPI or as Python imports it.
+
+    Returns:
+        Its name on PyPI; the library itself if no package brings it; None: it is not installed.
+    """
+    imported = [brings[library] for brings in EXTRAS.values() if library in brings]
+    if not imported:
+        try:
+            return metadata.distribution(library).metadata["Name"]
+        except (metadata.PackageNotFoundError, ValueError):
+            imported = [library]
+    module = imported[0].partition(".")[0]
+    if not module.isidentifier() or find_spec(module) is None:
+        return None
+    if library != imported[0]:
+        return library
+    return metadata.packages_distributions().get(module, [library])[0]

@@ -19,13 +19,16 @@ from typing import Any, ClassVar, SupportsIndex
 import numpy as np
 
 from mbo_hub.arrays import Num
-from mbo_hub.errors import InvalidDesign, MethodFailed
-from mbo_hub.extras import require
+from mbo_hub.errors import InvalidDesign, MethodFailed, MissingExtra
+from mbo_hub.extras import EXTRAS, distribution, require
+from mbo_hub.methods import declared, devices
 from mbo_hub.methods.features import Decoded
 from mbo_hub.methods.progress import Progress
 from mbo_hub.offline import Offline
 
-__all__ = ["Method", "Paper", "Preset", "Proposal", "Setting"]
+__all__ = ["LARGEST_SEED", "Method", "Paper", "Preset", "Proposal", "Setting", "whole"]
+
+LARGEST_SEED = declared.LARGEST  # torch, NumPy and the tables of results hold as much
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +118,8 @@ class Method:
         paper: where it comes from; None for a control.
         deviations: how this differs from the original's code, a sentence each.
         presets: 'standard', the default of every field, fits two cores; 'paper' has the
-            original's sizes.
-        needs: libraries of the extra `methods` that it imports.
+            original's sizes, where there is an original.
+        needs: libraries that it imports, by their name on PyPI or in Python.
 
     Args:
         device: of torch, where its networks compute.
@@ -149,24 +152,47 @@ class Method:
         return cls(**cls.presets[preset].of(task))
 
     def settings(self, task: str = "") -> dict[str, Setting]:
-        """Name each hyper-parameter with its value and where that comes from."""
-        paper = type(self).preset("paper", task)
-        standard, sources = type(self).preset("standard", task), self.presets["standard"].sources
+        """Name each hyper-parameter with its value and where that comes from.
 
-        def source(name: str) -> str:
-            value = getattr(self, name)
-            if value == getattr(paper, name):
-                return self.presets["paper"].sources.get(name, "paper")
-            if value == getattr(standard, name):
-                return sources.get(name, "smaller than the paper's, to fit two cores")
-            return "caller"
+        Raises:
+            UnknownMethod: a field holds what a record cannot.
+        """
+        usual = {
+            "paper": "paper",
+            "standard": "smaller than the paper's, to fit two cores"
+            if "paper" in self.presets
+            else "its author",
+        }
+        made = {name: type(self).preset(name, task) for name in usual if name in self.presets}
+        settings = {}
+        for name in [f.name for f in dataclasses.fields(self) if f.name != "device"]:
+            value = declared.plain(getattr(self, name), f"{type(self).__name__}.{name}")
+            source = "caller"
+            for preset, method in made.items():
+                if value == declared.plain(getattr(method, name), f"{preset}: {name}"):
+                    source = self.presets[preset].sources.get(name, usual[preset])
+                    break
+            settings[name] = Setting(value, source)
+        return settings
 
-        names = [f.name for f in dataclasses.fields(self) if f.name != "device"]
-        return {name: Setting(getattr(self, name), source(name)) for name in names}
+    def see_that_it_can_run(self) -> None:
+        """Check what it runs on, without importing more than torch, and that only for a device.
+
+        Raises:
+            MissingExtra: a library that it needs is not installed.
+            DeviceUnavailable: its device is not here.
+        """
+        who, ours = f"the method {self.name!r}", EXTRAS["methods"]
+        missing = [name for name in self.needs if distribution(name) is None]
+        if extra := [name for name in missing if name in ours]:
+            require("methods", who, *extra)
+        if missing:
+            raise MissingExtra(f"{who} needs {' and '.join(missing)}, not installed here")
+        devices.see_that_it_is_here(self.device)
 
     @abstractmethod
-    def propose(self, offline: Offline, budget: int, seed: int, progress: Progress) -> Proposal:
-        """Find designs; whoever calls the method checks them."""
+    def propose(self, offline: Offline, budget: int, seed: int, progress: Progress) -> Any:
+        """Find designs: a `Proposal` or an array (n, d); whoever calls the method checks them."""
 
     def __call__(
         self,
@@ -181,7 +207,7 @@ class Method:
         Args:
             offline: the visible data, `task.offline`.
             budget: how many designs to propose, at most.
-            seed: a whole number from 0 on; the same one gives the same designs.
+            seed: a whole number from 0 to 2**63 - 1; the same one gives the same designs.
             progress: is told now and then which fraction is done, 0 to 1.
 
         Returns:
@@ -190,13 +216,13 @@ class Method:
         Raises:
             MethodFailed: the method did not come to designs: a model diverged, too few data, ….
             MissingExtra: torch, or another library that it needs, is not installed.
-            ValueError: the budget is below 1, or the seed below 0.
+            DeviceUnavailable: its device is not here.
+            ValueError: the budget is below 1, or the seed outside its range.
         """
-        count, number = _whole("budget", budget, 1), _whole("seed", seed, 0)
+        count, number = whole("budget", budget, 1), whole("seed", seed, 0)
         if not len(offline.y):
             raise MethodFailed(f"{self.name} on {offline.name}: there are no visible designs")
-        if self.needs:
-            require("methods", f"the method {self.name!r}", *self.needs)
+        self.see_that_it_can_run()
         tell = progress or (lambda done: None)
         try:
             with _alone(self):
@@ -206,11 +232,14 @@ class Method:
         tell(1.0)
         return self._checked(found, offline, count)
 
-    def _checked(self, found: Proposal, offline: Offline, budget: int) -> Proposal:
+    def _checked(self, proposed: Any, offline: Offline, budget: int) -> Proposal:
         """Refuse what is no proposal: too many designs, illegal ones, predictions that are none."""
         where = f"{self.name} on {offline.name}"
+        if proposed is None:
+            raise MethodFailed(f"{where}: it returned None instead of designs")
+        found = proposed if isinstance(proposed, Proposal) else None
         try:
-            designs = offline.space.validate(found.designs)
+            designs = offline.space.validate(proposed if found is None else found.designs)
         except InvalidDesign as error:
             raise MethodFailed(f"{where}: it proposed an illegal design: {error}") from None
         if len(designs) > budget:
@@ -218,24 +247,46 @@ class Method:
                 f"{where}: it proposed {len(designs)} designs, the budget is {budget}"
             )
         if not len(designs):
-            raise MethodFailed(f"{where}: it proposed no design. {' '.join(found.notes)}")
-        if len(designs) < budget and not found.notes:
+            notes = () if found is None else found.notes
+            raise MethodFailed(f"{where}: it proposed no design. {' '.join(notes)}")
+        if len(designs) < budget and (found is None or not found.notes):
             raise MethodFailed(f"{where}: it proposed {len(designs)} designs and does not say why")
-        predicted = found.predicted
-        if predicted is not None:
+        return Proposal(designs) if found is None else _with_plain_values(found, designs, where)
+
+
+def _with_plain_values(found: Proposal, designs: Num[np.ndarray, "n d"], where: str) -> Proposal:
+    """Give a proposal with checked designs, and check what it says about them."""
+    predicted = found.predicted
+    if predicted is not None:
+        try:
             predicted = np.asarray(predicted, np.float32)
-            if predicted.shape != (len(designs),) or not np.isfinite(predicted).all():
-                raise MethodFailed(f"{where}: its model predicts no finite number for each design")
-        return dataclasses.replace(found, designs=designs, predicted=predicted)
+        except (TypeError, ValueError) as error:
+            raise MethodFailed(f"{where}: its predictions are not numbers: {error}") from None
+        if predicted.shape != (len(designs),) or not np.isfinite(predicted).all():
+            raise MethodFailed(f"{where}: its model predicts no finite number for each design")
+    try:
+        projected = whole("projected", found.projected, 0)
+    except ValueError as error:
+        raise MethodFailed(f"{where}: {error}") from None
+    if isinstance(found.notes, str) or not all(isinstance(note, str) for note in found.notes):
+        raise MethodFailed(f"{where}: notes is a tuple of sentences, got {found.notes!r}")
+    return Proposal(designs, predicted, projected, tuple(found.notes))
 
 
-def _whole(what: str, value: Any, least: int) -> int:
+def whole(what: str, value: Any, least: int) -> int:
+    """Give a whole number from `least` to 2**63 - 1, of any library, as Python's own.
+
+    Raises:
+        ValueError: it is none, or outside that range.
+    """
     try:
         number = operator.index(value)
     except TypeError:
         number = least - 1
     if isinstance(value, bool) or number < least:
         raise ValueError(f"{what} is a whole number of at least {least}, got {value!r}")
+    if number > LARGEST_SEED:
+        raise ValueError(f"{what} is a whole number of at most 2**63 - 1, got {number}")
     return number
 
 
