@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbo_hub.errors import InvalidFile
+from mbo_hub.errors import InvalidFile, quoted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from mbo_hub.dataset.subset import Subset
     from mbo_hub.results.engine import Engine
 
+LARGEST_SEED = 2**63 - 1  # as mbo_hub.methods has it
+MOST_SEEDS = 100_000  # of a command; each seed is a run of every method on every task
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 # A file that a verb reads: the library says what is wrong with it; a shell completes its name.
 INPUT = click.Path(allow_dash=True, readable=False)
@@ -34,6 +37,53 @@ def complete_task(
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
+def complete_method(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer a shell the names of the methods, and files of somebody's own."""
+    from click.shell_completion import CompletionItem
+
+    from mbo_hub.methods import METHODS
+
+    if "/" in incomplete or incomplete.startswith("."):
+        return [CompletionItem(incomplete, type="file")]
+    names = [name for name in ("all", *METHODS) if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in names]
+
+
+def complete_oracle(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer a shell the names of the oracles of the task that stands before, if it is here."""
+    from click.shell_completion import CompletionItem
+
+    from mbo_hub.archive import folders
+    from mbo_hub.errors import MboHubError
+
+    task = str(ctx.params.get("task") or "")
+    if not (folders.is_folder_name(task) or task in folders.pins()):
+        return []
+    try:
+        oracles = folders.find_declared(task, None)[1].manifest.oracles
+    except MboHubError:
+        return []
+    return [CompletionItem(name) for name in oracles if name.startswith(incomplete)]
+
+
+def _complete(*words: str) -> Any:
+    """Offer a shell a few words, of which one may go on."""
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+complete_device = _complete("cpu", "cuda", "mps", "xpu")
 visible_option = click.option(
     "--visible",
     metavar="0-20",
@@ -46,7 +96,8 @@ engine_option = click.option(
     "--engine",
     default="local",
     show_default=True,
-    help="What works: local, dask, or dask:tcp://HOST:8786.",
+    shell_complete=_complete("local", "dask", "dask:tcp://"),
+    help="Where to run: local, dask, or dask:tcp://HOST:8786.",
 )
 column_option = click.option("--column", help="Column of a CSV or parquet file to read.")
 only_option = click.option(
@@ -62,15 +113,34 @@ seeds_option = click.option("--seeds", metavar="0-7", help="Only these seeds.")
 
 def numbers(text: str) -> list[int]:
     """Read 0-7, 3 or 0,2,5-7."""
-    found: list[int] = []
+    found: dict[int, None] = {}
     for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise click.BadParameter(f"{text!r} is not like 0-7 or 0,3", param_hint="--seeds")
-        found += range(int(first), int(last or first) + 1)
+        match = re.fullmatch(r"([0-9]{1,19})(?:-([0-9]{1,19}))?", part.strip())
+        if match is None:
+            raise _no_seeds(f"{quoted(text)} is not like 0-7 or 0,3")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last > LARGEST_SEED:
+            raise _no_seeds(f"{last} is larger than 2**63 - 1")
+        if len(found) + last - first >= MOST_SEEDS:
+            raise _no_seeds(f"{quoted(text)} are more than {MOST_SEEDS} seeds; name fewer")
+        found |= dict.fromkeys(range(first, last + 1))
     if not found:
-        raise click.BadParameter(f"{text!r} holds no number", param_hint="--seeds")
-    return list(dict.fromkeys(found))
+        raise _no_seeds(f"{quoted(text)} holds no number")
+    return list(found)
+
+
+def _no_seeds(why: str) -> click.BadParameter:
+    return click.BadParameter(why, param_hint="--seeds")
+
+
+def seconds(text: str) -> float:
+    """Read 90s, 10m, 2h or 1.5h."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh])", text.strip())
+    if match is None or not float(match[1]):
+        raise click.BadParameter(
+            f"{quoted(text)} is not like 90s, 10m or 2h", param_hint="--time-limit"
+        )
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def percentiles(text: str) -> tuple[float, float]:

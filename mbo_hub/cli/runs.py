@@ -12,13 +12,17 @@ import click
 
 import mbo_hub
 from mbo_hub.cli.options import (
+    LARGEST_SEED,
     as_json,
     chosen_subset,
+    complete_device,
+    complete_method,
     complete_task,
     engine_option,
     numbers,
     only_option,
     rows_option,
+    seconds,
     seeds_option,
     started_engine,
     visible_option,
@@ -28,6 +32,7 @@ from mbo_hub.errors import InvalidFile
 
 if TYPE_CHECKING:
     from mbo_hub.results.record import Plan, Run
+    from mbo_hub.results.runs import Sweep
 
 
 @verb(example="mbo methods")
@@ -61,21 +66,25 @@ def methods(as_json: bool) -> None:
 
 
 @verb(example="mbo run grad --task chembl --seed 0 --out designs.parquet")
-@click.argument("methods", nargs=-1, required=True, metavar="METHOD...")
+@click.argument("methods", nargs=-1, required=True, metavar="METHOD...",
+                shell_complete=complete_method)  # fmt: skip
 @click.option("--task", "tasks", multiple=True, required=True, shell_complete=complete_task,
               help="What to run on; may be given several times, or `all`.")  # fmt: skip
 @click.option("--preset", type=click.Choice(["standard", "paper"]), default="standard",
               show_default=True, help="Of the hyper-parameters.")  # fmt: skip
 @click.option("--budget", type=click.IntRange(1), default=128, show_default=True,
               help="How many designs to propose.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True,
               help="Of one run, whose report is printed.")  # fmt: skip
 @click.option("--seeds", metavar="0-7", help="Of many runs, kept in a folder: 0-7, 0,3.")
 @click.option("--out", type=click.Path(path_type=Path),
               help="Parquet file for the designs; with --seeds, the folder of runs.")  # fmt: skip
 @visible_option
 @rows_option
-@click.option("--device", default="cpu", show_default=True, help="Of torch.")
+@click.option("--device", default="cpu", show_default=True, shell_complete=complete_device,
+              help="Of torch: cpu, cuda, cuda:1, mps.")  # fmt: skip
+@click.option("--time-limit", metavar="2h", callback=lambda _, __, text: text and seconds(text),
+              help="Of each run: 90s, 10m, 2h. What takes longer has failed.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one a core]")
 @engine_option
 @click.option("--again", is_flag=True, help="Also run what failed before.")
@@ -98,12 +107,13 @@ def run(
 ) -> None:
     """Let METHOD propose designs for a task, and score them.
 
-    METHOD is a name that `mbo methods` shows, `all` of these, or package.module:attribute of your
-    own, whose code is then run. Designs are saved before the oracle is opened.
+    METHOD is a name that `mbo methods` shows, `all` of these, or package.module:attribute or
+    file.py:attribute of your own, whose code is then run. Designs are saved before the oracle is
+    opened. A method runs in a process of its own; what it prints is shown on standard error.
 
     With --seeds, every method runs on every task with every seed; --out is a folder that keeps a
-    record and the designs of each. What is there is not run again, so that you can stop at any
-    time and go on later, and several machines may share the folder.
+    record and the designs of each, and what the method printed. What is there is not run again, so
+    that you can stop at any time and go on later, and several machines may share the folder.
     """
     from mbo_hub.methods import METHODS
     from mbo_hub.results.record import Plan
@@ -121,33 +131,44 @@ def run(
         return
     if len(methods) * len(tasks) > 1 or engine != "local":
         raise click.UsageError("say which seeds and where the runs go:  --seeds 0-7 --out runs")
-    _run_one(Plan(task=tasks[0], method=methods[0], seed=seed, **others), out, as_json)
+    _single(Plan(task=tasks[0], method=methods[0], seed=seed, **others), out, as_json)
 
 
-def _run_one(plan: Plan, out: Path | None, as_json: bool) -> None:
-    """Run a method here, and print the report."""
+def _single(plan: Plan, out: Path | None, as_json: bool) -> None:
+    """Do one run, show what its method says, and print the report."""
+    from mbo_hub.atomic import write_file
     from mbo_hub.oracles.progress import telling
-    from mbo_hub.reading import write_designs
-    from mbo_hub.results.work import make
+    from mbo_hub.results.child import Watch
+    from mbo_hub.results.runs import one
 
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise InvalidFile(f"{out}: name a file in a folder that is there")  # before hours of work
-    task = mbo_hub.load(plan.task).showing(plan.subset)
-    contestant = make(plan, task)
+
+    def keep(designs: bytes) -> None:
+        if out is not None:
+            try:
+                write_file(out, designs)
+            except OSError as error:
+                raise InvalidFile(f"{out}: cannot be written: {error.strerror}") from None
+
     told = 0.0
-    with telling(f"{contestant.name} on {task.name}", 100, None) as add:
+    with telling(f"{plan.method} on {plan.task}", 100, None) as add:
 
         def progress(done: float) -> None:
             nonlocal told
             add(100 * (done - told))
             told = done
 
-        proposal = contestant(task.offline, budget=plan.budget, seed=plan.seed, progress=progress)
-    if out is not None:
-        write_designs(out, task.manifest, proposal.designs, proposal.predicted)
-    for note in proposal.notes:
+        record = one(plan, keep, Watch(_show, progress))
+    for note in record.notes:
         echo(note, err=True)
-    echo_report(task.evaluate(proposal.designs, budget=plan.budget), as_json)
+    if record.report is not None:
+        echo_report(record.report, as_json)
+
+
+def _show(text: str) -> None:
+    """Show what a method prints, as it does; a bar that it draws becomes lines."""
+    echo(text.replace("\r\n", "\n").replace("\r", "\n"), err=True, nl=False)
 
 
 def _sweep(
@@ -174,16 +195,24 @@ def _sweep(
     if as_json:
         echo_json(asdict(became))
     else:
-        echo(
-            f"{out}: {became.scored} runs scored, {became.failed} failed, {became.there} were there"
-            + (f", {became.elsewhere} are in other hands" if became.elsewhere else "")
-        )
+        echo(f"{out}: {_summary(became)}")
     for place, why in became.waiting.items():
         echo(f"{place}: its designs wait for the oracle: {why}", err=True)
     for place, why in became.lost.items():
         echo(f"{place}: is still to do: {why}", err=True)
-    if became.waiting or became.lost:
+    if became.all_failed:
+        echo(f"{out}: every run has failed; what each printed is in its log.txt", err=True)
+    if became.waiting or became.lost or became.all_failed:
         sys.exit(1)
+
+
+def _summary(became: Sweep) -> str:
+    before = f" ({became.failed_before} failed; --again)" if became.failed_before else ""
+    elsewhere = f", {became.elsewhere} are held by another process" if became.elsewhere else ""
+    return (
+        f"{became.scored} runs scored, {became.failed} failed, {became.there} were there{before}"
+        f"{elsewhere}"
+    )
 
 
 @verb(example="mbo table runs --metric median --literature")

@@ -13,6 +13,7 @@ from mbo_hub.cli.options import (
     as_json,
     chosen_subset,
     column_option,
+    complete_oracle,
     complete_task,
     engine_option,
     rows_option,
@@ -28,7 +29,8 @@ from mbo_hub.errors import InvalidFile, OracleUnavailable
 @click.argument("file", type=INPUT)
 @click.option("--budget", type=click.IntRange(min=1), default=128, show_default=True,
               help="How many designs count, from the first.")  # fmt: skip
-@click.option("--oracle", help="Another oracle than the task's own; `mbo info` names them.")
+@click.option("--oracle", shell_complete=complete_oracle,
+              help="Another oracle than the task's own; `mbo info` names them.")  # fmt: skip
 @click.option("--project", is_flag=True, help="Replace illegal designs by the nearest legal ones.")
 @click.option(
     "--invalid",

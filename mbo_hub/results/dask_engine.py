@@ -12,11 +12,19 @@ from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn, TypeVar
 
-import mbo_hub.results.work as work
 from mbo_hub._version import __version__
-from mbo_hub.errors import MboHubError, MissingExtra, StepLost
+from mbo_hub.errors import (
+    DeviceUnavailable,
+    MboHubError,
+    MissingExtra,
+    StepLost,
+    UnknownMethod,
+    UnknownTask,
+    remade,
+)
 from mbo_hub.extras import require
 from mbo_hub.oracles.threads import THREADS, cores
+from mbo_hub.results import child
 from mbo_hub.results.engine import Engine
 
 __all__ = ["DaskEngine"]
@@ -44,15 +52,17 @@ class DaskEngine(Engine):
 
     Raises:
         MissingExtra: dask.distributed is not installed.
-        MboHubError: there is no scheduler at the address, or a worker has another mbo-hub.
+        MboHubError: there is no scheduler at the address, Dask's configuration cannot be used, or a
+            worker has another mbo-hub.
     """
 
     look_again = LOOK_S
 
     def __init__(self, address: str | None = None, jobs: int | None = None) -> None:
         require("results", "the engine 'dask'", "distributed")
-        import distributed
-        from distributed.utils import silence_logging_cmgr
+        with _said_of("Dask's configuration cannot be used"):
+            import distributed
+            from distributed.utils import silence_logging_cmgr
 
         dask: Any = distributed  # it has types for half of itself
         self._open, self._jobs = ExitStack(), jobs
@@ -63,12 +73,13 @@ class DaskEngine(Engine):
         try:
             place: Any = address
             if address is None:
-                place = _cluster_here(dask, jobs or cores())
+                with _said_of("a Dask cluster does not start on this machine"):
+                    place = _cluster_here(dask, jobs or cores())
                 self._open.callback(place.close)
-            try:
+            encrypted = str(address).startswith(("tls://", "wss://"))
+            hint = "; its certificates are named in Dask's configuration" if encrypted else ""
+            with _said_of(f"{address}: no Dask scheduler answers there", hint):
                 self._client = dask.Client(place, timeout=PATIENCE_S)
-            except (OSError, ValueError) as error:
-                raise MboHubError(f"{address}: no Dask scheduler answers there: {error}") from None
             self._open.callback(self._client.close)
             if address is None:
                 self._client.run(_leave_interrupts_to_others)
@@ -165,9 +176,10 @@ class DaskEngine(Engine):
                 f"{error.allowed_failures + 1} workers died while they had it; there may have been "
                 "too little memory"
             ) from None
+        except (MissingExtra, UnknownMethod, UnknownTask, DeviceUnavailable) as error:
+            said = f"{self._address}: on a worker: {error}"
+            raise remade(type(error), (said,), {}) from None
         except (_OtherVersion, ImportError) as error:
-            if isinstance(error, MissingExtra):  # a step says so
-                raise
             self._see_that_workers_are_alike()  # names the worker
             self._refuse("a worker", error)
 
@@ -175,6 +187,22 @@ class DaskEngine(Engine):
         """Leave the cluster; one that was started here ends."""
         self._pool.shutdown(wait=not at_once)
         self._open.close()
+
+
+@contextmanager
+def _said_of(what: str, hint: str = "") -> Iterator[None]:
+    """Say what does not work, whatever Dask, which has no errors of its own, raises for it."""
+    try:
+        yield
+    except (
+        OSError, ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError,
+        ArithmeticError,
+    ) as error:  # fmt: skip
+        causes = [error]
+        while (cause := causes[-1].__cause__) is not None and isinstance(cause, Exception):
+            causes.append(cause)
+        said = "; ".join(" ".join(f"{type(one).__name__}: {one}".split()) for one in causes)
+        raise MboHubError(f"{what}: {said}{hint}") from None
 
 
 def _cluster_here(dask: Any, workers: int) -> Any:
@@ -236,7 +264,7 @@ def _while_wanted() -> Iterator[None]:
         while not ended.wait(LOOK_S):
             task = worker.state.tasks.get(key)
             if task is None or task.state == "cancelled":
-                work.stop(thread)
+                child.stop(thread)
                 return
 
     threading.Thread(target=watch, daemon=True).start()

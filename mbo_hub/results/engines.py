@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-import mbo_hub.results.work as work
 from mbo_hub.oracles.threads import cores
+from mbo_hub.results import child
 from mbo_hub.results.engine import Engine
 
 __all__ = ["LocalEngine", "engine"]
@@ -43,7 +43,7 @@ class LocalEngine(Engine):
         """Wait for what is going on, or end it."""
         self._pool.shutdown(wait=False, cancel_futures=at_once)
         while at_once and (going := list(self._going)):
-            work.stop()  # again and again: a thread may just be starting a process
+            child.stop()  # again and again: a thread may just be starting a process
             wait(going, timeout=0.1)
         self._pool.shutdown()
 

@@ -2,7 +2,7 @@
 
 A run is told by its `Plan`. Its folder ``<task>/<method>/<preset>/seed-<k>`` has `record.json` and
 `designs.parquet`, which are written before an oracle is opened, and again with the scores. A run
-that failed has a record too.
+that failed has a record too. What a method printed is in `log.txt`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from mbo_hub.scoring.report import Report
 __all__ = [
     "DESIGNS",
     "FORMAT",
+    "LOG",
     "OURS",
     "RECORD",
     "Machine",
@@ -48,12 +49,13 @@ __all__ = [
 
 FORMAT = 1
 OURS = "mbo_hub"  # `Record.code` of this package's methods
-RECORD, DESIGNS = "record.json", "designs.parquet"
+RECORD, DESIGNS, LOG = "record.json", "designs.parquet", "log.txt"
 LARGEST = 2**28  # bytes that the designs of one run may become in memory
 
 Status = Literal["proposed", "scored", "failed"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -117,16 +119,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         device: of torch.
         tuned_on_oracle: whoever runs it says that hyper-parameters were chosen by looking at
             scores of the task's oracle.
+        time_limit: seconds that a step may take; a method that takes longer has failed.
     """
 
     task: str
     subset: Subset | None = None
     method: str
     preset: str = "standard"
-    seed: Count = 0
+    seed: Seed = 0
     budget: Annotated[int, msgspec.Meta(ge=1)] = 128
     device: str = "cpu"
     tuned_on_oracle: bool = False
+    time_limit: float | None = None
 
 
 class Record(
@@ -147,6 +151,7 @@ class Record(
         preset: of the hyper-parameters.
         seed: of everything that is random in the method.
         budget: how many designs could be submitted.
+        device: of torch, where the method computed.
         settings: every hyper-parameter, and where its value comes from.
         tuned_on_oracle: hyper-parameters were chosen by scores of the oracle; it is not ranked.
         deviations: how the method differs from its paper's code.
@@ -179,6 +184,7 @@ class Record(
     preset: str
     seed: Count
     budget: Annotated[int, msgspec.Meta(ge=1)]
+    device: str = "cpu"
     settings: dict[str, Setting] = {}
     tuned_on_oracle: bool = False
     deviations: tuple[str, ...] = ()
@@ -382,13 +388,16 @@ def read_run(folder: Path) -> Run:
     return Run(record, str(folder), load)
 
 
-def write_run(directory: Path, record: Record, designs: bytes | None) -> Path:
+def write_run(
+    directory: Path, record: Record, designs: bytes | None, log: str | None = None
+) -> Path:
     """Write a run into its folder: first the designs, then the record that speaks of them.
 
     Args:
         directory: of all runs.
         record: what became of it.
         designs: content of `designs.parquet`; None: there are none.
+        log: what the method said; None leaves what is there.
 
     Returns:
         The run's folder.
@@ -401,6 +410,10 @@ def write_run(directory: Path, record: Record, designs: bytes | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if designs is not None:
             write_file(folder / DESIGNS, designs)
+        if log:
+            write_file(folder / LOG, log.encode())
+        elif log is not None:
+            (folder / LOG).unlink(missing_ok=True)
         write_file(folder / RECORD, record.encode())
     except OSError as error:
         raise InvalidFile(f"{folder}: cannot be written: {error.strerror}") from None

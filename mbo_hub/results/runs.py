@@ -18,8 +18,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mbo_hub.archive import folders
-from mbo_hub.errors import InvalidFile, OracleUnavailable, StepLost
-from mbo_hub.methods import find
+from mbo_hub.errors import InvalidFile, MethodFailed, OracleUnavailable, StepLost
+from mbo_hub.methods import Method
+from mbo_hub.methods.protocol import whole
+from mbo_hub.methods.registry import place_of
+from mbo_hub.results.child import Watch
 from mbo_hub.results.engine import Engine
 from mbo_hub.results.record import (
     DESIGNS,
@@ -32,9 +35,9 @@ from mbo_hub.results.record import (
     read_run,
     write_run,
 )
-from mbo_hub.results.work import Outcome, code_of, isolated
+from mbo_hub.results.work import Outcome, code_of, isolated, make, score, see_that_they_can_run
 
-__all__ = ["Sweep", "Told", "plans", "sweep"]
+__all__ = ["Sweep", "Told", "one", "plans", "sweep"]
 
 
 def plans(
@@ -83,6 +86,7 @@ class Sweep:
         scored: how many runs it scored.
         failed: how many of its runs failed.
         there: how many were there before.
+        failed_before: how many of these had failed.
         elsewhere: how many another program has in hand.
         waiting: runs whose designs are there and whose oracle cannot run here, with the reason.
         lost: runs that something else than the method ended, with the reason; they are still to do.
@@ -91,16 +95,24 @@ class Sweep:
     scored: int = 0
     failed: int = 0
     there: int = 0
+    failed_before: int = 0
     elsewhere: int = 0
     waiting: dict[str, str] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def all_failed(self) -> bool:
+        """Whether there are failures, and nothing else."""
+        failed = self.failed + self.failed_before
+        return failed > 0 and self.scored + self.there == self.failed_before
+
 
 class _Goal(NamedTuple):
-    """A run that is wanted: its plan, and the versions of what it would be run with here."""
+    """A run that is wanted: its plan, its task's name, and what it would be run with here."""
 
     plan: Plan
-    method_version: str
+    task: str
+    method: Method
     task_version: str
 
 
@@ -132,10 +144,12 @@ def sweep(
         tell: is called when a run came to its end.
 
     Raises:
-        UnknownTask, UnknownMethod: before anything runs.
+        UnknownTask, UnknownMethod: before anything runs; or a method's declaration is wrong.
         InvalidFile: the folder holds something else, such as a run with another budget or by
             another version of the method, or cannot be written.
-        MissingExtra: a method needs a library that is not installed.
+        MissingExtra: a method needs a library that is not installed; before anything runs.
+        DeviceUnavailable: there is no such device; before anything runs.
+        ValueError: a seed or budget that is out of range; before anything runs.
         MboHubError: a step of a run broke.
     """
     places = _places(wanted)
@@ -145,8 +159,16 @@ def sweep(
         estimate.learn(record)
         if _is_done(record, again=again):
             result.there += 1
+            result.failed_before += record is not None and record.status == "failed"
         else:
             todo[place] = goal
+    if todo:
+        asked = engine.submit(
+            see_that_they_can_run, [(goal.plan, goal.task) for goal in todo.values()]
+        )
+        while not engine.wait([asked]):
+            pass
+        engine.result(asked)
     jobs = _claimed(todo, directory, result, again=again)
     going: dict[Future[Outcome], _Job] = {}
     try:
@@ -187,7 +209,8 @@ def _after(
     except StepLost as error:
         result.lost[job.place.as_posix()] = str(error)
         return None
-    write_run(directory, outcome.record, outcome.designs)
+    proposed = job.outcome is None  # what scoring says is no word of the method
+    write_run(directory, outcome.record, outcome.designs, outcome.log if proposed else None)
     result.scored += outcome.record.status == "scored"
     result.failed += outcome.record.status == "failed"
     return outcome
@@ -195,6 +218,7 @@ def _after(
 
 def _places(wanted: Sequence[Plan]) -> dict[Path, _Goal]:
     """Where each run goes; every method is made and every task found before anything runs."""
+    made: dict[tuple[str, ...], Method] = {}
     declared = {
         name: folders.find_declared(name, None)[1].manifest
         for name in dict.fromkeys(plan.task for plan in wanted)
@@ -202,14 +226,53 @@ def _places(wanted: Sequence[Plan]) -> dict[Path, _Goal]:
     found: dict[Path, _Goal] = {}
     for plan in wanted:
         task = declared[plan.task]
-        method = find(plan.method, plan.preset, task.name)
+        whole("seed", plan.seed, 0)
+        whole("budget", plan.budget, 1)
+        asked = (plan.method, plan.preset, plan.device, task.name)
+        if asked not in made:
+            made[asked] = make(plan, task.name)
+        method = made[asked]
         goes = folder_of(problem(task.name, plan.subset), method.name, plan.preset, plan.seed)
-        plan = msgspec.structs.replace(plan, task=folders.everywhere(plan.task))
-        goal = _Goal(plan, method.version, task.version)
+        goal = _Goal(_everywhere(plan), task.name, method, task.version)
         if found.setdefault(goes, goal) != goal:
             raise InvalidFile(f"{goes}: two different runs would go there; run them apart")
     _one_a_folder(found)
     return found
+
+
+def _everywhere(plan: Plan) -> Plan:
+    """A plan that names its task and its method as processes in other folders find them."""
+    place = place_of(plan.method)
+    named = plan.method
+    if place is not None and place.file is not None:
+        named = f"{place.file}:{place.attribute}"
+    return msgspec.structs.replace(plan, task=folders.everywhere(plan.task), method=named)
+
+
+def one(plan: Plan, keep: Callable[[bytes], object], watch: Watch) -> Record:
+    """Do one run that no folder keeps, by the same steps as a sweep does.
+
+    Its designs are scored in this process, which may use all cores: no value depends on that.
+
+    Args:
+        plan: the run.
+        keep: is given the content of `designs.parquet` before an oracle is opened.
+        watch: who looks on while the method runs.
+
+    Returns:
+        The record of the scored run.
+
+    Raises:
+        MethodFailed: the method produced no designs.
+        MboHubError: as `sweep`, and as the oracle.
+    """
+    ((goal),) = _places([plan]).values()
+    see_that_they_can_run([(goal.plan, goal.task)])
+    proposed = isolated(goal.plan, None, watch)
+    if proposed.record.failure is not None or proposed.designs is None:
+        raise MethodFailed(str(proposed.record.failure))
+    keep(proposed.designs)
+    return score(goal.plan, proposed.record, proposed.designs).record
 
 
 def _one_a_folder(places: Iterable[Path]) -> None:
@@ -235,7 +298,8 @@ def _record(directory: Path, place: Path, goal: _Goal) -> Record | None:
     for what, there, wanted in (
         ("budget", record.budget, plan.budget),
         ("method", record.code, code_of(plan)),
-        ("method's version", record.method_version, goal.method_version),
+        ("device", record.device, goal.method.device),
+        ("method's version", record.method_version, goal.method.version),
         ("version of the data", record.task_version, goal.task_version),
         ("word on tuning", record.tuned_on_oracle, plan.tuned_on_oracle),
     ):
@@ -278,6 +342,7 @@ def _claimed(
         if _is_done(record, again=again):
             claim.close()
             result.there += 1
+            result.failed_before += record is not None and record.status == "failed"
             continue
         outcome = None
         if record is not None and record.status == "proposed":
