@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,8 +113,8 @@ class Offline:
             ValueError: the fraction is not between 0 and 1, `by` is neither, or one part would be
                 empty, as all of a constant y has to stay together.
         """
-        if not 0 < fraction < 1:
-            raise ValueError(f"fraction is a number between 0 and 1, got {fraction}")
+        if not isinstance(fraction, numbers.Real) or not 0 < fraction < 1:
+            raise ValueError(f"fraction is a number between 0 and 1, such as 0.2, got {fraction!r}")
         distinct, design = np.unique(self.x, axis=0, return_inverse=True)
         design = design.reshape(-1)
         best = np.full(len(distinct), -np.inf)

@@ -198,8 +198,8 @@ def _said_of(what: str, hint: str = "") -> Iterator[None]:
         OSError, ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError,
         ArithmeticError,
     ) as error:  # fmt: skip
-        causes = [error]
-        while (cause := causes[-1].__cause__) is not None and isinstance(cause, Exception):
+        causes: list[BaseException] = [error]
+        while (cause := causes[-1].__cause__) is not None:
             causes.append(cause)
         said = "; ".join(" ".join(f"{type(one).__name__}: {one}".split()) for one in causes)
         raise MboHubError(f"{what}: {said}{hint}") from None

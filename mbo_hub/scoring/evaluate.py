@@ -90,6 +90,8 @@ def evaluate(
     name = oracle or task.oracle_name
     judge, manifest, offline = task.oracles[name], task.manifest, task.offline
     space, scale = offline.space, offline.normalization.x.std
+    if hasattr(designs, "designs") and hasattr(designs, "projected"):
+        raise InvalidDesign("a Proposal holds more than designs; pass these:  proposal.designs")
     array = space.as_array(designs)
     if not len(array):
         raise InvalidDesign("there are no designs to score (0 rows)")
