@@ -24,7 +24,7 @@ import mbo_hub
 from mbo_hub import cli
 from mbo_hub.archive.export import files_of
 from mbo_hub.making import build
-from mbo_hub.results import work
+from mbo_hub.results import child
 from mbo_hub.tasks import TASKS
 
 MBO = str(Path(sys.executable).with_name("mbo"))
@@ -426,7 +426,7 @@ def test_every_example_works(
         "table": "mbo run random --task tfbind8 --seeds 0-1 --out runs",
         "plot": "mbo run random --task tfbind8 --seeds 0-1 --out runs",
     }
-    monkeypatch.setattr(work, "_in_child", in_this_process)
+    monkeypatch.setattr(child, "run", in_this_process)
     for line in filter(None, (prepare.get(name), example(name))):
         done = typed(line, tmp_path)
         assert done.returncode == 0, done.stderr

@@ -31,7 +31,7 @@ from mbo_hub.dataset import parquet
 from mbo_hub.errors import InvalidFile, MboHubError, UnknownMethod, UnknownTask
 from mbo_hub.methods import find
 from mbo_hub.oracles.protocol import Answer
-from mbo_hub.results import runs, work
+from mbo_hub.results import child, runs, work
 from mbo_hub.results.collection import read_runs
 from mbo_hub.results.engines import LocalEngine
 from mbo_hub.results.record import (
@@ -112,7 +112,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def inside(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same folder, where this process does the steps: for tests of what surrounds them."""
-    monkeypatch.setattr(work, "_in_child", in_this_process)
+    monkeypatch.setattr(child, "run", in_this_process)
     return here
 
 
@@ -275,9 +275,9 @@ def test_a_run_of_another_version_is_not_taken_for_done(
 ) -> None:
     """A table would not rank seeds of two versions of a method; nothing is run or changed."""
     plan = Plan(task="tfbind8", method="random", budget=8)
-    record, designs = proposed = work.propose(plan)
+    record, designs, _ = work.propose(plan)
     if status == "scored":
-        record = work.score(plan, *proposed).record
+        record = work.score(plan, record, designs or b"").record
         version = fields.get("task_version", record.task_version)
         fields = {**fields, "report": msgspec.structs.replace(record.report, version=version)}
     elif status == "failed":
@@ -310,19 +310,18 @@ def test_a_step_of_scoring_that_dies_leaves_its_designs_and_the_others_go_on(
     inside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oracle is at fault, or too little memory; not the method."""
-    real = work._in_child
+    real = child.run
 
-    def in_child(folder: Path) -> int:
+    def run(folder: Path, *rest: Any) -> child.Ended:
         if (folder / DESIGNS).exists() and b'"seed": 1' in (folder / RECORD).read_bytes():
-            (folder / "stderr.txt").touch()
-            return -9
-        return real(folder)
+            return child.Ended(-9, "", 0.0)
+        return real(folder, *rest)
 
-    monkeypatch.setattr(work, "_in_child", in_child)
+    monkeypatch.setattr(child, "run", run)
     result, _ = go("random", seeds=3)
     assert (result.scored, result.failed) == (2, 0)
     assert list(result.lost) == ["tfbind8/random/standard/seed-1"]
-    monkeypatch.setattr(work, "_in_child", real)
+    monkeypatch.setattr(child, "run", real)
     assert go("random", seeds=3)[0].scored == 1
 
 
@@ -367,7 +366,7 @@ def test_a_step_that_is_ended_from_outside_is_no_failure_and_still_to_do(
     assert ran.exit_code == 1
     assert "tfbind8/is_ended/standard/seed-0: is still to do: its process was" in ran.stderr
     (here / "mended").touch()
-    monkeypatch.setattr(work, "_in_child", in_this_process)
+    monkeypatch.setattr(child, "run", in_this_process)
     assert CliRunner().invoke(main, command).exit_code == 0
 
 
@@ -492,7 +491,7 @@ def test_a_killed_program_loses_the_runs_in_hand_and_leaves_no_process(
     assert whom == "job" or not list((here / "tmp").glob("mbo-run-*"))
     (here / "mine.py").write_text(MINE.replace("time.sleep(600)", "return offline.x[:budget]"))
     monkeypatch.delitem(sys.modules, "mine", raising=False)
-    monkeypatch.setattr(work, "_in_child", in_this_process)
+    monkeypatch.setattr(child, "run", in_this_process)
     again, _ = go("random", "mine:sleeps", seeds=2)
     assert (again.there, again.scored, again.elsewhere) == (2, 2, 0), "its locks are gone with it"
 

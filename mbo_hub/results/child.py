@@ -94,8 +94,9 @@ class _Log:
     def listen(self, stream: IO[bytes]) -> None:
         """Take what comes until it ends."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        while chunk := stream.read1(2**16):  # type: ignore[attr-defined]
-            self.take(decoder.decode(chunk))
+        with stream:
+            while chunk := stream.read1(2**16):  # type: ignore[attr-defined]
+                self.take(decoder.decode(chunk))
         self.take(decoder.decode(b"", final=True))
 
     def take(self, text: str) -> None:

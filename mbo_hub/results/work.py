@@ -316,7 +316,7 @@ def isolated(
         (folder / _PLAN).write_bytes(msgspec.json.encode(plan))
         if outcome is not None:
             _leave(folder, outcome)
-        ended = _in_child(folder, plan.time_limit, watch)
+        ended = child.run(folder, plan.time_limit, watch)
         if ended.code == 0 and (folder / RECORD).exists():
             return _take(folder)._replace(log=ended.said)
         if (folder / _ERROR).exists():
@@ -329,11 +329,6 @@ def isolated(
             _take(folder).record, failure=reason, wall_seconds=round(ended.seconds, 2)
         )
         return Outcome(record, None, ended.said)
-
-
-def _in_child(folder: Path, limit: float | None, watch: child.Watch | None) -> child.Ended:
-    """Let another process do the step that a folder asks for."""
-    return child.run(folder, limit, watch)
 
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:

@@ -1,0 +1,544 @@
+"""A method runs in one way: single runs and sweeps give the same designs, records and errors."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+from made_runs import in_this_process
+from odd_methods import NEIGHBOURS, ODD
+
+import mbo_hub
+from mbo_hub import InvalidDesign
+from mbo_hub.cli import main
+from mbo_hub.cli.options import numbers, seconds
+from mbo_hub.errors import DeviceUnavailable, MethodFailed, MissingExtra, UnknownMethod
+from mbo_hub.methods import find
+from mbo_hub.results import child
+from mbo_hub.results.engines import LocalEngine
+from mbo_hub.results.record import LOG, Plan, Record, Run, decode_designs, read_run
+from mbo_hub.results.runs import Sweep, one, plans, sweep
+
+BUDGET = 8
+LIMIT_S = 8.0  # enough to start on a machine that has much else to do
+ALONE = pytest.mark.slow(
+    "a process each, half a minute for all: what a single run has of its own is tested without"
+)
+LEAVES = {"leaves_a_thread", "leaves_a_process"}
+IN_BRIEF = ("lazy", "noted", "exits")  # single runs of these are not slow
+
+
+def plan_of(name: str) -> Plan:
+    limit = LIMIT_S if name == "waits" else None
+    return Plan(task="tfbind8", method=f"odd_methods:{name}", budget=BUDGET, time_limit=limit)
+
+
+def settle(folder: Path) -> None:
+    for name, text in NEIGHBOURS.items():
+        (folder / name).write_text(text)
+    (folder / "odd_methods.py").write_bytes((Path(__file__).parent / "odd_methods.py").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """All odd methods in one sweep, by name."""
+    folder = tmp_path_factory.mktemp("odd")
+    settle(folder)
+    with pytest.MonkeyPatch.context() as patch, LocalEngine(4) as engine:
+        patch.chdir(folder)
+        result = sweep([plan_of(name) for name in ODD], folder / "runs", engine)
+    assert not result.lost
+    failed = sum(reason is not None for reason in ODD.values())
+    assert (result.scored, result.failed) == (len(ODD) - failed, failed)
+    places = {name: name.lower() if name in ("Fields", "Numbers") else name for name in ODD}
+    return {
+        name: read_run(folder / "runs" / "tfbind8" / place / "standard" / "seed-0")
+        for name, place in places.items()
+    }
+
+
+def log_of(run: Run) -> str:
+    path = Path(run.where) / LOG
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def without_times(record: Record) -> Record:
+    return msgspec.structs.replace(
+        record, started="", cpu_seconds=0.0, wall_seconds=0.0, peak_mb=0, scoring_seconds=None
+    )
+
+
+# ------------------------------------------------------------------------------------------- sweeps
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_sweep_keeps_the_designs_of_an_odd_method_or_why_there_are_none(
+    name: str, swept: dict[str, Run]
+) -> None:
+    run, reason = swept[name], ODD[name]
+    assert run.record.code == f"odd_methods:{name}"
+    if reason is not None:
+        assert run.record.status == "failed"
+        assert reason in str(run.record.failure)
+        assert "\n" not in str(run.record.failure)
+        return
+    assert run.record.status == "scored"
+    np.testing.assert_array_equal(run.designs, mbo_hub.load("tfbind8").x[:BUDGET])
+
+
+def test_what_a_method_prints_is_kept_beside_its_record(swept: dict[str, Run]) -> None:
+    assert log_of(swept["prints"]) == "to stdout ⏎\nto stderr\npast Python \ufffd\n"
+    assert log_of(swept["lazy"]) == ""
+    much = log_of(swept["prints_much"])
+    assert len(much) < 4 * child.KEPT
+    assert much.startswith("the first line\n")
+    assert much.endswith("the last line\n")
+    assert "characters are left out" in much
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("noted", "ValueError: no such layer\nlayers are counted from 0\n"),
+        ("multiline", "wandb: Synced 5 files\nTraceback (most recent call last):\n"),
+        ("exits", "in exits\n    sys.exit(0)\nSystemExit: 0\n"),
+        ("aborts", "Fatal Python error: Aborted"),
+        ("waits", "in waits"),
+    ],
+)
+def test_the_log_of_a_failure_tells_where_it_was(
+    name: str, said: str, swept: dict[str, Run]
+) -> None:
+    log = log_of(swept[name])
+    assert said in log
+    assert "protocol.py" not in log or name in ("aborts", "waits"), "its own frames come first"
+
+
+def test_a_failure_that_the_method_tells_needs_no_traceback(swept: dict[str, Run]) -> None:
+    assert log_of(swept["fails"]) == ""
+
+
+def test_nothing_that_a_method_started_is_left(swept: dict[str, Run]) -> None:
+    folder = Path(swept["leaves_a_process"].where).parents[4]
+    assert not psutil.pid_exists(int((folder / "left-behind").read_text()))
+
+
+def test_fields_are_written_as_text_and_numbers(swept: dict[str, Run]) -> None:
+    record = swept["Fields"].record
+    assert {name: setting.value for name, setting in record.settings.items()} == {
+        "checkpoint": str(Path("models") / "a.pt"), "rate": 0.5, "rounds": 3, "limit": "inf",
+        "sizes": [1, 2],
+    }  # fmt: skip
+    assert {setting.source for setting in record.settings.values()} == {"its author"}
+    assert record.libraries.keys() == {"mbo-hub", "numpy", "click", "PyYAML"}
+    assert (swept["Numbers"].record.projected, swept["Numbers"].record.notes) == (2, ("a note",))
+
+
+# ------------------------------------------------------------------------------------ single runs
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in IN_BRIEF else pytest.param(name, marks=ALONE) for name in ODD]
+)
+def test_a_single_run_is_that_of_a_sweep(
+    name: str, swept: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same designs and the same record, or the same error; it says what the log has."""
+    settle(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    kept, said, told = list[bytes](), list[str](), list[float]()
+    run = swept[name]
+    watch = child.Watch(said.append, told.append)
+    if run.record.failure is not None:
+        with pytest.raises(MethodFailed) as raised:
+            one(plan_of(name), kept.append, watch)
+        assert str(raised.value) == run.record.failure
+        assert not kept
+    else:
+        record = one(plan_of(name), kept.append, watch)
+        assert without_times(record) == without_times(run.record)
+        (designs,) = kept
+        np.testing.assert_array_equal(decode_designs(designs, "kept").designs, run.designs)
+    log = log_of(run)
+    if name == "prints_much":
+        assert len("".join(said)) > 5_000_000, "a log is bounded, what is shown is not"
+    elif name not in ("aborts", "waits"):  # addresses of threads
+        assert "".join(said).replace(str(tmp_path), "") == log.replace(
+            str(Path(run.where).parents[4]), ""
+        )
+
+
+def mbo(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["run", *arguments, "--task", "tfbind8", "--budget", "8"])
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    settle(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for module in ("odd_methods", "odd_sibling", "mine"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    return tmp_path
+
+
+def test_mbo_run_shows_what_a_method_prints_and_saves_its_designs(here: Path) -> None:
+    ran = mbo("odd_methods:prints", "--seed", "0", "--out", "d.parquet", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["task"] == "tfbind8"
+    assert ran.stderr == "to stdout ⏎\nto stderr\npast Python \ufffd\n"
+    saved = decode_designs((here / "d.parquet").read_bytes(), "d.parquet")
+    np.testing.assert_array_equal(saved.designs, mbo_hub.load("tfbind8").x[:8])
+
+
+def test_a_method_that_calls_sys_exit_ends_no_command_well(here: Path) -> None:
+    ran = mbo("odd_methods:exits", "--seed", "0", "--out", "d.parquet")
+    assert ran.exit_code == 1
+    assert ran.stderr.endswith("SystemExit: 0\nMethodFailed: exits on tfbind8, seed 0: it ended "
+                               "by SystemExit(0) instead of returning designs\n")  # fmt: skip
+    assert not (here / "d.parquet").exists()
+
+
+def test_a_bar_of_a_single_run_tells_how_far_its_method_is(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process writes that down, and this one looks."""
+    (here / "mine.py").write_text(
+        "import time\n"
+        "from mbo_hub.methods import Method\n"
+        "class Mine(Method):\n"
+        "    name, title = 'mine', 'Waits'\n"
+        "    def propose(self, offline, budget, seed, progress):\n"
+        "        progress(0.25)\n"
+        "        time.sleep(1)\n"
+        "        return offline.x[:budget]\n"
+    )
+    told: list[float] = []
+    watch = child.Watch(lambda text: None, told.append)
+    one(Plan(task="tfbind8", method="mine:Mine", budget=8), lambda designs: None, watch)
+    assert set(told) == {0.25}
+
+
+# ----------------------------------------------------------------- what is refused before it runs
+
+DECLARED = """
+from dataclasses import dataclass
+from typing import Any
+import numpy as np
+from mbo_hub.methods import Method, Preset
+open("imported", "w").close()
+
+class Base(Method):
+    name, title = "mine", "My method"
+    def propose(self, offline, budget, seed, progress):
+        open("ran", "w").close()
+        return offline.x[:budget]
+class Untitled(Base): title = None
+class Nameless(Method):
+    title = "No name"
+    def propose(self, offline, budget, seed, progress): ...
+class Versioned(Base): version = 2
+class Deviating(Base): deviations = "one sentence"
+class Needy(Base): needs = "torch"
+class Lacking(Base): needs = ("no_such_library", "no-such-package")
+class Presets(Base): presets = {"mine": Preset()}
+class Unknown(Base): presets = {"standard": Preset({"steps": 3})}
+class Idle(Method): name, title = "idle", "Does nothing"
+@dataclass(frozen=True)
+class Called(Base): activation: Any = len
+@dataclass(frozen=True)
+class Filled(Base): weights: Any = (1, np.zeros)
+@dataclass(frozen=True)
+class Missing(Base): steps: int = None; width: int = 0
+@dataclass(frozen=True)
+class Raises(Base):
+    def __post_init__(self): raise SystemExit("no")
+def other(offline, n): ...
+number = 3
+array = np.zeros(3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "why"),
+    [
+        ("Untitled", UnknownMethod, "a method has a title, a text; Untitled has none"),
+        ("Nameless", UnknownMethod, "a method has a name, a text; Nameless has none"),
+        ("Versioned", UnknownMethod, "a method has a version, a text; Versioned has 2"),
+        ("Deviating", UnknownMethod, "deviations is a tuple of texts"),
+        ("Needy", UnknownMethod, "needs is a tuple of texts"),
+        ("Lacking", MissingExtra, "needs no_such_library and no-such-package, not installed here"),
+        ("Presets", UnknownMethod, "no preset 'standard'; it has mine"),
+        ("Unknown", UnknownMethod, "preset 'standard' cannot be made: TypeError: "),
+        ("Idle", UnknownMethod, "Idle has no method propose"),
+        ("Called", UnknownMethod, "Called.activation is a builtins.builtin_function_or_method"),
+        ("Filled", UnknownMethod, r"Filled.weights\[1\] is a builtins.builtin_function"),
+        ("Raises", UnknownMethod, "preset 'standard' cannot be made: SystemExit: no"),
+        ("other", UnknownMethod, r"called with offline, budget and seed by name, and takes \(off"),
+        ("number", UnknownMethod, r"mine \(.*mine\.py\) has no method or function 'number'"),
+        ("array", UnknownMethod, "has no method or function 'array'"),
+    ],
+)
+def test_what_is_wrong_with_a_method_is_said_before_anything_runs(
+    method: str, error: type[Exception], why: str, here: Path
+) -> None:
+    """In the same words, in one sentence, for a single run and for a sweep."""
+    (here / "mine.py").write_text(DECLARED)
+    plan = Plan(task="tfbind8", method=f"mine:{method}", budget=8)
+    watch = child.Watch(lambda text: None, lambda done: None)
+    with pytest.raises(error, match=why) as alone:
+        one(plan, lambda designs: None, watch)
+    with LocalEngine(1) as engine, pytest.raises(error) as together:
+        sweep([msgspec.structs.replace(plan, method="random"), plan], Path("runs"), engine)
+    assert str(alone.value) == str(together.value)
+    assert "\n" not in str(alone.value)
+    assert not (here / "ran").exists()
+    assert not (here / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("def f(:", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_says_why(text: str, why: str, here: Path) -> None:
+    (here / "mine.py").write_text(text)
+    ran = mbo("mine:f", "--seeds", "0", "--out", "runs")
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("UnknownMethod: mine:f: module 'mine' cannot be imported: ")
+    assert why in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["odd_methods:lazy", "odd_methods.py:lazy", "./odd_methods.py:lazy",
+                                  "./odd_methods:lazy", "{here}/odd_methods.py:lazy"])  # fmt: skip
+def test_a_method_is_named_by_its_module_or_by_its_file(form: str, here: Path) -> None:
+    name = form.format(here=here)
+    assert find(name).name == "lazy"
+    assert str(here) not in sys.path
+    assert work_code(name) == "odd_methods:lazy"
+
+
+def work_code(name: str) -> str:
+    from mbo_hub.results.work import code_of
+
+    return code_of(Plan(task="tfbind8", method=name))
+
+
+def test_a_method_of_another_folder_has_its_neighbours_there(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    with LocalEngine(1) as engine:
+        wanted = plans(["../odd_methods.py:lazy"], ["tfbind8"], [0], budget=8)
+        assert sweep(wanted, Path("runs"), engine) == Sweep(scored=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("random.py:f", r"Python finds another module 'random', .*; give the file another name"),
+        ("random:f", r"random \(.*random\.py\) has no method or function 'f'"),
+        ("./absent.py:f", r"there is no file .*absent\.py"),
+        ("absent:f", "module 'absent' cannot be imported: ModuleNotFoundError"),
+    ],
+)
+def test_a_file_in_the_place_of_another_module_is_said(name: str, why: str, here: Path) -> None:
+    with pytest.raises(UnknownMethod, match=why):
+        find(name)
+
+
+def test_prints_of_a_module_are_no_data(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "mine.py").write_text("print('hello')\ndef f(offline, budget, seed): ...\n")
+    find("mine:f")
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+# ------------------------------------------------------------------------------ devices, libraries
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cpu:1", "meta", "cuda:99", "cuda:-1", "cu\nda"])
+@pytest.mark.parametrize("method", ["grad", "random"])
+def test_a_device_that_is_not_here_is_refused_before_anything_runs(
+    method: str, device: str, here: Path
+) -> None:
+    pytest.importorskip("torch", reason="devices are torch's")
+    alone = mbo(method, "--seed", "0", "--device", device)
+    together = mbo(method, "--seeds", "0", "--out", "runs", "--device", device)
+    assert alone.exit_code == together.exit_code == 1
+    assert alone.stderr == together.stderr
+    assert alone.stderr.startswith("DeviceUnavailable: ")
+    assert repr(device) in alone.stderr
+    assert alone.stderr.count("\n") == 1
+    assert not (here / "runs").exists()
+
+
+def test_a_method_refuses_a_device_that_is_not_here_also_without_a_command() -> None:
+    pytest.importorskip("torch", reason="devices are torch's")
+    with pytest.raises(DeviceUnavailable, match="no device is called 'gpu'"):
+        type(find("grad"))(device="gpu")(mbo_hub.load("tfbind8").offline)
+
+
+def test_a_library_that_is_missing_is_said_before_anything_runs(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    alone = mbo("grad", "--seed", "0")
+    together = mbo("random", "grad", "--seeds", "0-1", "--out", "runs")
+    assert alone.exit_code == together.exit_code == 1
+    assert alone.stderr == together.stderr == (
+        "MissingExtra: the method 'grad' needs torch; install it with  pip install "
+        "'mbo-hub[methods]'\n"
+    )  # fmt: skip
+    assert not (here / "runs").exists()
+
+
+def test_a_record_names_the_device_and_another_one_is_refused(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="devices are torch's")
+    monkeypatch.setattr(child, "run", in_this_process)
+    (here / "mine.py").write_text(DECLARED)
+    go = ("mine:Base", "odd_methods:floats", "random", "--seeds", "0", "--out", "runs")
+    assert mbo(*go, "--device", "cpu:0").exit_code == 0
+    of = {
+        name: read_run(here / "runs" / "tfbind8" / name / "standard" / "seed-0").record
+        for name in ("mine", "floats", "random")
+    }
+    assert of["mine"].device == "cpu:0"
+    assert b'"device": "cpu:0"' in of["mine"].encode()
+    assert of["floats"].device == of["random"].device == "cpu", "neither computes on one"
+    assert b"device" not in of["random"].encode(), "records of the CPU are as they were"
+    ran = mbo("mine:Base", "--seeds", "0-1", "--out", "runs")
+    assert ran.exit_code == 1
+    assert "the device of this run is cpu:0, not cpu; keep the others in another" in ran.stderr
+
+
+# -------------------------------------------------------------------------------- seeds and options
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64 + 1, True, 0.5])
+def test_a_seed_out_of_range_is_refused_at_the_start(seed: Any, here: Path) -> None:
+    method = find("random")
+    with pytest.raises(ValueError, match="seed is a whole number of at (least 0|most 2)"):
+        method(mbo_hub.load("tfbind8").offline, budget=1, seed=seed)
+    with LocalEngine(1) as engine, pytest.raises(ValueError, match="seed is a whole number"):
+        sweep([Plan(task="tfbind8", method="random", seed=seed)], Path("runs"), engine)
+    assert not (here / "runs").exists()
+
+
+def test_the_largest_seed_works(here: Path) -> None:
+    assert len(find("random")(mbo_hub.load("tfbind8").offline, budget=2, seed=2**63 - 1)) == 2
+    assert numbers(str(2**63 - 1)) == [2**63 - 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("0-999999999", "more than 100000 seeds"),
+        ("0-99999,7,200000", "more than 100000 seeds"),
+        (str(2**63), "larger than 2**63 - 1"),
+        ("9" * 5000, "is not like 0-7"),
+        ("٣", "is not like 0-7"),
+    ],
+)
+def test_seeds_that_no_machine_could_do_are_refused(text: str, why: str, here: Path) -> None:
+    ran = mbo("random", "--seeds", text, "--out", "runs")
+    assert ran.exit_code == 2
+    assert why in ran.stderr
+    assert len(ran.stderr) < 600
+
+
+def test_a_seed_option_out_of_range_is_refused() -> None:
+    for seed in ("-1", str(2**63)):
+        assert mbo("random", "--seed", seed).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("90s", 90), ("10m", 600), ("2h", 7200), ("1.5h", 5400), (" 1s ", 1)]
+)
+def test_a_time_limit_is_read(text: str, wanted: float) -> None:
+    assert seconds(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "90", "s", "0s", "-1s", "1d", "inf", "nan", "1e3s", "9" * 99])
+def test_another_time_limit_is_refused(text: str, here: Path) -> None:
+    ran = mbo("random", "--time-limit", text)
+    assert ran.exit_code == 2
+    assert "is not like 90s, 10m or 2h" in ran.stderr
+
+
+def test_a_command_whose_runs_all_failed_fails(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "run", in_this_process)
+    failing = ("odd_methods:fails", "odd_methods:nothing", "--seeds", "0", "--out", "runs")
+    ran = mbo(*failing)
+    assert ran.exit_code == 1
+    assert ran.stderr.endswith("runs: every run has failed; what each printed is in its log.txt\n")
+    ran = mbo(*failing)
+    assert ran.exit_code == 1, "the second time as well"
+    assert ran.stdout == "runs: 0 runs scored, 0 failed, 2 were there (2 failed; --again)\n"
+    assert mbo("random", *failing).exit_code == 0
+
+
+# --------------------------------------------------------------------- what is passed in its place
+
+
+def test_a_proposal_in_the_place_of_its_designs_is_said() -> None:
+    task = mbo_hub.load("tfbind8")
+    proposal = find("best_logged")(task.offline, budget=2)
+    with pytest.raises(InvalidDesign, match=r"pass these:  proposal\.designs"):
+        task.evaluate(proposal)
+
+
+@pytest.mark.parametrize("fraction", ["0.2", None, 0, 1, float("nan"), [0.2]])
+def test_a_fraction_that_is_no_number_is_refused(fraction: Any) -> None:
+    offline = mbo_hub.load("tfbind8").offline
+    with pytest.raises((ValueError, TypeError), match="fraction"):
+        offline.holdout(fraction)
+
+
+def test_no_place_for_temporary_files_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(**_: Any) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", none)
+    ran = mbo("random", "--seed", "0")
+    assert ran.exit_code == 1
+    assert ran.stderr == (
+        "MboHubError: temporary files: No usable temporary directory found in ['/tmp']; the "
+        "environment variable TMPDIR names a folder that can be written\n"
+    )
+
+
+# ------------------------------------------------------------------------------------- completion
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "wanted"),
+    [
+        (["run"], "cma", ["cma_es"]),
+        (["run"], "al", ["all"]),
+        (["run", "grad", "--engine"], "d", ["dask", "dask:tcp://"]),
+        (["run", "grad", "--device"], "cu", ["cuda"]),
+        (["score", "tfbind8", "--oracle"], "s", ["surrogate"]),
+        (["score", "nix", "--oracle"], "s", []),
+    ],
+)
+def test_shells_complete_methods_engines_devices_and_oracles(
+    words: list[str], incomplete: str, wanted: list[str]
+) -> None:
+    from click.shell_completion import ShellComplete
+
+    offered = ShellComplete(main, {}, "mbo", "_MBO_COMPLETE").get_completions(words, incomplete)
+    assert [item.value for item in offered] == wanted
