@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Methods that behave in odd ways, as somebody's own may; tests copy this file beside `NEIGHBOURS`.
 
 `ODD` says of each what becomes of its run: None: its designs are the first visible ones; else words
@@ -52,7 +53,7 @@ def shadowed(offline: Any, budget: int, seed: int) -> Any:
     import queue
     import random
 
-    assert random.Random(0)
+    assert random.Random(0)  # noqa: S311
     assert queue.Queue()
     return offline.x[:budget]
 
@@ -180,7 +181,7 @@ def asks(offline: Any, budget: int, seed: int) -> Any:
 
 
 def breaks(offline: Any, budget: int, seed: int) -> Any:
-    breakpoint()  # noqa: T100
+    breakpoint()
     return offline.x[:budget]
 
 
@@ -212,6 +213,9 @@ def waits(offline: Any, budget: int, seed: int) -> Any:
     time.sleep(600)
 
 
+HALF, THREE = np.float32(0.5), np.int64(3)
+
+
 @dataclass(frozen=True)
 class Fields(Method):
     """Fields that a record has to write as text or numbers; an array as its proposal."""
@@ -222,8 +226,8 @@ class Fields(Method):
     needs: ClassVar[tuple[str, ...]] = ("click", "PyYAML", "yaml")
 
     checkpoint: Path = Path("models") / "a.pt"
-    rate: Any = np.float32(0.5)
-    rounds: Any = np.int64(3)
+    rate: Any = HALF
+    rounds: Any = THREE
     limit: float = float("inf")
     sizes: tuple[Any, ...] = (np.int8(1), 2)
 

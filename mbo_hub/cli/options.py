@@ -60,11 +60,11 @@ def complete_oracle(
     from mbo_hub.archive import folders
     from mbo_hub.errors import MboHubError
 
-    task = str(ctx.params.get("task") or "")
-    if not (folders.is_folder_name(task) or task in folders.pins()):
-        return []
+    # click leaves arguments unread before an option whose value is still to come
+    words = [ctx.params.get("task") or "", *ctx.args]
+    here = [word for word in words if folders.is_folder_name(word) or word in folders.pins()]
     try:
-        oracles = folders.find_declared(task, None)[1].manifest.oracles
+        oracles = folders.find_declared(here[0], None)[1].manifest.oracles if here else ()
     except MboHubError:
         return []
     return [CompletionItem(name) for name in oracles if name.startswith(incomplete)]
@@ -133,13 +133,13 @@ def _no_seeds(why: str) -> click.BadParameter:
     return click.BadParameter(why, param_hint="--seeds")
 
 
-def seconds(text: str) -> float:
+def seconds(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
     """Read 90s, 10m, 2h or 1.5h."""
+    if text is None:
+        return None
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh])", text.strip())
     if match is None or not float(match[1]):
-        raise click.BadParameter(
-            f"{quoted(text)} is not like 90s, 10m or 2h", param_hint="--time-limit"
-        )
+        raise click.BadParameter(f"{quoted(text)} is not like 90s, 10m or 2h", ctx, param)
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 

@@ -83,7 +83,7 @@ def methods(as_json: bool) -> None:
 @rows_option
 @click.option("--device", default="cpu", show_default=True, shell_complete=complete_device,
               help="Of torch: cpu, cuda, cuda:1, mps.")  # fmt: skip
-@click.option("--time-limit", metavar="2h", callback=lambda _, __, text: text and seconds(text),
+@click.option("--time-limit", metavar="2h", callback=seconds,
               help="Of each run: 90s, 10m, 2h. What takes longer has failed.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one a core]")
 @engine_option
