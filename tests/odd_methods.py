@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import mbo_hub
+from mbo_hub.errors import MethodFailed
 from mbo_hub.methods import Method, Preset, Proposal
 
 # Files of the same folder: names of the standard library, and what a method imports late.
@@ -137,7 +138,7 @@ def too_few(offline: Any, budget: int, seed: int) -> Any:
 
 
 def fails(offline: Any, budget: int, seed: int) -> Any:
-    raise mbo_hub.MethodFailed("the model diverged")
+    raise MethodFailed("the model diverged")
 
 
 def noted(offline: Any, budget: int, seed: int) -> Any:

@@ -21,14 +21,15 @@ import numpy as np
 from mbo_hub.arrays import Num
 from mbo_hub.errors import InvalidDesign, MethodFailed, MissingExtra
 from mbo_hub.extras import EXTRAS, distribution, require
-from mbo_hub.methods import declared, devices
+from mbo_hub.methods.declared import LARGEST, plain
+from mbo_hub.methods.devices import see_that_it_is_here
 from mbo_hub.methods.features import Decoded
 from mbo_hub.methods.progress import Progress
 from mbo_hub.offline import Offline
 
 __all__ = ["LARGEST_SEED", "Method", "Paper", "Preset", "Proposal", "Setting", "whole"]
 
-LARGEST_SEED = declared.LARGEST  # torch, NumPy and the tables of results hold as much
+LARGEST_SEED = LARGEST  # torch, NumPy and the tables of results hold as much
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,10 +167,10 @@ class Method:
         made = {name: type(self).preset(name, task) for name in usual if name in self.presets}
         settings = {}
         for name in [f.name for f in dataclasses.fields(self) if f.name != "device"]:
-            value = declared.plain(getattr(self, name), f"{type(self).__name__}.{name}")
+            value = plain(getattr(self, name), f"{type(self).__name__}.{name}")
             source = "caller"
             for preset, method in made.items():
-                if value == declared.plain(getattr(method, name), f"{preset}: {name}"):
+                if value == plain(getattr(method, name), f"{preset}: {name}"):
                     source = self.presets[preset].sources.get(name, usual[preset])
                     break
             settings[name] = Setting(value, source)
@@ -188,7 +189,7 @@ class Method:
             require("methods", who, *extra)
         if missing:
             raise MissingExtra(f"{who} needs {' and '.join(missing)}, not installed here")
-        devices.see_that_it_is_here(self.device)
+        see_that_it_is_here(self.device)
 
     @abstractmethod
     def propose(self, offline: Offline, budget: int, seed: int, progress: Progress) -> Any:

@@ -16,13 +16,13 @@ from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, NamedTuple
 
 from mbo_hub.errors import UnknownMethod
-from mbo_hub.methods import declared
 from mbo_hub.methods.auto_cbas import AutofocusedCbAS
 from mbo_hub.methods.best_logged import BestLogged
 from mbo_hub.methods.bo_qei import BayesianOptimization
 from mbo_hub.methods.cbas import CbAS
 from mbo_hub.methods.cma_es import CmaEs
 from mbo_hub.methods.coms import ConservativeObjectiveModels
+from mbo_hub.methods.declared import wrong
 from mbo_hub.methods.grad_mean import GradMean
 from mbo_hub.methods.grad_min import GradMin
 from mbo_hub.methods.gradient_ascent import GradientAscent
@@ -146,7 +146,7 @@ def find(name: str, preset: str = "standard", task: str = "") -> Method:
         found = getattr(found, part, None)
     is_class = inspect.isclass(found) and issubclass(found, Method)
     if is_class or isinstance(found, Method):
-        if problem := declared.wrong(found):
+        if problem := wrong(found):
             raise UnknownMethod(f"{name}: {problem}")
         if is_class and preset not in found.presets:
             raise UnknownMethod(f"{name}: no preset {preset!r}; it has {', '.join(found.presets)}")

@@ -23,7 +23,7 @@ from typing import IO, NamedTuple, NoReturn
 
 from mbo_hub.oracles.threads import THREADS
 
-__all__ = ["Ended", "Watch", "end_now", "run", "start_alone", "stop", "write_progress"]
+__all__ = ["Ended", "Watch", "end_now", "run", "say", "start_alone", "stop", "write_progress"]
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -227,6 +227,15 @@ def _end_with_parent(lifeline: int, folder: Path) -> None:
     if sys.platform != "win32" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
+
+
+def say(text: str) -> None:
+    """Write to standard error, also where a method closed Python's stream of it."""
+    with (
+        suppress(OSError),
+        open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as stream,
+    ):
+        stream.write(text)
 
 
 def end_now(code: int) -> NoReturn:

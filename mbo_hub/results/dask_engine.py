@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn, TypeVar
 
+import mbo_hub.results.child as child
 from mbo_hub._version import __version__
 from mbo_hub.errors import (
     DeviceUnavailable,
@@ -24,7 +25,6 @@ from mbo_hub.errors import (
 )
 from mbo_hub.extras import require
 from mbo_hub.oracles.threads import THREADS, cores
-from mbo_hub.results import child
 from mbo_hub.results.engine import Engine
 
 __all__ = ["DaskEngine"]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
+import mbo_hub.results.child as child
 from mbo_hub.oracles.threads import cores
-from mbo_hub.results import child
 from mbo_hub.results.engine import Engine
 
 __all__ = ["LocalEngine", "engine"]

@@ -15,7 +15,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module, metadata
@@ -26,16 +25,17 @@ import msgspec
 import numpy as np
 
 import mbo_hub
+import mbo_hub.results.child as child
 from mbo_hub import errors
 from mbo_hub._version import __version__
 from mbo_hub.atomic import scratch_folder
 from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed, MissingExtra, StepLost, remade
 from mbo_hub.extras import distribution
-from mbo_hub.methods import METHODS, Method, Proposal, devices, find
+from mbo_hub.methods import METHODS, Method, Proposal, find
+from mbo_hub.methods.devices import see_that_it_is_here
 from mbo_hub.methods.progress import Progress
 from mbo_hub.methods.registry import Function, place_of, said
 from mbo_hub.reading import encode_designs
-from mbo_hub.results import child
 from mbo_hub.results.lookup import looked_up
 from mbo_hub.results.record import (
     DESIGNS,
@@ -213,7 +213,7 @@ def see_that_they_can_run(wanted: Sequence[tuple[Plan, str]]) -> None:
     alike = {(plan.method, plan.preset, plan.device): (plan, task) for plan, task in wanted}
     for plan, task in alike.values():
         make(plan, task).see_that_it_can_run()
-        devices.see_that_it_is_here(plan.device)  # also where no method would notice
+        see_that_it_is_here(plan.device)  # also where no method would notice
 
 
 def code_of(plan: Plan) -> str:
@@ -426,7 +426,7 @@ def _serve(folder: Path) -> int:
     except MboHubError as error:
         (folder / _ERROR).write_bytes(msgspec.json.encode((type(error).__name__, str(error))))
         return 1
-    sys.stderr.write(outcome.log)
+    child.say(outcome.log)
     _leave(folder, outcome)
     return 0
 
@@ -453,6 +453,5 @@ def main(name: str) -> NoReturn:
     try:
         code = _serve(folder)
     except BaseException:  # a bug of this package, or no room on the disk
-        with suppress(OSError):
-            traceback.print_exc()
+        child.say(traceback.format_exc())
     child.end_now(code)
