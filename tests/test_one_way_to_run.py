@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,23 @@ def plan_of(name: str) -> Plan:
     return Plan(task="tfbind8", method=f"odd:{name}", budget=BUDGET, time_limit=limit)
 
 
-def settle(folder: Path) -> None:
+@contextmanager
+def among_odd_methods(folder: Path) -> Iterator[Path]:
+    """Be in a folder that has them; what is imported there is forgotten."""
     for name, text in NEIGHBOURS.items():
         (folder / name).write_text(text)
     (folder / "odd.py").write_bytes((Path(__file__).parent / "odd_methods.py").read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+    for module in ("odd", "odd_sibling", "mine"):
+        sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Path]:
+    with among_odd_methods(tmp_path):
+        yield tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +78,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
     @cache
     def runs_of(names: tuple[str, ...]) -> Path:
         folder = tmp_path_factory.mktemp("odd")
-        settle(folder)
-        with pytest.MonkeyPatch.context() as patch, LocalEngine(4) as engine:
-            patch.chdir(folder)
+        with among_odd_methods(folder), LocalEngine(4) as engine:
             result = sweep([plan_of(name) for name in names], Path("runs"), engine)
         assert not result.lost
         return folder / "runs" / "tfbind8"
@@ -167,11 +179,9 @@ def test_fields_are_written_as_text_and_numbers(swept: Callable[[str], Run]) -> 
     "name", [name if name in ALONE_IN_BRIEF else pytest.param(name, marks=ALONE) for name in ODD]
 )
 def test_a_single_run_is_that_of_a_sweep(
-    name: str, swept: Callable[[str], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, swept: Callable[[str], Run], here: Path
 ) -> None:
     """The same designs and the same record, or the same error; it says what the log has."""
-    settle(tmp_path)
-    monkeypatch.chdir(tmp_path)
     kept, said, told = list[bytes](), list[str](), list[float]()
     run = swept(name)
     watch = child.Watch(said.append, told.append)
@@ -189,22 +199,13 @@ def test_a_single_run_is_that_of_a_sweep(
     if name == "prints_much":
         assert len("".join(said)) > 5_000_000, "a log is bounded, what is shown is not"
     elif name not in ("aborts", "waits"):  # addresses of threads
-        assert "".join(said).replace(str(tmp_path), "") == log.replace(
+        assert "".join(said).replace(str(here), "") == log.replace(
             str(Path(run.where).parents[4]), ""
         )
 
 
 def mbo(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["run", *arguments, "--task", "tfbind8", "--budget", "8"])
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    settle(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    for module in ("odd", "odd_sibling", "mine"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
-    return tmp_path
 
 
 def test_mbo_run_shows_what_a_method_prints_and_saves_its_designs(here: Path) -> None:

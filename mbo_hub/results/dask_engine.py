@@ -152,10 +152,8 @@ class DaskEngine(Engine):
 
     def wait(self, futures: Collection[Future[T]]) -> set[Future[T]]:
         """Wait until a step came to its end, or it is time to look again; give those that did."""
-        done = super().wait(futures)
-        if not done:
-            self._see_who_is_there()
-        return done
+        self._see_who_is_there()
+        return super().wait(futures)
 
     def result(self, future: Future[T]) -> T:
         """What a step came to.
