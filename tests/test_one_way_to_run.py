@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,7 +28,7 @@ import mbo_hub
 from mbo_hub import InvalidDesign
 from mbo_hub.cli import main
 from mbo_hub.cli.options import numbers, seconds
-from mbo_hub.errors import DeviceUnavailable, MethodFailed, MissingExtra, UnknownMethod
+from mbo_hub.errors import DeviceUnavailable, MboHubError, MethodFailed, MissingExtra, UnknownMethod
 from mbo_hub.methods import find
 from mbo_hub.results import child
 from mbo_hub.results.engines import LocalEngine
@@ -245,6 +250,36 @@ def test_a_bar_of_a_single_run_tells_how_far_its_method_is(
     assert told[0] == 0.25
 
 
+@pytest.mark.slow("2 core-seconds: a command to be killed; test_runs.py kills sweeps in every run")
+@pytest.mark.parametrize("kill", ["SIGINT", "SIGKILL"])
+def test_a_single_run_that_is_stopped_leaves_no_process(kill: str, here: Path) -> None:
+    (here / "mine.py").write_text(
+        "import os, time\n"
+        "def sleeps(offline, budget, seed):\n"
+        "    open('asleep', 'w').write(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+    )
+    program = subprocess.Popen(
+        [sys.executable, "-m", "mbo_hub", "run", "mine:sleeps", "--task", "tfbind8"],
+        stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    asleep = here / "asleep"
+    wait_for(lambda: asleep.exists() and asleep.read_text() != "")
+    program.send_signal(getattr(signal, kill))
+    _, said = program.communicate(timeout=90)
+    assert program.returncode == (1 if kill == "SIGINT" else -9), said
+    assert "Traceback" not in said
+    wait_for(lambda: not psutil.pid_exists(int(asleep.read_text())))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
 # ----------------------------------------------------------------- what is refused before it runs
 
 DECLARED = """
@@ -443,6 +478,51 @@ def test_a_record_names_the_device_and_another_one_is_refused(
     ran = mbo("mine:Base", "--seeds", "0-1", "--out", "runs")
     assert ran.exit_code == 1
     assert "the device of this run is cpu:0, not cpu; keep the others in another" in ran.stderr
+
+
+# ------------------------------------------------------------------------------------------- Dask
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("tls://127.0.0.1:9", "certificates are named in Dask's configuration"),
+        ("ucx://127.0.0.1:9", "ucx://127.0.0.1:9: no Dask scheduler answers there: "),
+        ("tcp://127.0.0.1", "missing port number"),
+        ("nonsense://x", "nonsense://x: no Dask scheduler answers there: "),
+    ],
+)
+def test_an_address_that_dask_cannot_use_is_said(
+    address: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dask_engine = pytest.importorskip("mbo_hub.results.dask_engine")
+    pytest.importorskip("distributed", reason="the extra 'results' is not installed")
+    monkeypatch.setattr(dask_engine, "PATIENCE_S", 1)
+    with pytest.raises(MboHubError, match=re.escape(why)) as raised:
+        dask_engine.DaskEngine(address)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_cluster_that_cannot_start_here_says_why() -> None:
+    dask = pytest.importorskip("dask", reason="the extra 'results' is not installed")
+    from mbo_hub.results.dask_engine import DaskEngine
+
+    with (
+        dask.config.set({"temporary-directory": "/proc/nowhere"}),
+        pytest.raises(MboHubError, match=r"does not start on this machine: .*/proc/nowhere"),
+    ):
+        DaskEngine(None, 1)
+
+
+def test_what_a_worker_lacks_is_said_to_be_a_workers() -> None:
+    pytest.importorskip("distributed", reason="the extra 'results' is not installed")
+    from mbo_hub.results.dask_engine import DaskEngine
+
+    engine, future = DaskEngine.__new__(DaskEngine), Future[None]()
+    engine._address = "tcp://there:8786"
+    future.set_exception(UnknownMethod("mine:f: module 'mine' cannot be imported"))
+    with pytest.raises(UnknownMethod, match=r"^tcp://there:8786: on a worker: mine:f: module"):
+        engine.result(future)
 
 
 # -------------------------------------------------------------------------------- seeds and options
