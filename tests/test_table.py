@@ -436,7 +436,7 @@ def test_markdown_and_latex_show_strange_words_as_they_are() -> None:
         unscored("ant", "b", 0, "50% | <b> _x_ \\ {y} #1 ^~"),
     ]
     table = tabulate(strange)
-    assert r"50% \| &lt;b> \_x\_ \\ {y} #1 ^~" in render(table, "markdown")
+    assert r"50% \| &lt;b> \_x\_ \\ &#123;y&#125; #1 ^&#126;" in render(table, "markdown")
     latex = render(table, "latex")
     assert r"a\_b & 0.500 \\" in latex
     assert latex.count(r"\begin{tabular}") == latex.count(r"\bottomrule") == 2

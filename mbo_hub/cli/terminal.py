@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,17 +15,15 @@ from mbo_hub.errors import MboHubError
 if TYPE_CHECKING:
     from mbo_hub.scoring.report import Report
 
-# Control characters but tab and line end, which a terminal obeys, and marks that reorder text.
-_UNSAFE = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
 
 def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print text, some of which strangers wrote; what a terminal would obey is escaped.
 
     Every verb prints through here.
     """
-    safe = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
-    click.echo(safe, err=err, nl=nl)
+    from mbo_hub.dataset.lines import terminal
+
+    click.echo(terminal(str(text)), err=err, nl=nl)
 
 
 def echo_json(facts: Any) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 from mbo_hub.arrays import Float64, Num
 from mbo_hub.dataset import files, layout
 from mbo_hub.dataset.layout import Column
+from mbo_hub.dataset.lines import Line, Sentence, explained
 from mbo_hub.errors import InvalidDataset, InvalidFile, UnsupportedFormat
 from mbo_hub.spaces import Box, Sequence
 
@@ -45,14 +46,17 @@ __all__ = [
 
 FORMAT = 1
 
+# In Python `$` is also before a last line end, which no name has.
+_END = r"(?!\n)$"
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
-Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Title = Annotated[Line, msgspec.Meta(min_length=1)]
+Name = Annotated[str, msgspec.Meta(pattern=rf"^[a-z0-9][a-z0-9_-]*{_END}")]
+Version = Annotated[str, msgspec.Meta(pattern=rf"^[0-9]+\.[0-9]+\.[0-9]+{_END}")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=rf"^[0-9a-f]{{64}}{_END}")]
 # A file inside the folder: relative, forward slashes, no step upwards.
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
-FilePath = Annotated[str, msgspec.Meta(pattern=rf"^{_PART}(/{_PART})*$")]
-Repo = Annotated[str, msgspec.Meta(pattern=rf"^({_PART}/)?{_PART}$")]
+FilePath = Annotated[str, msgspec.Meta(pattern=rf"^{_PART}(/{_PART})*{_END}")]
+Repo = Annotated[str, msgspec.Meta(pattern=rf"^({_PART}/)?{_PART}{_END}")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 Percentile = Annotated[float, msgspec.Meta(ge=0, le=100)]
@@ -71,9 +75,9 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         description: what is measured, in one sentence.
     """
 
-    name: Text
-    unit: str = ""
-    description: Text
+    name: Title
+    unit: Line = ""
+    description: Sentence
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -289,7 +293,7 @@ class OracleEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         description: the oracle in one sentence.
     """
 
-    kind: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]*$")]
+    kind: Annotated[str, msgspec.Meta(pattern=rf"^[a-z][a-z0-9_-]*{_END}")]
     exact: bool = False
     file: FilePath | None = None
     sha256: Sha256 | None = None
@@ -347,8 +351,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     format: Annotated[int, msgspec.Meta(ge=1)]
     name: Name
     version: Version
-    title: Text
-    summary: Text
+    title: Title
+    summary: Sentence
     space: Sequence | Box
     objective: Objective
     split: SplitRule | None = None
@@ -420,7 +424,7 @@ def read(raw: bytes, where: str) -> Manifest:
     try:
         manifest = msgspec.json.decode(raw, type=Manifest)
     except msgspec.MsgspecError as error:
-        problem = f"task.json: {_with_names(document, str(error))}"
+        problem = f"task.json: {explained(_with_names(document, str(error)))}"
         raise InvalidDataset(where, [problem]) from None
     problems = _contradictions(manifest)
     if problems:

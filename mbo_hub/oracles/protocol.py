@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float32, Num
+from mbo_hub.dataset.lines import Line
 from mbo_hub.spaces import Box, Sequence
 
 __all__ = ["Agreement", "Answer", "Fingerprint", "Limits", "Oracle"]
@@ -28,9 +29,9 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         runtime: name and version of what computes, e.g. ``onnxruntime 1.31.1``.
     """
 
-    kind: str
-    sha256: str
-    runtime: str
+    kind: Line
+    sha256: Line
+    runtime: Line
 
 
 class Answer(NamedTuple):

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from mbo_hub.arrays import Float32
+from mbo_hub.dataset.lines import figure as figure_text
 from mbo_hub.dataset.manifest import Manifest
 from mbo_hub.extras import require
 from mbo_hub.scoring import canvas
@@ -53,9 +54,9 @@ def _histogram(
         ha="left" if along < 0.15 else "right" if along > 0.85 else "center",
     )  # fmt: skip
     unit = f" ({manifest.objective.unit})" if manifest.objective.unit else ""
-    axes.set_xlabel(f"y: {manifest.objective.name}{unit}")
+    axes.set_xlabel(figure_text(f"y: {manifest.objective.name}{unit}"))
     axes.set_ylabel("designs")
-    axes.set_title(f"{manifest.title} v{manifest.version}", pad=18)
+    axes.set_title(figure_text(f"{manifest.title} v{manifest.version}"), pad=18)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     counts = [np.histogram(values, edges)[0].tolist() for values in (y, visible)]

@@ -9,6 +9,7 @@ import msgspec
 
 import mbo_hub.archive.catalog as catalog
 import mbo_hub.results.costs as costs
+from mbo_hub.dataset.lines import markdown, yaml
 from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import COLUMNS, DATA
 from mbo_hub.results.measure import Measure
@@ -126,7 +127,7 @@ def _extent(records: Sequence[Record]) -> str:
 
 def _machines(records: Iterable[Record]) -> str:
     kinds = sorted({f"{r.machine.processor}, {r.machine.cores} cores" for r in records})
-    return " and ".join(kinds)
+    return " and ".join(map(markdown, kinds))
 
 
 def _kept(runs: Sequence[Run]) -> str:
@@ -219,7 +220,8 @@ def _plots() -> str:
 
 def _metadata(tasks: Sequence[str], rows: int) -> str:
     configs = "\n".join(
-        f"- config_name: {task}\n  data_files:\n  - split: train\n    path: {DATA}/{task}/*.parquet"
+        f"- config_name: {yaml(task)}\n  data_files:\n  - split: train\n    path: "
+        f"{yaml(f'{DATA}/{task}/*.parquet')}"
         for task in tasks
     )
     size = "n<1K" if rows < 1000 else "1K<n<10K"

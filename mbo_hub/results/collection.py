@@ -23,12 +23,26 @@ import pyarrow.parquet as pq
 from mbo_hub.archive import folders
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import files, parquet
-from mbo_hub.errors import InvalidDataset, InvalidFile, MboHubError
+from mbo_hub.errors import InvalidDataset, InvalidFile, MboHubError, quoted
 from mbo_hub.results.record import LARGEST, RECORD, Record, Run, Submitted, read_run
 
-__all__ = ["COLUMNS", "DATA", "decode", "encode", "file_of", "read_runs", "row", "write_collection"]
+__all__ = [
+    "COLUMNS",
+    "DATA",
+    "decode",
+    "encode",
+    "file_of",
+    "read_runs",
+    "row",
+    "runs_of",
+    "table_of",
+    "write_collection",
+]
 
 DATA = "data"
+SHOWN = 5  # damaged runs that an error names
+MOST_ROWS = 4096  # runs of a method on a task
+_DESIGNS = {"designs": 2, "predicted": 1}  # further columns, and how deep their lists are
 _FIGURES = ("best", "median", "mean")
 # Columns of a run beside its designs, with their Arrow types; all follow from the record.
 COLUMNS: Mapping[str, pa.DataType] = {
@@ -172,34 +186,94 @@ def decode(raw: bytes, where: str) -> list[Run]:
         where: what to call it in messages.
 
     Raises:
-        InvalidFile: not parquet, without the columns `record` and `designs`, far too large, or a
-            record that is none; names the row.
+        InvalidFile: not parquet, a known column is missing or of another type, too many rows, far
+            too large, or a record that is not one; names the column or the row.
     """
-    wanted = ["record", "designs", "predicted"]
+    return runs_of(table_of(raw, where), where)
+
+
+def table_of(raw: bytes, where: str, most: int = LARGEST) -> pa.Table:
+    """Read the known columns of a file of runs; others are not decoded.
+
+    Args:
+        raw: content of the file, which anybody may have written.
+        where: what to call it in messages.
+        most: bytes that they may become in memory.
+
+    Raises:
+        InvalidFile: as `decode`, as far as no record is read.
+    """
     try:
-        missing = sorted({*COLUMNS, *wanted} - set(parquet.names(raw, where)))
+        there = parquet.names(raw, where)
+        missing = sorted({*COLUMNS, *_DESIGNS} - {*there})
         if missing:
             raise InvalidFile(f"{where}: not a file of results: it has no column {missing[0]}")
-        table = parquet.some(raw, [*COLUMNS, "designs", "predicted"], where, LARGEST)
+        rows = parquet.rows(raw, where)
+        if rows > MOST_ROWS:
+            raise InvalidFile(f"{where}: has {rows:,} rows; a method has at most {MOST_ROWS:,} "
+                              "runs on a task")  # fmt: skip
+        table = parquet.some(raw, [*COLUMNS, *_DESIGNS], where, most)
     except InvalidDataset as error:
         raise InvalidFile(f"{where}: {error.problems[0]}") from None
     for name, kind in COLUMNS.items():
         found = table.schema.field(name).type
         if not _same(found, kind):
             raise InvalidFile(f"{where}: column {name} is {found}, not {kind}")
+    for name, depth in _DESIGNS.items():
+        found = table.schema.field(name).type
+        if not _is_lists(found, depth):
+            raise InvalidFile(
+                f"{where}: column {name} is {found}, not {'lists of ' * depth}numbers"
+            )
+    if (size := sum(_texts(column) for column in table.columns)) > most:
+        raise InvalidFile(f"{where}: its texts would become {size // 2**20:,} MiB in memory")
+    kinds = [f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in table.schema]
+    return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
+
+
+def _texts(column: pa.ChunkedArray) -> int:
+    """Bytes of the texts of a column, each as often as it stands there."""
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    sizes = [
+        [0 if text is None else len(text.encode()) for text in chunk.dictionary.to_pylist()]
+        for chunk in column.chunks
+    ]
+    return sum(
+        of_text[at]
+        for of_text, chunk in zip(sizes, column.chunks, strict=True)
+        for at in chunk.indices.to_pylist()
+        if at is not None
+    )
+
+
+def runs_of(table: pa.Table, where: str) -> list[Run]:
+    """Read the runs of a table, as `table_of` gives it.
+
+    Raises:
+        InvalidFile: a record is not one, or says other than a column; names the row.
+    """
     runs = []
     for number, cells in enumerate(table.select(list(COLUMNS)).to_pylist()):
         place = f"{where}, row {number}"
         record = Record.decode((cells["record"] or "").encode(), place)
-        differing = [name for name, value in row(record).items() if value != cells[name]]
-        if differing:
-            name = differing[0]
-            raise InvalidFile(
-                f"{place}: column {name} says {cells[name]!r}, its record {row(record)[name]!r}"
-            )
+        for name, value in row(record).items():
+            if value != cells[name]:
+                raise InvalidFile(
+                    f"{place}: column {name} says {quoted(cells[name])}, its record {quoted(value)}"
+                )
         load = partial(_submitted, table["designs"], table["predicted"], number, place)
         runs.append(Run(record, place, load))
     return runs
+
+
+def _is_lists(kind: pa.DataType, depth: int) -> bool:
+    """Whether cells are numbers in lists, so many deep."""
+    for _ in range(depth):
+        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+            return False
+        kind = kind.value_type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _same(found: pa.DataType, wanted: pa.DataType) -> bool:
@@ -219,17 +293,18 @@ def _submitted(
     if not cell.is_valid:
         return None
     lists = cell.values
-    width = len(lists[0]) if len(lists) and pa.types.is_list(lists.type) else 0
-    flat = lists.flatten() if width else lists
+    width = len(lists[0]) if len(lists) else 0
+    flat = lists.flatten()
     if not width or flat.null_count or len(flat) != width * len(lists):
         raise InvalidFile(f"{where}: its designs are not lists of as many numbers")
-    if not (pa.types.is_integer(flat.type) or pa.types.is_floating(flat.type)):
-        raise InvalidFile(f"{where}: its designs are {flat.type}, not numbers")
     x = flat.to_numpy(zero_copy_only=False).reshape(len(lists), width)
     expected = predicted[number]
     if not expected.is_valid:
         return Submitted(x, None)
-    return Submitted(x, np.asarray(expected.values.to_numpy(zero_copy_only=False), np.float32))
+    predictions = expected.values.to_numpy(zero_copy_only=False)
+    if len(predictions) != len(x):
+        raise InvalidFile(f"{where}: {len(predictions)} predictions for {len(x)} designs")
+    return Submitted(x, np.asarray(predictions, np.float32))
 
 
 def file_of(record: Record) -> str:
@@ -290,9 +365,24 @@ def _order(run: Run) -> tuple[str, str, str, int]:
 
 
 def _of_folder(folder: Path) -> Iterator[Run]:
-    for record in folder.glob(f"*/*/*/*/{RECORD}"):
-        if not record.parent.name.startswith("."):
-            yield read_run(record.parent)
+    """Read all runs of a folder.
+
+    Raises:
+        InvalidFile: one or more cannot be read; names them all, and the way out.
+    """
+    damaged = []
+    for record in sorted(folder.glob(f"*/*/*/*/{RECORD}")):
+        if any(part.startswith((".", "@")) for part in record.relative_to(folder).parts):
+            continue  # what is being written, and what a file server keeps for itself
+        try:
+            run = read_run(record.parent)
+        except InvalidFile as error:
+            damaged.append(str(error))
+        else:
+            yield run
+    if damaged:
+        more = f"\n… and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
+        raise InvalidFile("\n".join(damaged[:SHOWN]) + more)
 
 
 def _of_collection(folder: Path) -> Iterator[Run]:

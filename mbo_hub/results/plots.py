@@ -14,6 +14,7 @@ import numpy as np
 import mbo_hub.results.drawing as drawing
 import mbo_hub.results.intervals as intervals
 from mbo_hub.arrays import Float64
+from mbo_hub.dataset.lines import figure as figure_text
 from mbo_hub.errors import InvalidFile
 from mbo_hub.extras import require
 from mbo_hub.results.drawing import GREY, INK, SMALL, Style
@@ -157,7 +158,7 @@ def _best_of_k(drawn: Drawn) -> Any:
         ticks = [1, *(k for k in (2, 8, 32) if k < task.budget), task.budget]
         ax.set_xticks(ticks, list(map(str, ticks)))
         ax.minorticks_off()
-        ax.set(title=task.title, xlabel="k designs", ylabel="best of k, score")
+        ax.set(title=figure_text(task.title), xlabel="k designs", ylabel="best of k, score")
         ax.set_xlim(0.95, 1.05 * task.budget)
         drawing.label(ax, ends, height)
     drawing.note(
@@ -186,7 +187,7 @@ def _scatter(
             xy = place(task.name, entrant)
             if xy is not None:
                 ax.plot(*xy, linestyle="", zorder=3, **drawn.styles[entrant].point(7.0))
-        ax.set(title=task.title)
+        ax.set(title=figure_text(task.title))
         ax.margins(0.12)
         finish(ax, task)
     _legend(figure, drawn)
@@ -270,7 +271,7 @@ def _strips(
             ax.plot([mean, mean], [y - 0.36, y + 0.36], color=INK, linewidth=1.6, zorder=4)
         ax.set_yticks(range(len(ordered)), list(map(str, ordered)))
         ax.set_ylim(-0.6, len(ordered) - 0.4)
-        ax.set(title=task.title, xlabel=xlabel)
+        ax.set(title=figure_text(task.title), xlabel=xlabel)
         finish(ax, task, max(abs(x) for of in rows.values() for x in of))
     drawing.note(figure, told)
     return figure
@@ -332,7 +333,10 @@ def _gap_to_ceiling(drawn: Drawn) -> Any:
             f"{best} {scaled[best]:.2f}", (scaled[best], y), (0, 7), fontsize=SMALL, color=INK,
             textcoords="offset points", ha="right" if scaled[best] > 0.85 else "center",
         )  # fmt: skip
-    names = [f"{t.title}\n{'known' if t.ceiling_known else 'best known'}" for t in reversed(tasks)]
+    names = [
+        f"{figure_text(t.title)}\n{'known' if t.ceiling_known else 'best known'}"
+        for t in reversed(tasks)
+    ]
     ax.set_yticks(range(len(tasks)), names)
     ax.set_ylim(-0.5, len(tasks) - 0.3)
     ax.set_xlim(left=-0.35)

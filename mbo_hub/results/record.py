@@ -21,7 +21,8 @@ import numpy as np
 from mbo_hub.arrays import Float32, Float64, Num
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import files, parquet
-from mbo_hub.dataset.manifest import Name
+from mbo_hub.dataset.lines import Line, Sentence, explained, strange
+from mbo_hub.dataset.manifest import Name, Sha256, Version
 from mbo_hub.dataset.subset import Subset
 from mbo_hub.errors import InvalidDataset, InvalidFile
 from mbo_hub.scoring.report import Report
@@ -50,10 +51,13 @@ __all__ = [
 FORMAT = 1
 OURS = "mbo_hub"  # `Record.code` of this package's methods
 RECORD, DESIGNS, LOG = "record.json", "designs.parquet", "log.txt"
+_WAY_OUT = "Delete the folder {} if nobody needs it: `mbo run` makes the run again"
 LARGEST = 2**28  # bytes that the designs of one run may become in memory
 
 Status = Literal["proposed", "scored", "failed"]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+# Whole numbers that every reader of JSON and parquet keeps.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
@@ -62,16 +66,16 @@ class Setting(msgspec.Struct, frozen=True):
     """The value of one hyper-parameter and where it comes from."""
 
     value: Any
-    source: str
+    source: Sentence
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Where a run took place."""
 
-    system: str
-    processor: str
-    cores: int
-    python: str
+    system: Line
+    processor: Line
+    cores: Count
+    python: Line
 
 
 def problem(task: str, subset: Subset | None) -> str:
@@ -127,7 +131,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     method: str
     preset: str = "standard"
     seed: Seed = 0
-    budget: Annotated[int, msgspec.Meta(ge=1)] = 128
+    budget: Positive = 128
     device: str = "cpu"
     tuned_on_oracle: bool = False
     time_limit: float | None = None
@@ -172,31 +176,31 @@ class Record(
         report: the receipt of its designs.
     """
 
-    format: Annotated[int, msgspec.Meta(ge=1)]
+    format: Positive
     task: Name
-    task_version: str
-    dataset_sha256: str
+    task_version: Version
+    dataset_sha256: Sha256
     subset: Subset | None = None
-    method: str
-    title: str
-    method_version: str
-    code: str
-    preset: str
-    seed: Count
-    budget: Annotated[int, msgspec.Meta(ge=1)]
-    device: str = "cpu"
-    settings: dict[str, Setting] = {}
+    method: Line
+    title: Line
+    method_version: Line
+    code: Line
+    preset: Line
+    seed: Seed
+    budget: Positive
+    device: Line = "cpu"
+    settings: dict[Line, Setting] = {}
     tuned_on_oracle: bool = False
-    deviations: tuple[str, ...] = ()
-    started: str
+    deviations: tuple[Sentence, ...] = ()
+    started: Line
     machine: Machine
-    libraries: dict[str, str]
+    libraries: dict[Line, Line]
     status: Status
-    failure: str | None = None
+    failure: Sentence | None = None
     designs: Count = 0
-    designs_sha256: str | None = None
+    designs_sha256: Sha256 | None = None
     projected: Count = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
     cpu_seconds: Seconds
     wall_seconds: Seconds
     peak_mb: Count
@@ -250,7 +254,9 @@ class Record(
         try:
             record = msgspec.convert(document, cls)
         except msgspec.MsgspecError as error:
-            raise InvalidFile(f"{where}: not the record of a run: {error}") from None
+            raise InvalidFile(
+                f"{where}: not the record of a run: {explained(str(error))}"
+            ) from None
         problem = _contradiction(record)
         if problem:
             raise InvalidFile(f"{where}: {problem}")
@@ -263,6 +269,9 @@ def _contradiction(record: Record) -> str | None:
         folder_of(record.problem, record.method, record.preset, record.seed)
     except InvalidFile as error:
         return str(error)
+    for name, setting in record.settings.items():
+        if wrong := strange(setting.value, f"settings.{name}"):
+            return wrong
     wanted = {
         "proposed": (True, False, False),
         "scored": (True, True, False),
@@ -295,6 +304,28 @@ def _contradiction(record: Record) -> str | None:
         for what, (own, others) in pairs.items():
             if own != others:
                 return f"its {what} is {own}, that of its receipt {others}"
+        return _impossible_scores(record.y_range, report)
+    return None
+
+
+def _impossible_scores(y_range: tuple[float, float], report: Report) -> str | None:
+    """Say if objectives cannot be rescaled as the receipt says that they are."""
+    low, high = y_range
+    y = np.array(report.y, np.float64)
+    with np.errstate(all="ignore"):
+        scores = (y - low) / (high - low)
+    if not low < high or not np.isfinite(high - low) or np.isinf(scores).any():
+        return f"no score can be computed with its y_range from {low} to {high}"
+    pairs = [
+        (report.best_visible, report.best_visible_normalized),
+        (report.raw.best, report.normalized.best),
+    ]
+    for raw, normalized in pairs:
+        if raw is None or normalized is None:
+            continue
+        expected = (raw - low) / (high - low)
+        if not np.isclose(normalized, expected, rtol=1e-6, atol=1e-6):
+            return f"with its y_range {raw} scores {expected}, its receipt says {normalized}"
     return None
 
 
@@ -376,14 +407,23 @@ def read_run(folder: Path) -> Run:
     Raises:
         InvalidFile: there is no record, it cannot be read, or belongs into another folder.
     """
-    record = Record.decode(content(folder / RECORD), str(folder / RECORD))
+    try:
+        record = Record.decode(content(folder / RECORD), str(folder / RECORD))
+    except InvalidFile as error:
+        raise InvalidFile(f"{error}. {_WAY_OUT.format(folder)}") from None
     if folder.parts[-4:] != record.place.parts:
-        raise InvalidFile(f"{folder}: holds the record of {record}; it belongs in {record.place}")
+        raise InvalidFile(
+            f"{folder}: holds the record of {record}; it belongs in {record.place}. "
+            f"{_WAY_OUT.format(folder)}"
+        )
 
     def load() -> Submitted | None:
         if record.designs_sha256 is None:
             return None
-        return decode_designs(content(folder / DESIGNS), str(folder / DESIGNS))
+        try:
+            return decode_designs(content(folder / DESIGNS), str(folder / DESIGNS))
+        except InvalidFile as error:
+            raise InvalidFile(f"{error}. {_WAY_OUT.format(folder)}") from None
 
     return Run(record, str(folder), load)
 

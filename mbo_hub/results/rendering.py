@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from csv import DictWriter
 from textwrap import fill
 from typing import NamedTuple
 
 import msgspec
 
+from mbo_hub.dataset.lines import csv, latex, markdown
 from mbo_hub.results.intervals import Estimate
 from mbo_hub.results.literature import COMPARABLE, SOURCES
 from mbo_hub.results.table import CONTROLS, OPPONENTS, Cell, Compared, Entrant, Table
@@ -202,8 +203,7 @@ def _text(table: Table, literature: bool) -> str:
 
 def _markdown(table: Table, literature: bool) -> str:
     def cell(field: Field) -> str:
-        text = field.text.replace("\\", "\\\\").replace("|", "\\|").replace("_", "\\_")
-        text = text.replace("<", "&lt;").replace("*", "\\*")
+        text = markdown(field.text)
         return f"**{text}**" if field.bold else text
 
     parts = []
@@ -217,25 +217,11 @@ def _markdown(table: Table, literature: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_TEX: Mapping[str, str] = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "–": "--",
-    "−": "$-$",
-    "±": r"$\pm$",
-    "≥": r"$\geq$",
-    "≠": r"$\neq$",
-    "…": r"\ldots{}",
-}
-
-
 def _latex(table: Table, literature: bool) -> str:
     r"""Write tabulars in the manner of booktabs; needs \usepackage{booktabs}."""
 
     def cell(field: Field) -> str:
-        text = "".join(_TEX.get(c, c) for c in field.text)
+        text = latex(field.text)
         return rf"\textbf{{{text}}}" if field.bold else text
 
     parts = [r"% needs \usepackage{booktabs}"]
@@ -259,7 +245,7 @@ def _latex(table: Table, literature: bool) -> str:
             )
         )
     told = [*_apart(table), *table.cautions]
-    parts.append("\n".join(f"% {sentence}" for sentence in told))
+    parts.append("\n".join(f"% {latex(sentence)}" for sentence in told))
     return "\n\n".join(parts) + "\n"
 
 
@@ -295,9 +281,12 @@ def _csv(table: Table, literature: bool) -> str:
     """Write a line for each method on each task, ranked or not."""
     del literature  # its columns are there anyway
     sink = io.StringIO()
-    out = csv.DictWriter(sink, COLUMNS, lineterminator="\n")
+    out = DictWriter(sink, COLUMNS, lineterminator="\n")
     out.writeheader()
-    out.writerows(_lines(table))
+    out.writerows(
+        {name: csv(cell) if isinstance(cell, str) else cell for name, cell in line.items()}
+        for line in _lines(table)
+    )
     return sink.getvalue()
 
 

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from mbo_hub import extras
 from mbo_hub.dataset import schema
-from mbo_hub.results.collection import COLUMNS
+from mbo_hub.errors import InvalidFile
+from mbo_hub.results.collection import COLUMNS, table_of
 from mbo_hub.scoring.evaluate import BUDGET
 
 if TYPE_CHECKING:
     import pandera.polars as pa
     import polars as pl
+    import pyarrow as arrow
 
-__all__ = ["problems", "run_schema"]
+__all__ = ["of_table", "problems", "run_schema"]
 
 STATUSES = ("failed", "scored")  # what waits for its oracle is not published
 _FRACTIONS = ("invalid", "duplicate", "visible")
@@ -87,9 +89,14 @@ def problems(raw: bytes, where: str) -> list[str]:
     Raises:
         MissingExtra: pandera or polars is not installed.
     """
-    extras.require("publish", "validating results", "pandera", "polars")
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
+    try:
+        table = table_of(raw, where)
+    except InvalidFile as error:
+        return [str(error)]
+    return of_table(table, where)
 
-    table = parquet.read_table(arrow.BufferReader(raw))
+
+def of_table(table: arrow.Table, where: str) -> list[str]:
+    """Validate a table of results, as `collection.table_of` reads it; `problems` says how."""
+    extras.require("publish", "validating results", "pandera", "polars")
     return schema.problems(schema.frame(table, where), run_schema(), where)

@@ -30,6 +30,7 @@ import mbo_hub.results.child as child
 from mbo_hub import errors
 from mbo_hub._version import __version__
 from mbo_hub.atomic import scratch_folder
+from mbo_hub.dataset.lines import one_line
 from mbo_hub.errors import InvalidFile, MboHubError, MethodFailed, MissingExtra, StepLost, remade
 from mbo_hub.extras import distribution
 from mbo_hub.methods import METHODS, Method, Proposal, find
@@ -64,7 +65,6 @@ __all__ = [
 ]
 
 FROM_OUTSIDE = ("SIGINT", "SIGTERM", "SIGHUP")  # a terminal, or a cluster, that ends a whole job
-LONGEST = 2000  # characters of what a method says
 _PLAN, _ERROR = "plan.json", "error.json"
 _HERE = str(Path(__file__).parents[1]) + os.sep
 _BY_ITSELF = "its process ended by itself, with code {} and without designs"
@@ -116,9 +116,9 @@ def propose(
     except (KeyboardInterrupt, MissingExtra):
         raise
     except MethodFailed as error:
-        failure = _plain(str(error))
+        failure = one_line(str(error))
     except BaseException as error:  # whatever it is, this is how the method ended
-        failure = _plain(f"{method.name} on {task.name}, seed {plan.seed}: {_raised(error)}")
+        failure = one_line(f"{method.name} on {task.name}, seed {plan.seed}: {_raised(error)}")
         log = _traceback(error)
     took = {
         "wall_seconds": round(time.perf_counter() - wall, 2),
@@ -140,7 +140,7 @@ def _proposed(record: Record, proposal: Proposal, task: Task) -> Outcome:
         designs=len(proposal),
         designs_sha256=designs_sha256(proposal.designs, task.space),
         projected=proposal.projected,
-        notes=tuple(map(_plain, proposal.notes)),
+        notes=tuple(map(one_line, proposal.notes)),
     )
     return Outcome(done, encode_designs(task.manifest, proposal.designs, known))
 
@@ -369,7 +369,7 @@ def _signal(code: int) -> str:
 def _last_words(said: str) -> str:
     """The last line of what a process said, where nothing else tells why it ended."""
     lines = said.strip().splitlines()
-    return f"; it last said: {_plain(lines[-1])}" if lines else ""
+    return f"; it last said: {one_line(lines[-1])}" if lines else ""
 
 
 def _raised(error: BaseException) -> str:
@@ -385,13 +385,6 @@ def _traceback(error: BaseException) -> str:
     while start is not None and start.tb_frame.f_code.co_filename.startswith(_HERE):
         start = start.tb_next
     return "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
-
-
-def _plain(text: str) -> str:
-    """Words of a method for a record: one line, control characters as escapes, not too many."""
-    line = " ".join(part.strip() for part in text.split("\n") if part.strip())
-    escaped = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    return escaped if len(escaped) <= LONGEST else f"{escaped[:LONGEST]}…"
 
 
 def _leave(folder: Path, outcome: Outcome) -> None:

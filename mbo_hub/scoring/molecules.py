@@ -18,6 +18,7 @@ import numpy as np
 
 from mbo_hub import extras
 from mbo_hub.arrays import Float32, Int64
+from mbo_hub.dataset.lines import Line
 
 __all__ = ["Molecules", "describe", "is_available", "morgan_counts", "scaffolds"]
 
@@ -36,7 +37,7 @@ class Molecules(msgspec.Struct, frozen=True, kw_only=True):
             Morgan fingerprints of radius 2 and 2,048 bits; None below two.
     """
 
-    toolkit: str
+    toolkit: Line
     readable: tuple[bool | None, ...]
     molecules: float | None
     new: float | None

@@ -9,6 +9,7 @@ import numpy as np
 
 from mbo_hub import extras
 from mbo_hub.arrays import Float64, Int64, Num
+from mbo_hub.dataset.lines import figure as figure_text
 from mbo_hub.scoring import canvas
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _draw_best_of(report: Report, ax: Any, valid: Float64[np.ndarray, " n"]) -> 
     ax.axhline(best, color=BEST, linewidth=1.2, label=f"D(best) {best:.4g}")
     ax.margins(y=0.12)
     ax.set(xlabel=f"k of {len(valid)} valid designs", ylabel=_measure(report),
-           title=_plain(f"{report.title}: best of k, on average"))  # fmt: skip
+           title=figure_text(f"{report.title}: best of k, on average"))  # fmt: skip
     ax.legend(fontsize="small", loc="best")
 
 
@@ -131,9 +132,4 @@ def _draw_histogram(report: Report, ax: Any, valid: Float64[np.ndarray, " n"]) -
 
 
 def _measure(report: Report) -> str:
-    return _plain(f"objective ({report.unit})" if report.unit else "objective")
-
-
-def _plain(text: str) -> str:
-    """Keep matplotlib from reading a formula between dollar signs."""
-    return text.replace("$", r"\$")
+    return figure_text(f"objective ({report.unit})" if report.unit else "objective")

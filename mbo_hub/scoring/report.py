@@ -19,7 +19,8 @@ from mbo_hub import extras
 from mbo_hub.arrays import Float32
 from mbo_hub.atomic import write_file
 from mbo_hub.dataset import files
-from mbo_hub.dataset.manifest import Name
+from mbo_hub.dataset.lines import Line, explained
+from mbo_hub.dataset.manifest import Name, Sha256
 from mbo_hub.dataset.subset import Subset
 from mbo_hub.errors import InvalidFile
 from mbo_hub.oracles.protocol import Agreement, Fingerprint
@@ -90,23 +91,23 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
 
     format: int
     task: Name
-    title: str
-    version: str
-    dataset_sha256: str
+    title: Line
+    version: Line
+    dataset_sha256: Sha256
     subset: Subset | None = None
-    oracle: str
+    oracle: Line
     exact: bool
     fingerprint: Fingerprint
     agreement: Agreement | None = None
-    libraries: dict[str, str]
+    libraries: dict[Line, Line]
     budget: Annotated[int, msgspec.Meta(ge=1)]
     given: Annotated[int, msgspec.Meta(ge=1)]
-    designs_sha256: str
+    designs_sha256: Sha256
     projected: int | None = None
     y: tuple[float | None, ...]
     raw: Summary
     normalized: Summary
-    unit: str = ""
+    unit: Line = ""
     best_visible: float
     best_visible_normalized: float
     improvement: float | None = None
@@ -116,7 +117,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
     visible: float
     diversity: float | None = None
     novelty: float | None = None
-    metric: str
+    metric: Line
     support: tuple[float | None, ...] | None = None
     outside: float | None = None
     spread: tuple[float | None, ...] | None = None
@@ -232,7 +233,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
             digest = document.pop("digest")
             report = msgspec.convert(document, cls)
         except (msgspec.MsgspecError, KeyError) as error:
-            raise InvalidFile(f"{name}: not a receipt of mbo_hub: {error}") from None
+            raise InvalidFile(
+                f"{name}: not a receipt of mbo_hub: {explained(str(error))}"
+            ) from None
         if digest != _digest(document):
             raise InvalidFile(
                 f"{name}: the receipt was edited after it was saved (its digest is "

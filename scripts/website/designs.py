@@ -49,7 +49,7 @@ def _run(run: Run) -> str:
     record, report = run.record, run.record.report
     preset = "" if record.preset == views.presets()[0] else f" ({record.preset})"
     head = f'<tr data-seed="{record.seed}" data-preset="{record.preset}">'
-    head += f'<th scope="row">{record.seed}{preset}</th>'
+    head += f'<th scope="row">{record.seed}{escape(preset)}</th>'
     if report is None:
         return f'{head}<td class="lb-text" colspan="8">{escape(_why_not(run))}</td></tr>'
     best, median = report.normalized.best, report.normalized.median
@@ -68,7 +68,7 @@ def _why_not(run: Run) -> str:
 
 def _designs(run: Run) -> str:
     """The best designs of a run as text; long ones, and those kept elsewhere, by their sha256."""
-    sha = run.record.designs_sha256 or ""
+    sha = escape(run.record.designs_sha256 or "")
     by_name = f'{run.record.designs} designs, sha256 <code title="{sha}">{sha[:12]}…</code>'
     space = _space(run.record.task)
     if run.designs is None:

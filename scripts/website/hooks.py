@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,19 @@ short_description: Offline model-based optimization, compared
 The site of mbo-hub, built by `scripts/site`.
 """
 
+# Pages whose code blocks run while the site is built. Whatever else a page holds, it is text.
+EXECUTED = frozenset(
+    {
+        "tutorials/distrust-a-report.md",
+        "tutorials/first-optimization.md",
+        "tutorials/own-task.md",
+        "tutorials/score-from-javascript.md",
+        "tutorials/write-a-method.md",
+    }
+)
+
 _made: dict[str, list[Page]] = {}
+_page = ""  # that is being written
 
 
 def on_config(config: Any) -> Any:
@@ -49,7 +62,18 @@ def on_config(config: Any) -> Any:
     _made.clear()
     _made.update({name: make() for name, make in ROOMS.items()})
     config.nav = [_listed(entry) for entry in config.nav]
+    for fence in config.mdx_configs["pymdownx.superfences"]["custom_fences"]:
+        fence["validator"] = _only_where_listed(fence["validator"])
     return config
+
+
+def _only_where_listed(runs: Callable[..., bool]) -> Callable[..., bool]:
+    """Let markdown-exec, or whoever else takes code blocks, see those of `EXECUTED` only."""
+
+    def may_run(*asked: Any) -> bool:
+        return _page in EXECUTED and runs(*asked)
+
+    return may_run
 
 
 def _desk() -> None:
@@ -84,6 +108,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Let links to files of the project lead to their pages here."""
+    global _page  # Markdown does not say to a code block whose page it is on
+    _page = page.file.src_uri
     if page.file.src_uri == "index.md":
         markdown = front.fill(markdown)
     return links.to_pages(markdown, page.file.src_uri, {file.src_uri for file in files})

@@ -15,6 +15,7 @@ import designs
 import leaderboard
 import scored_again
 import views
+from mbo_hub.dataset import lines
 from mbo_hub.methods import METHODS, Method
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS
@@ -119,14 +120,16 @@ def _code(text: str) -> str:
 def _page(name: str) -> str:
     about, settings = _about(name)
     title = _title(name)
+    # mkdocs writes titles and descriptions into pages as they are.
+    about_it = f"{title}, what it does, its settings, its results on every task and its designs."
     return f"""---
-title: {title}
-description: {title}, what it does, its settings, its results on every task and its designs.
+title: {lines.yaml(escape(title))}
+description: {lines.yaml(escape(about_it))}
 hide: [toc]
 styles: [leaderboard/leaderboard.css]
 ---
 
-# {title} {{ #top }}
+# {lines.markdown(title)} {{ #top }}
 
 <p class="lb-lead">{about}</p>
 
@@ -164,7 +167,7 @@ def _facts(name: str) -> str:
     if method is None:
         codes = sorted({run.record.code for some in _own(name).values() for run in some})
         parts.append(("Code", escape(", ".join(codes))))
-    parts.append(("Version", ", ".join(versions) or (method.version if method else "")))
+    parts.append(("Version", escape(", ".join(versions) or (method.version if method else ""))))
     if method and method.needs:
         parts.append(("Needs", f"<code>pip install 'mbo-hub[methods]'</code> "
                                f"({', '.join(method.needs)})"))  # fmt: skip
