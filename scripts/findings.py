@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from mbo_hub.errors import InvalidFile
-from mbo_hub.results.card import SEEDS, TASKS
+from mbo_hub.results.card import TASKS
+from mbo_hub.results.eligibility import ARCHIVE
 from mbo_hub.results.intervals import critical_difference
 from mbo_hub.results.measure import Measure
 from mbo_hub.results.record import Run
@@ -65,7 +66,7 @@ class Figure:
         return f"{self.value:.3f}"
 
     def __str__(self) -> str:
-        if len(self.cell.values) < len(SEEDS) or self.low == self.high:
+        if len(self.cell.values) < len(ARCHIVE.seeds) or self.low == self.high:
             return self.short
         return f"{self.short} [{self.low:.3f}, {self.high:.3f}]"
 
@@ -90,7 +91,9 @@ def page(runs: Sequence[Run]) -> str:
     standard = [run for run in runs if run.record.preset == "standard"]
     there = {run.record.problem for run in standard}
     tasks = [task for task in TASKS if task in there]
-    best, median = (tabulate(standard, Measure(metric=m), tasks) for m in ("best", "median"))
+    best, median = (
+        tabulate(standard, Measure(metric=m), tasks, ARCHIVE) for m in ("best", "median")
+    )
     rank, median_rank = _ranks(best), _ranks(median)
     environment = Environment(  # noqa: S701 -- Markdown, no page of HTML
         loader=FileSystemLoader(TEXT.parent),
@@ -111,7 +114,7 @@ def page(runs: Sequence[Run]) -> str:
             },
             nemenyi=critical_difference(len(rank), len(best.tasks)),
             seeds=_seeds(best),
-            complete=all(len(task.seeds) == len(SEEDS) for task in best.tasks),
+            complete=all(len(task.seeds) == len(ARCHIVE.seeds) for task in best.tasks),
             tops=_tops(best),
             returns=lambda task, method: _returns(standard, task, method),
             shared=_shared(standard),
@@ -221,8 +224,8 @@ def _seeds(table: Table) -> str:
     by_number: dict[int, list[str]] = defaultdict(list)
     for task in table.tasks:
         by_number[len(task.seeds)].append(task.title)
-    if set(by_number) == {len(SEEDS)}:
-        return f"All {words(len(SEEDS))} seeds of all tasks are there."
+    if set(by_number) == {len(ARCHIVE.seeds)}:
+        return f"All {words(len(ARCHIVE.seeds))} seeds of all tasks are there."
     parts = [f"{words(n)} of {_listed(tasks)}" for n, tasks in sorted(by_number.items())[::-1]]
     number, _, rest = ", ".join(parts).partition(" ")
     return f"{number.capitalize()} seeds are there {rest}."

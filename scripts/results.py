@@ -40,6 +40,7 @@ from mbo_hub.reading import encode_designs
 from mbo_hub.results.card import PICTURES, REPO, TASKS, documents
 from mbo_hub.results.collection import DATA, read_runs, write_collection
 from mbo_hub.results.drawing import looks
+from mbo_hub.results.eligibility import ARCHIVE
 from mbo_hub.results.plots import PLOTS, prepare
 from mbo_hub.results.record import RECORD, Record, Run, write_run
 from mbo_hub.results.schema import problems
@@ -149,7 +150,7 @@ def _stale_pictures(runs: Sequence[Run]) -> list[str]:
 def _pictures(runs: Sequence[Run]) -> dict[str, bytes]:
     standard = [run for run in runs if run.record.preset == "standard"]
     there = {run.record.problem for run in standard}
-    drawn = prepare(standard, [task for task in TASKS if task in there])
+    drawn = prepare(standard, [task for task in TASKS if task in there], ARCHIVE)
     made = {}
     with looks():
         for name in PICTURES:

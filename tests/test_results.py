@@ -40,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ...]:
         ("chembl", "random", 0),
         ("hopper", "best_logged", 0),
     ):
-        plan = Plan(task=task, method=method, seed=seed, budget=16)
+        plan = Plan(task=task, method=method, seed=seed)
         done = propose(plan)
         if task != "hopper":  # its robot would walk for a while
             assert done.designs is not None
@@ -67,6 +67,11 @@ def changed(run: Run, **fields: Any) -> Run:
 
 def submitted(run: Run) -> Submitted | None:
     return None if run.designs is None else Submitted(run.designs, run.predicted)
+
+
+def as_mine(run: Run, **fields: Any) -> Run:
+    """The same, as a stranger's method."""
+    return changed(run, **{"method": "mine", "title": "Mine", "code": "a:Mine", **fields})
 
 
 def with_designs(run: Run, designs: np.ndarray) -> Run:
@@ -124,7 +129,7 @@ def test_the_real_client_loads_it(runs: tuple[Run, ...], tmp_path: Path) -> None
         text=True,
         check=True,
     )
-    assert ran.stdout.split() == ["4", "16", "8", "failed"]
+    assert ran.stdout.split() == ["4", "128", "8", "failed"]
 
 
 def test_files_of_a_task_have_one_type_even_where_all_runs_failed(runs: tuple[Run, ...]) -> None:
@@ -263,7 +268,7 @@ FORGERIES: dict[str, tuple[Callable[[Run], Run], str]] = {
     "best changed": (_better_best, "normalized.best: the receipt says 0.999"),
     "design changed": (_other_design, "its designs have sha256"),
     "sha256 changed": (_other_hash, "its designs have sha256"),
-    "one design more": (_one_more, "it says 16 designs, there are 17"),
+    "one design more": (_one_more, "it says 128 designs, there are 129"),
     "illegal design": (_illegal, "design 0 has token 4"),
     "129 designs": (_large_budget, "budget of 129 designs is more than"),
     "other range": (lambda run: changed(run, y_range=(0.0, 0.5)), "it rescales by"),
@@ -329,7 +334,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 def test_runs_join_by_a_pull_request(scored: list[Run], tmp_path: Path, hub: HubServer) -> None:
     ours = [r for r in scored if r.record.method == "best_logged"]
-    theirs = [r for r in scored if r.record.method == "random"]
+    theirs = _of(scored, "random")[:2]
     files = write_collection(ours, tmp_path / "collection")
     contents = {f: (tmp_path / "collection" / f).read_bytes() for f in files}
     hub.put("dataset", "mbo/results", {"README.md": b"# Results", **contents})
@@ -337,7 +342,7 @@ def test_runs_join_by_a_pull_request(scored: list[Run], tmp_path: Path, hub: Hub
         designs = (
             None if run.designs is None else (Path(run.where) / "designs.parquet").read_bytes()
         )
-        write_run(tmp_path / "mine", run.record, designs)
+        write_run(tmp_path / "mine", as_mine(run).record, designs)
 
     env = hub.env(tmp_path / "home", READ_TOKEN)  # who may only read may ask
     mbo = [sys.executable, "-m", "mbo_hub"]
@@ -345,29 +350,38 @@ def test_runs_join_by_a_pull_request(scored: list[Run], tmp_path: Path, hub: Hub
     ran = subprocess.run(ask, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[0] == f"{hub.url}/datasets/mbo/results/discussions/1"
-    assert "data/tfbind8/random.parquet" in ran.stdout
+    assert "data/tfbind8/mine.parquet" in ran.stdout
     assert set(hub.files("dataset", "mbo/results")) >= {"README.md", *files}
-    assert "data/tfbind8/random.parquet" not in hub.files("dataset", "mbo/results")
+    assert "data/tfbind8/mine.parquet" not in hub.files("dataset", "mbo/results")
 
     env = hub.env(tmp_path / "home")
     look = [*mbo, "verify", "mbo/results", "--pull-request", "1", "--comment"]
     ran = subprocess.run(look, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "**4 new or changed runs; this pull request may be merged.**" in ran.stdout
-    assert "| tfbind8 | random v1 | standard | 0 |" in ran.stdout
+    said = "**2 new or changed runs were scored again; this pull request may be merged.**"
+    assert said in ran.stdout
+    assert "| tfbind8 | mine v1 | standard | 0 |" in ran.stdout
+    commit = hub._load("dataset", "mbo/results")["pull_requests"][0]["sha"]
+    assert f"Checked was commit {commit}, and no other one." in ran.stdout
+    assert 'add "mine": "tester" to owners.json' in ran.stdout
     said = hub._load("dataset", "mbo/results")["pull_requests"][0]["comments"]
     assert said[-1][1] == ran.stdout
 
 
 def _asked(
-    scored: list[Run], tmp_path: Path, hub: HubServer, forged: dict[str, bytes], gone: str = ""
+    scored: list[Run],
+    tmp_path: Path,
+    hub: HubServer,
+    forged: dict[str, bytes],
+    gone: str = "",
+    owners: bytes = b"{}",
 ) -> joining.Asked:
     """Check a pull request that a stranger made by hand."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     files = write_collection(scored, tmp_path / "collection")
     contents = {f: (tmp_path / "collection" / f).read_bytes() for f in files}
-    hub.put("dataset", "mbo/results", {"README.md": b"# Results", **contents})
+    hub.put("dataset", "mbo/results", {"owners.json": owners, "README.md": b"#", **contents})
     operations = [CommitOperationAdd(path, raw) for path, raw in forged.items()]
     HfApi().create_commit(
         "mbo/results",
@@ -388,11 +402,58 @@ def test_a_pull_request_that_changes_a_published_run_is_refused(
 ) -> None:
     random = _of(scored, "random")
     forged = encode([_better(random[0]), *random[1:]])
-    asked = _asked(scored, tmp_path, hub, {"data/tfbind8/random.parquet": forged})
+    files = {"data/tfbind8/random.parquet": forged}
+    asked = _asked(scored, tmp_path, hub, files, owners=b'{"random": "tester"}')
     assert not asked.ok
-    assert "it changes random (standard) on tfbind8, seed 0, which was published" in str(asked)
+    assert asked.problems == (
+        "it changes random (standard) on tfbind8, seed 0, which was published",
+    )
+    assert not asked.verdict.checked, "nothing is scored where a rule is broken"
+
+
+def test_the_owner_of_a_name_may_raise_its_version(
+    scored: list[Run], tmp_path: Path, hub: HubServer
+) -> None:
+    mine = [as_mine(run) for run in _of(scored, "random")[:2]]
+    newer = changed(mine[0], method_version="2")
+    files = {"data/tfbind8/mine.parquet": encode([newer, mine[1]])}
+    asked = _asked(mine, tmp_path, hub, files, owners=b'{"mine": ["another", "Tester"]}')
+    assert asked.ok, str(asked)
+    assert [one.record.method_version for one in asked.verdict.checked] == ["2"]
+
+
+def test_scores_that_the_oracle_does_not_give_are_refused(
+    scored: list[Run], tmp_path: Path, hub: HubServer
+) -> None:
+    """Also within the tolerance of the task, as the oracle is exact here."""
+    mine = as_mine(_of(scored, "random")[0])
+    report = mine.record.report
+    near = msgspec.structs.replace(report, y=(report.y[0] + 1e-7, *report.y[1:]))
+    files = {"data/tfbind8/mine.parquet": encode([changed(mine, report=near)])}
+    asked = _asked(_of(scored, "best_logged"), tmp_path, hub, files)
+    assert not asked.ok
     assert "score of 1 designs, first design 0" in str(asked)
-    assert [one.record.seed for one in asked.verdict.checked] == [0], "the others are the same"
+
+
+def test_a_request_that_changes_while_it_is_checked_is_refused(
+    scored: list[Run], tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps the collection merges what is there by then, not what was checked."""
+    files = {"data/tfbind8/mine.parquet": encode([as_mine(_of(scored, "random")[0])])}
+    honest = _asked(_of(scored, "best_logged"), tmp_path, hub, files)
+    assert honest.ok, str(honest)
+    seen: list[str] = []
+
+    def moved(repo: str, kind: str, revision: str = "main") -> str:
+        seen.append(revision)
+        return commit_of(repo, kind, revision) if seen.count(revision) < 2 else "f" * 40
+
+    commit_of = joining.hub.commit_of
+    monkeypatch.setattr(joining.hub, "commit_of", moved)
+    asked = joining.check_pull_request("mbo/results", 1)
+    assert asked.commit == honest.commit
+    assert asked.problems == ("it changed while it was checked; check it again",)
+    assert "may not be merged" in str(asked)
 
 
 def test_a_pull_request_that_changes_a_design_only_is_refused(
@@ -401,13 +462,14 @@ def test_a_pull_request_that_changes_a_design_only_is_refused(
     random = _of(scored, "random")
     forged = encode([_other_design(random[0]), *random[1:]])
     asked = _asked(scored, tmp_path, hub, {"data/tfbind8/random.parquet": forged})
-    assert not asked.ok
-    assert "its designs have sha256" in str(asked)
+    said = "it changes random (standard) on tfbind8, seed 0, which was published"
+    assert said in asked.problems
 
 
 def test_a_name_belongs_to_the_code_that_has_it(scored: list[Run], hub: HubServer) -> None:
     """Else a newer version of somebody's own would take the place of what was published."""
-    first = [changed(r, method="mine", code="a:Mine") for r in _of(scored, "random")[:1]]
+    first = [as_mine(r) for r in _of(scored, "random")[:1]]
+    hub.put("dataset", "mbo/results", {"owners.json": b'{"mine": "tester"}'})
     joining.join(first, "mbo/results", pull_request=False)
     scored_again: list[object] = []
     for run, owner in (
@@ -435,18 +497,19 @@ def test_a_pull_request_that_takes_a_name_is_refused(
     random = _of(scored, "random")
     forged = encode([changed(r, code="b:Mine", method_version="2") for r in random])
     asked = _asked(scored, tmp_path, hub, {"data/tfbind8/random.parquet": forged})
-    said = "the name 'random' is that of a method of mbo_hub, and this is b:Mine"
-    assert [p.partition(";")[0] for p in asked.problems] == [said]
+    said = "the name 'random' is that of whoever keeps the collection, and tester asks"
+    assert said in [p.partition(";")[0] for p in asked.problems]
     assert not asked.ok
 
 
 def test_a_pull_request_that_takes_a_name_of_another_task_is_refused(
     scored: list[Run], tmp_path: Path, hub: HubServer
 ) -> None:
-    first = [changed(r, method="mine", code="a:Mine") for r in _of(scored, "random")[:1]]
-    mine = [changed(_of(scored, "random", "chembl")[0], method="mine", code="b:Mine")]
-    asked = _asked(first, tmp_path, hub, {"data/chembl/mine.parquet": encode(mine)})
-    said = "the name 'mine' is that of a method of a:Mine, and this is b:Mine"
+    first = [as_mine(r) for r in _of(scored, "random")[:1]]
+    mine = [as_mine(_of(scored, "random", "chembl")[0])]
+    files = {"data/chembl/mine.parquet": encode(mine)}
+    asked = _asked(first, tmp_path, hub, files, owners=b'{"mine": "somebody"}')
+    said = "the name 'mine' is that of somebody, and tester asks"
     assert [p.partition(";")[0] for p in asked.problems] == [said]
 
 
@@ -478,10 +541,11 @@ def test_a_pull_request_that_changes_anything_else_is_refused(
 def test_a_pull_request_with_the_designs_of_another_is_refused(
     scored: list[Run], tmp_path: Path, hub: HubServer
 ) -> None:
-    mine = encode([changed(_of(scored, "random")[0], method="mine")])
+    mine = encode([as_mine(_of(scored, "random")[0])])
     asked = _asked(scored, tmp_path, hub, {"data/tfbind8/mine.parquet": mine})
     assert not asked.ok
-    assert "its designs are those of random (standard) on tfbind8, seed 0" in str(asked)
+    said = "128 of its designs (100%) are those of random (standard) on tfbind8, seed 0"
+    assert [p.partition(": ")[2] for p in asked.problems] == [said]
 
 
 def test_a_pull_request_of_garbage_is_refused(
@@ -503,6 +567,7 @@ def test_a_run_in_the_wrong_file_is_refused(
 def test_joining_twice_sends_nothing_and_other_designs_are_a_conflict(
     scored: list[Run], tmp_path: Path, hub: HubServer
 ) -> None:
+    hub.put("dataset", "mbo/results", {"owners.json": b'{"random": "tester"}'})
     first = joining.join(scored, "mbo/results", pull_request=False)
     assert first.rows == len(scored)
     assert {run.record.place for run in joining.find_runs("mbo/results")} == {
@@ -535,8 +600,9 @@ def test_a_name_that_is_no_repository_is_refused_at_once(name: str, scored: list
 
 
 def test_runs_that_do_not_hold_are_not_sent(scored: list[Run], hub: HubServer) -> None:
+    forged = as_mine(_other_design(_of(scored, "random")[0]))
     with pytest.raises(InvalidFile, match=r"cannot join(.|\n)*its designs have sha256"):
-        joining.join([_other_design(_of(scored, "random")[0])], "mbo/results", pull_request=True)
+        joining.join([forged], "mbo/results", pull_request=True)
     assert "pull_requests" not in hub._load("dataset", "mbo/results")
 
 

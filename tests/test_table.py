@@ -526,7 +526,7 @@ def test_the_command_offers_every_form() -> None:
 
 def test_where_a_task_stands(runs: list[Run]) -> None:
     """Controls, then the best method, with the table's own figures; nothing without a ranked run."""
-    found = standings([*runs, unscored("nas", "grad", 0)], ["ant", "nas", "hopper"])
+    found = standings([*runs, unscored("nas", "grad", 0)], ["ant", "nas", "hopper"], None)
     assert list(found) == ["ant"]
     ant = found["ant"]
     assert [line.method for line in ant.lines] == [*CONTROLS, "grad"]
@@ -548,18 +548,18 @@ def test_figures_are_shown_as_in_the_table(last: int) -> None:
     """Also beside the middle between two, where rounding twice goes wrong."""
     runs = [made("ant", "grad", seed, [1.0355 + last / 1e5]) for seed in range(2)]
     ((cell,),) = [row.cells for row in tabulate(runs).rows]
-    (line,) = standings(runs, ["ant"])["ant"].lines
+    (line,) = standings(runs, ["ant"], None)["ant"].lines
     assert [f"{figure:.3f}" for figure in line.best] == [
         f"{figure:.3f}" for figure in (cell.mean.value, cell.mean.low, cell.mean.high)
     ]
 
 
 def test_the_largest_score_known_may_be_a_design() -> None:
-    found = standings([made("ant", "grad", 0, [1.3, 0.2])], ["ant"])["ant"]
+    found = standings([made("ant", "grad", 0, [1.3, 0.2])], ["ant"], None)["ant"]
     assert (found.ceiling, found.lines[0].best) == (1.3, (1.3,))
 
 
 def test_gradient_ascent_is_shown_beside_the_best() -> None:
     runs = [made("ant", name, 0, [best]) for name, best in (("grad", 0.6), ("coms", 0.7))]
-    found = standings([*runs, made("ant", "random", 0, [0.9])], ["ant"])["ant"]
+    found = standings([*runs, made("ant", "random", 0, [0.9])], ["ant"], None)["ant"]
     assert [line.method for line in found.lines] == ["random", "grad", "coms"]

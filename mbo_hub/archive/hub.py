@@ -37,9 +37,11 @@ from mbo_hub.errors import (
 __all__ = [
     "CachedRepository",
     "Publication",
+    "author_of",
     "cache_folder",
     "cached_repositories",
     "comment",
+    "commit_of",
     "damaged",
     "download",
     "files_at",
@@ -50,6 +52,7 @@ __all__ = [
     "publish",
     "remove_from_cache",
     "send",
+    "user",
 ]
 
 log = logging.getLogger(__name__)
@@ -519,6 +522,54 @@ def files_at(repo: str, kind: Kind, revision: str = MAIN) -> dict[str, str]:
         for entry in entries
         if isinstance(entry, RepoFile)
     }
+
+
+def commit_of(repo: str, kind: Kind, revision: str = MAIN) -> str:
+    """Ask which commit a branch, tag or ``refs/pr/<number>`` is now.
+
+    Raises:
+        UnknownTask, UnknownRevision: there is no such repository, or no such revision.
+        NotPermitted: the token may not read there.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    what = f"{repo} ({kind}, {revision})"
+    info = _persist(lambda: HfApi().repo_info(repo, repo_type=kind, revision=revision), what)
+    if not re.fullmatch(r"[0-9a-f]{40}", str(info.sha)):
+        raise HubUnavailable(f"{what}: the Hub at {_endpoint()} names no commit")
+    return str(info.sha)
+
+
+def author_of(repo: str, kind: Kind, number: int) -> str:
+    """Ask who opened a pull request.
+
+    Raises:
+        UnknownTask: there is no such repository, or no such pull request.
+        NotPermitted: the token may not read there.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    asked = _persist(
+        lambda: HfApi().get_discussion_details(repo, number, repo_type=kind),
+        f"{repo} ({kind}), pull request {number}",
+    )
+    return str(asked.author)
+
+
+def user() -> str:
+    """Ask whose the token is.
+
+    Raises:
+        UnknownTask, NotPermitted: there is no token, or the Hub refuses it.
+        HubUnavailable: the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi, get_token
+
+    if get_token() is None:
+        raise NotPermitted(f"{_endpoint()} has to know who asks; log in with  hf auth login")
+    return str(_persist(lambda: HfApi().whoami(), "the token")["name"])
 
 
 def send(

@@ -244,12 +244,13 @@ def table(
     is ranked there if it has a run for each of these; what is left out is listed with the reason.
     While runs are still going on, --seeds 0 compares those that are there.
     """
+    from mbo_hub.results.joining import terms_of
     from mbo_hub.results.measure import Measure
     from mbo_hub.results.rendering import render
     from mbo_hub.results.table import tabulate
 
     measure = Measure(metric) if at is None else Measure("best-of-k", at)
-    made = tabulate(_runs(place, seeds), measure, tasks or None)
+    made = tabulate(_runs(place, seeds), measure, tasks or None, terms_of(place))
     echo(render(made, "json" if as_json else form, literature=literature), nl=False)
 
 
@@ -264,9 +265,10 @@ def plot(place: str, out: Path, tasks: tuple[str, ...], seeds: str | None, as_js
 
     DIR is as for `mbo table`, and so is what is compared.
     """
+    from mbo_hub.results.joining import terms_of
     from mbo_hub.results.plots import draw
 
-    written = draw(_runs(place, seeds), out, tasks or None)
+    written = draw(_runs(place, seeds), out, tasks or None, terms_of(place))
     if as_json:
         echo_json(list(map(str, written)))
     else:

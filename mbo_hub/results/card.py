@@ -12,6 +12,7 @@ import mbo_hub.results.costs as costs
 from mbo_hub.dataset.lines import markdown, yaml
 from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import COLUMNS, DATA
+from mbo_hub.results.eligibility import ARCHIVE
 from mbo_hub.results.measure import Measure
 from mbo_hub.results.record import Record, Run
 from mbo_hub.results.rendering import render
@@ -22,7 +23,6 @@ __all__ = ["Documents", "documents"]
 
 REPO = "mbo/results"
 TASKS = tuple(task.name for task in catalog.tasks())
-SEEDS = range(8)
 # Plots of `mbo plot` that the card shows; scripts/results.py draws them.
 PICTURES: Mapping[str, str] = {
     "best-of-k.png": "How good the best of k designs is on average, by task and method",
@@ -108,7 +108,7 @@ def _extent(records: Sequence[Record]) -> str:
     """How much is there, and how much is to come."""
     standard = [r for r in records if r.preset == "standard" and r.method in METHODS]
     methods, tasks = ({getattr(r, what) for r in standard} for what in ("method", "problem"))
-    wanted = len(methods) * len(tasks) * len(SEEDS)
+    wanted = len(methods) * len(tasks) * len(ARCHIVE.seeds)
     failed = sum(r.status == "failed" for r in records)
     took = costs.total_hours(records)
     missing = wanted - len(standard)
@@ -120,7 +120,7 @@ def _extent(records: Sequence[Record]) -> str:
     if missing:
         text += (
             f" {missing} of the {wanted} runs of {len(methods)} methods on {len(tasks)} tasks with "
-            f"{len(SEEDS)} seeds are still to come."
+            f"{len(ARCHIVE.seeds)} seeds are still to come."
         )
     return text
 
@@ -149,7 +149,7 @@ def _kept(runs: Sequence[Run]) -> str:
 def _card(runs: Sequence[Run]) -> str:
     tasks = _tasks(runs)
     records = [run.record for run in runs]
-    table = tabulate(_standard(runs), Measure(), tasks)
+    table = tabulate(_standard(runs), Measure(), tasks, ARCHIVE)
     columns = "\n".join(f"| `{name}` | {_ABOUT[name]} |" for name in [*COLUMNS, "designs",
                                                                        "predicted"])  # fmt: skip
     first = tasks[0]
@@ -248,8 +248,8 @@ def _page(runs: Sequence[Run]) -> str:
     tasks = _tasks(runs)
     records = [run.record for run in runs]
     standard = _standard(runs)
-    best = tabulate(standard, Measure(), tasks)
-    median = tabulate(standard, Measure(metric="median"), tasks)
+    best = tabulate(standard, Measure(), tasks, ARCHIVE)
+    median = tabulate(standard, Measure(metric="median"), tasks, ARCHIVE)
     measured = costs.costs(records)
     there = {record.method for record in records}
     names = [*(name for name in METHODS if name in there), *sorted(there - {*METHODS})]

@@ -71,10 +71,7 @@ def _of_further(facts: Sequence[TaskFacts], rows: Sequence[Row]) -> tuple[str, .
     cases = _cases(facts, rows, lambda cell: cell.further > 0)
     if not cases:
         return ()
-    return (
-        "Compared are the seeds that the controls and at least half of the methods have; left out "
-        f"are further ones of {cases}.",
-    )
+    return (f"Compared are the seeds that all have; left out are further ones of {cases}.",)
 
 
 def _of_agreement(

@@ -4,20 +4,44 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from mbo_hub.results.record import Record, Run
+from mbo_hub.results.record import OURS, Record, Run
+from mbo_hub.scoring.evaluate import BUDGET
 
-__all__ = ["CONTROLS", "oddities", "reasons", "seeds"]
+__all__ = ["ARCHIVE", "CONTROLS", "Terms", "oddities", "reasons", "seeds"]
 
 CONTROLS = ("random", "best_logged")  # what every method is compared with
 
 
-def oddities(runs: Sequence[Run]) -> dict[int, str]:
+@dataclass(frozen=True)
+class Terms:
+    """What the runs of a comparison share, laid down by whoever keeps it.
+
+    Attributes:
+        seeds: that a method may be run with.
+        budget: designs of a run.
+        presets: of hyper-parameters.
+    """
+
+    seeds: tuple[int, ...]
+    budget: int
+    presets: tuple[str, ...]
+
+
+ARCHIVE = Terms(seeds=tuple(range(8)), budget=BUDGET, presets=("standard", "paper"))
+
+
+def oddities(runs: Sequence[Run], terms: Terms | None = None) -> dict[int, str]:
     """Say of runs how they differ from the controls of their task in what all should share.
 
     Where no control is, they are compared with most others.
+
+    Args:
+        runs: of a task.
+        terms: of a collection that strangers join: their runs have no voice in what is usual.
     """
     asked: dict[str, Callable[[Record], object]] = {
         "version {} of the data": lambda record: record.task_version,
@@ -26,12 +50,17 @@ def oddities(runs: Sequence[Run]) -> dict[int, str]:
         "the oracle {:.12}…": lambda record: record.report and record.report.fingerprint.sha256,
     }
     found: dict[int, str] = {}
+    if terms is not None:
+        for run in runs:
+            if run.record.budget != terms.budget:
+                told = f"a budget of {run.record.budget} where all have a budget of {terms.budget}"
+                found[id(run)] = f"seed {run.record.seed} has {told}"
     for words, value in asked.items():
         known = [(run, own) for run in runs if (own := value(run.record)) is not None]
-        controls = [own for run, own in known if run.record.method in CONTROLS]
+        controls = [own for run, own in known if _is_control(run.record)]
+        others = [own for run, own in known if terms is None or run.record.code == OURS]
         who = "the controls" if controls else "most runs"
-        compared = Counter(controls or [own for _, own in known])
-        for usual, _ in compared.most_common(1):
+        for usual, _ in Counter(controls or others).most_common(1):
             for run, own in known:
                 if own != usual:
                     told = f"{words.format(own)} where {who} have {words.format(usual)}"
@@ -39,7 +68,13 @@ def oddities(runs: Sequence[Run]) -> dict[int, str]:
     return found
 
 
-def seeds(runs: Sequence[Run], odd: Mapping[int, str]) -> tuple[int, ...]:
+def _is_control(record: Record) -> bool:
+    return record.method in CONTROLS and record.code == OURS
+
+
+def seeds(
+    runs: Sequence[Run], odd: Mapping[int, str], terms: Terms | None = None
+) -> tuple[int, ...]:
     """Tell the seeds on which the methods of a task are compared.
 
     Of those that the controls have (where no control is, of all) they are as many as at least half
@@ -50,9 +85,15 @@ def seeds(runs: Sequence[Run], odd: Mapping[int, str]) -> tuple[int, ...]:
     Args:
         runs: of the task.
         odd: as of `oddities`; these do not count, unless there are no others.
+        terms: of a collection that strangers join: only this package's own methods are asked for
+            their seeds, and only for seeds of the terms.
     """
     usual = [run.record for run in runs if id(run) not in odd] or [run.record for run in runs]
-    pool = {r.seed for r in usual if r.method in CONTROLS} or {r.seed for r in usual}
+    if terms is not None:
+        usual = [r for r in usual if r.code == OURS and r.seed in terms.seeds]
+        if not usual:
+            return terms.seeds
+    pool = {r.seed for r in usual if _is_control(r)} or {r.seed for r in usual}
     by_method: dict[tuple[str, str], set[int]] = defaultdict(set)
     for record in usual:
         by_method[record.method, record.preset].add(record.seed)

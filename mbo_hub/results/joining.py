@@ -1,34 +1,49 @@
 """Join a published collection of results: ask to pull runs into it, and check who asks.
 
-A pull request adds or changes files of ``data/`` and nothing else; card and tables are made anew by
-whoever keeps the collection. What was published is never changed: a method whose designs change has
-a new version, and a name belongs to the code that has it.
+docs/how-results-join.md says what is promised; `judging` has the rules, and this module what they
+are applied to: one commit of the Hub, read within limits, and scores that are computed again.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 import mbo_hub.results.schema as schema
 from mbo_hub.archive import hub
-from mbo_hub.errors import InvalidFile, PublishConflict, UnknownTask, quoted
+from mbo_hub.dataset import files
+from mbo_hub.dataset.lines import markdown
+from mbo_hub.errors import (
+    InvalidDataset,
+    InvalidFile,
+    PublishConflict,
+    UnknownTask,
+    quoted,
+)
 from mbo_hub.methods import METHODS
-from mbo_hub.results.collection import DATA, decode, encode, file_of, read_runs
-from mbo_hub.results.record import OURS, Record, Run
+from mbo_hub.results.collection import (
+    DATA,
+    decode,
+    encode,
+    file_of,
+    read_runs,
+    runs_of,
+    table_of,
+)
+from mbo_hub.results.eligibility import ARCHIVE, Terms
+from mbo_hub.results.judging import OWNERS, Request, is_data, judge, owners_of
+from mbo_hub.results.record import LARGEST, OURS, Record, Run
 from mbo_hub.results.verify import Checked, Verdict, verify_runs
 
-__all__ = ["Asked", "Joined", "check_pull_request", "find_runs", "join", "published"]
+__all__ = ["Asked", "Joined", "check_pull_request", "find_runs", "join", "published", "terms_of"]
 
 MAIN = "main"
 KIND: hub.Kind = "dataset"
+MOST_FILES = 256  # of a request
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_FILE = re.compile(rf"{DATA}/[a-z0-9][a-z0-9_-]*/[\w.+-]+\.parquet")
 
 
 @dataclass(frozen=True)
@@ -52,18 +67,23 @@ class Asked:
 
     Attributes:
         number: of the pull request.
+        commit: of the pull request that was checked; no other one was.
         problems: what it may not do, a sentence each.
-        verdict: on its new and changed runs.
+        verdict: on its new and changed runs; empty where a rule is broken, as nothing is scored.
+        notes: what whoever keeps the collection should know, a sentence each.
     """
 
     number: int
+    commit: str
     problems: tuple[str, ...]
     verdict: Verdict
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether it may be merged."""
-        return not self.problems and self.verdict.ok and bool(self.verdict.checked)
+        """Whether it may be merged: every new run was scored again here, and holds."""
+        rows = self.verdict.checked
+        return bool(rows) and not self.problems and all(one.verdict == "holds" for one in rows)
 
     def __str__(self) -> str:
         return self.markdown()
@@ -72,19 +92,27 @@ class Asked:
         """Write the comment that a maintainer leaves below the pull request."""
         rows = self.verdict.checked
         head = "may be merged" if self.ok else "may not be merged as it is"
-        lines = [f"**{len(rows)} new or changed runs; this pull request {head}.**", ""]
-        if not rows:
-            lines += ["It changes no run.", ""]
-        lines += [f"- {problem}" for problem in self.problems]
-        lines += [f"- {one.record}: {problem}" for one in rows for problem in one.problems]
-        lines += [f"- {one.record}: not checked: {one.unchecked}" for one in rows if one.unchecked]
-        lines += [] if self.ok else [""]
-        lines += [
-            "| task | method | preset | seed | best | median | verdict |",
-            "|---|---|---|---|---|---|---|",
-            *map(_line, rows),
+        told = [
+            *self.problems,
+            *(f"{one.record}: {problem}" for one in rows for problem in one.problems),
+            *(f"{one.record}: not checked: {one.unchecked}" for one in rows if one.unchecked),
+            *self.notes,
         ]
-        return "\n".join(lines) + "\n"
+        lines = [
+            f"**{len(rows)} new or changed runs were scored again; this pull request {head}.**",
+            "",
+            f"Checked was commit {self.commit}, and no other one.",
+            "",
+            *(f"- {markdown(sentence)}" for sentence in told),
+            *([""] if told else []),
+        ]
+        if rows:
+            lines += [
+                "| task | method | preset | seed | best | median | verdict |",
+                "|---|---|---|---|---|---|---|",
+                *map(_line, rows),
+            ]
+        return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _require_repository(repo: str) -> None:
@@ -106,7 +134,7 @@ def _line(one: Checked) -> str:
     )
     name = f"{record.method} v{record.method_version}"
     cells = [record.task, name, record.preset, str(record.seed), best, median, one.verdict]
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(map(markdown, cells))} |"
 
 
 def published(
@@ -126,10 +154,11 @@ def published(
         InvalidFile: a file is none of results.
     """
     _require_repository(repo)
-    there = hub.files_at(repo, KIND, revision)
+    commit = hub.commit_of(repo, KIND, revision)  # which somebody may move meanwhile
+    there = hub.files_at(repo, KIND, commit)
     runs = []
-    for file in filter(wanted, filter(_FILE.fullmatch, sorted(there))):
-        raw = hub.download(repo, KIND, file, revision).read_bytes()
+    for file in filter(wanted, filter(is_data, sorted(there))):
+        raw = hub.download(repo, KIND, file, commit).read_bytes()
         for run in decode(raw, f"{repo}/{file}"):
             if file_of(run.record) != file:
                 raise InvalidFile(f"{run.where}: {run.record} belongs in {file_of(run.record)}")
@@ -180,7 +209,9 @@ def join(
         if more:
             joined[file] = merged
             fresh += more
-    verdict = verify_runs(runs, tell=tell)  # last of all, since it may take hours
+    if pull_request and joined:
+        _see_that_it_may_be_asked(repo, joined, namesakes)
+    verdict = verify_runs(runs, to_the_bit=True, tell=tell)  # last of all: it may take hours
     if not verdict.ok:
         raise InvalidFile(f"these runs cannot join {repo}:\n{verdict}")
     if not joined or dry_run:
@@ -195,6 +226,47 @@ def join(
         pull_request=pull_request,
     )
     return Joined(tuple(joined), fresh, url)
+
+
+def _see_that_it_may_be_asked(
+    repo: str, joined: Mapping[str, Sequence[Run]], there: Sequence[Run]
+) -> None:
+    """Apply the rules of `judging` before somebody asks.
+
+    Raises:
+        PublishConflict: a rule is broken; says which.
+    """
+    base = hub.commit_of(repo, KIND)
+    before = hub.files_at(repo, KIND, base)
+    request = Request(
+        author=hub.user(),
+        before=before,
+        after=before | dict.fromkeys(joined, "as it would be"),
+        published=there,
+        asked=[run for merged in joined.values() for run in merged],
+        owners=_owners(repo, before, base),
+    )
+    problems = judge(request).problems
+    if problems:
+        raise PublishConflict(f"{repo}: {'; '.join(problems)}")
+
+
+def _owners(repo: str, before: Mapping[str, str], commit: str) -> dict[str, tuple[str, ...]]:
+    """Read whose each name is.
+
+    Raises:
+        InvalidFile: `owners.json` is not what it should be; whoever keeps it has to mend it.
+    """
+    if OWNERS not in before:
+        return {}
+    raw = hub.download(repo, KIND, OWNERS, commit, 2**20).read_bytes()
+    try:
+        found = owners_of(files.json(raw))
+    except InvalidFile as error:
+        raise InvalidFile(f"{repo}/{OWNERS}: {error}") from None
+    if found is None:
+        raise InvalidFile(f'{repo}/{OWNERS}: write  {{"method": "user of the Hub", …}}')
+    return found
 
 
 def _key(record: Record) -> tuple[str, int]:
@@ -247,63 +319,112 @@ def _taken(runs: Iterable[Run], there: Iterable[Run]) -> list[str]:
 
 
 def check_pull_request(
-    repo: str, number: int, *, tell: Callable[[Checked], object] = lambda checked: None
+    repo: str,
+    number: int,
+    *,
+    terms: Terms = ARCHIVE,
+    tell: Callable[[Checked], object] = lambda checked: None,
 ) -> Asked:
     """Check what a pull request would change: files, records, designs, and the scores, again.
+
+    All of it is read at one commit, which the answer names. Where a rule is broken, nothing is
+    scored.
 
     Args:
         repo: ``owner/name`` of the collection.
         number: of the pull request.
+        terms: of the comparison.
         tell: is called with each run that was checked.
 
     Raises:
         UnknownTask, UnknownRevision: there is no such repository, or no such pull request.
         NotPermitted: the token may not read there.
         HubUnavailable: the Hub cannot be reached.
+        InvalidFile: the collection's own `owners.json` cannot be read.
         OracleUnavailable: an oracle cannot run here.
         MissingExtra: the extra `publish` is not installed.
     """
     _require_repository(repo)
     revision = f"refs/pr/{number}"
-    before, after = hub.files_at(repo, KIND, MAIN), hub.files_at(repo, KIND, revision)
-    changed = [f for f in sorted(after) if before.get(f) != after[f]]
-    problems = [f"it removes {file}" for file in sorted(before.keys() - after.keys())] + [
-        f"it changes {file}; runs belong in {DATA}/<task>/<method>.parquet, and card, tables and "
-        "pictures are made from them"
-        for file in changed
-        if not _FILE.fullmatch(file) and file != ".gitattributes"
-    ]
-    tasks = {file.split("/")[1] for file in changed if _FILE.fullmatch(file)}
+    base, commit = hub.commit_of(repo, KIND), hub.commit_of(repo, KIND, revision)
+    before, after = hub.files_at(repo, KIND, base), hub.files_at(repo, KIND, commit)
+    request = Request(
+        author=hub.author_of(repo, KIND, number),
+        before=before,
+        after=after,
+        published=(),
+        asked=(),
+        owners=_owners(repo, before, base),
+    )
+    changed = [file for file in request.changed if is_data(file)]
     try:
-        theirs = published(repo, revision, lambda file: file.split("/")[1] in tasks)
-    except InvalidFile as error:
-        return Asked(number, (*problems, str(error)), Verdict(()))
+        asked, wrong = _read_request(repo, changed, commit)
+    except (InvalidFile, InvalidDataset) as error:
+        return Asked(number, commit, (*judge(request, terms).problems, str(error)), Verdict(()))
+    tasks = {file.split("/")[1] for file in changed}
+    is_namesake = _namesake_of(changed)
+    there = published(repo, base, lambda file: file.split("/")[1] in tasks or is_namesake(file))
+    judged = judge(replace(request, published=tuple(there), asked=tuple(asked)), terms)
+    problems = (*judged.problems, *wrong)
+    notes = [*judged.notes]
+    verdict = Verdict(())
+    if not problems:
+        fresh = {run.record.place for run in judged.fresh}
+        others = [run for run in there if run.record.place not in fresh]
+        verdict = verify_runs(
+            [*others, *judged.fresh],
+            only=lambda record: record.place in fresh,
+            to_the_bit=True,
+            tell=tell,
+        )
+        if hub.commit_of(repo, KIND, revision) != commit:
+            problems = ("it changed while it was checked; check it again",)
+        notes += [
+            f'{name} is a new name: add "{name}": "{request.author}" to {OWNERS}, so that nobody '
+            "else can change its runs"
+            for name in judged.new_names
+        ]
+    return Asked(number, commit, problems, verdict, tuple(notes))
+
+
+def _read_request(repo: str, changed: Sequence[str], commit: str) -> tuple[list[Run], list[str]]:
+    """Read the runs of a request, all its files together within `LARGEST` bytes of memory.
+
+    Returns:
+        The runs, and what is wrong with columns, a sentence each.
+
+    Raises:
+        InvalidFile, InvalidDataset: a file is none of results, or it is too much.
+    """
+    if len(changed) > MOST_FILES:
+        raise InvalidFile(f"it changes {len(changed):,} files; ask for {MOST_FILES} at a time")
+    runs: list[Run] = []
+    wrong: list[str] = []
+    left = LARGEST
     for file in changed:
-        if _FILE.fullmatch(file):
-            raw = hub.download(repo, KIND, file, revision).read_bytes()
-            problems += schema.problems(raw, file)
-    there = published(repo, MAIN, _namesake_of(changed))
-    ours = {run.record.place: run for run in there if file_of(run.record) in changed}
-    fresh = set()
-    for run in theirs:
-        known = ours.pop(run.record.place, None)
-        if file_of(run.record) not in changed or (known is not None and _same(known, run)):
-            continue
-        fresh.add(run.record.place)
-        if known is not None and known.record.method_version == run.record.method_version:
-            problems.append(f"it changes {run.record}, which was published")
-    problems += [f"it removes {run.record}" for run in ours.values()]
-    problems += _taken([run for run in theirs if run.record.place in fresh], there)
-    verdict = verify_runs(theirs, only=lambda record: record.place in fresh, tell=tell)
-    return Asked(number, tuple(problems), verdict)
+        raw = hub.download(repo, KIND, file, commit, left).read_bytes()
+        table = table_of(raw, f"{repo}/{file}", left)
+        left -= table.nbytes
+        if left < 0:
+            raise InvalidFile(f"{repo}/{file}: with the files before it, it becomes more than "
+                              f"{LARGEST // 2**20} MiB in memory; ask in parts")  # fmt: skip
+        found = runs_of(table, f"{repo}/{file}")
+        for run in found:
+            if file_of(run.record) != file:
+                raise InvalidFile(f"{run.where}: {run.record} belongs in {file_of(run.record)}")
+        runs += found
+        wrong += schema.of_table(table, file)
+    return runs, wrong
 
 
-def _same(known: Run, run: Run) -> bool:
-    """Whether two runs have one record and the same designs; if only one of these, one is wrong."""
-    if known.record.encode() != run.record.encode():
-        return False
-    a, b = known.designs, run.designs
-    return a is b if a is None or b is None else bool(np.array_equal(a, b))
+def terms_of(place: str) -> Terms | None:
+    """What runs have to share to be compared: fixed where strangers join, else as they are.
+
+    Args:
+        place: as for `find_runs`.
+    """
+    folder = Path(place)
+    return None if folder.is_dir() and not (folder / DATA).is_dir() else ARCHIVE
 
 
 def find_runs(place: str, revision: str = MAIN) -> tuple[Run, ...]:

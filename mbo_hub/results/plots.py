@@ -18,6 +18,7 @@ from mbo_hub.dataset.lines import figure as figure_text
 from mbo_hub.errors import InvalidFile
 from mbo_hub.extras import require
 from mbo_hub.results.drawing import GREY, INK, SMALL, Style
+from mbo_hub.results.eligibility import Terms
 from mbo_hub.results.measure import Measure, exploit_gap
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS, Cell, Entrant, Table, TaskFacts, tabulate
@@ -54,18 +55,23 @@ class Drawn:
         return {r.entrant: c for r in rows for c in r.cells if c is not None and c.task == task}
 
 
-def prepare(runs: Iterable[Run], tasks: Sequence[str] | None = None) -> Drawn:
+def prepare(
+    runs: Iterable[Run], tasks: Sequence[str] | None = None, terms: Terms | None = None
+) -> Drawn:
     """Sort runs as plots need them.
 
     Args:
         runs: as for `tabulate`.
         tasks: as there.
+        terms: as there.
 
     Raises:
         InvalidFile: as there, or no method can be ranked.
     """
     listed = list(runs)
-    best, median = (tabulate(listed, Measure(metric), tasks) for metric in ("best", "median"))
+    best, median = (
+        tabulate(listed, Measure(metric), tasks, terms) for metric in ("best", "median")
+    )
     if not best.rows:
         raise InvalidFile(
             "no method has all seeds of a task, so that there is nothing to draw; compare those "
@@ -81,7 +87,10 @@ def prepare(runs: Iterable[Run], tasks: Sequence[str] | None = None) -> Drawn:
 
 
 def draw(
-    runs: Iterable[Run], folder: str | os.PathLike[str], tasks: Sequence[str] | None = None
+    runs: Iterable[Run],
+    folder: str | os.PathLike[str],
+    tasks: Sequence[str] | None = None,
+    terms: Terms | None = None,
 ) -> tuple[Path, ...]:
     """Write every plot as PNG and SVG; one that these runs say nothing on is left out.
 
@@ -89,6 +98,7 @@ def draw(
         runs: as for `tabulate`.
         folder: where to; it is made if need be.
         tasks: which, in this order; None: all.
+        terms: as for `tabulate`.
 
     Returns:
         The files.
@@ -99,7 +109,7 @@ def draw(
         DrawingFailed: matplotlib cannot draw here.
     """
     require("results", "drawing runs", "matplotlib", "scipy")
-    drawn = prepare(runs, tasks)
+    drawn = prepare(runs, tasks, terms)
     written: list[Path] = []
     with drawing.looks():
         for name, plot in PLOTS.items():

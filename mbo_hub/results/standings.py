@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 import mbo_hub.results.intervals as intervals
+from mbo_hub.results.eligibility import ARCHIVE, Terms
 from mbo_hub.results.measure import Measure
 from mbo_hub.results.record import Run
 from mbo_hub.results.table import CONTROLS, Cell, Row, Table, tabulate
@@ -60,12 +61,15 @@ class OfTask(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Standing, ...]
 
 
-def standings(runs: Sequence[Run], tasks: Sequence[str]) -> dict[str, OfTask]:
+def standings(
+    runs: Sequence[Run], tasks: Sequence[str], terms: Terms | None = ARCHIVE
+) -> dict[str, OfTask]:
     """Say where each task stands, by the runs of the preset that all methods have.
 
     Args:
         runs: of the archive's own results.
         tasks: names, in the order wanted.
+        terms: as for `tabulate`.
 
     Returns:
         Of each task that anything can be ranked on.
@@ -74,7 +78,7 @@ def standings(runs: Sequence[Run], tasks: Sequence[str]) -> dict[str, OfTask]:
     for task in tasks:
         own = [r for r in runs if r.record.problem == task and r.record.preset == "standard"]
         if any(run.record.report is not None for run in own):
-            tables = [tabulate(own, Measure(metric)) for metric in ("best", "median")]
+            tables = [tabulate(own, Measure(metric), terms=terms) for metric in ("best", "median")]
             if tables[0].rows:
                 found[task] = _of_task(*tables)
     return found

@@ -19,7 +19,7 @@ import mbo_hub.results.literature as literature
 from mbo_hub.errors import InvalidFile
 from mbo_hub.extras import require
 from mbo_hub.results.cautions import cautions
-from mbo_hub.results.eligibility import CONTROLS
+from mbo_hub.results.eligibility import CONTROLS, Terms
 from mbo_hub.results.intervals import Estimate
 from mbo_hub.results.measure import Measure, exploit_gap
 from mbo_hub.results.record import Record, Run
@@ -204,7 +204,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tabulate(
-    runs: Iterable[Run], measure: Measure | None = None, tasks: Sequence[str] | None = None
+    runs: Iterable[Run],
+    measure: Measure | None = None,
+    tasks: Sequence[str] | None = None,
+    terms: Terms | None = None,
 ) -> Table:
     """Make the table of runs.
 
@@ -213,6 +216,7 @@ def tabulate(
         measure: what is told of each; None: the 100th percentile.
         tasks: the columns, in this order, as `Record.problem` names them; None: all that there
             are. One of which no run is scored is no column; its runs are listed apart.
+        terms: of a collection that strangers join, as `eligibility` takes them.
 
     Raises:
         InvalidFile: no run was scored, none is on a task that is asked for, or runs have fewer
@@ -228,12 +232,12 @@ def tabulate(
         if name not in by_task:
             raise InvalidFile(f"no run is on task {name!r}; there are {', '.join(by_task)}")
     chosen = {name: by_task[name] for name in tasks or by_task}
-    odd = {name: eligibility.oddities(of_task) for name, of_task in chosen.items()}
+    odd = {name: eligibility.oddities(of_task, terms) for name, of_task in chosen.items()}
     usual = {
         name: [run for run in of_task if id(run) not in odd[name]]
         for name, of_task in chosen.items()
     }
-    seeds = {name: eligibility.seeds(of_task, odd[name]) for name, of_task in chosen.items()}
+    seeds = {name: eligibility.seeds(of_task, odd[name], terms) for name, of_task in chosen.items()}
     facts = {
         name: _facts(of_task, seeds[name])
         for name, of_task in usual.items()
@@ -275,8 +279,10 @@ def _order(entrant: Entrant) -> tuple[bool, str, bool, str]:
 
 def _facts(runs: Sequence[Run], seeds: tuple[int, ...]) -> TaskFacts:
     """Gather what the runs of a task have in common; one of them is scored."""
-    record = runs[0].record
-    report = next(run.record.report for run in runs if run.record.report is not None)
+    # A control says best what all runs of the task have in common.
+    first = sorted(runs, key=lambda run: run.record.method not in CONTROLS)
+    record = first[0].record
+    report = next(run.record.report for run in first if run.record.report is not None)
     complete = record.task in COMPLETE
     scores = np.concatenate([[1.0], *(run.score for run in runs)])
     return TaskFacts(

@@ -24,6 +24,7 @@ from mbo_hub.errors import (
 )
 from mbo_hub.results.record import Record, Run
 from mbo_hub.scoring.evaluate import BUDGET, designs_sha256
+from mbo_hub.scoring.verify import verify
 from mbo_hub.task import Task
 
 VERDICTS = ("holds", "wrong", "failed", "unseen", "unchecked")
@@ -72,8 +73,8 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong, and nothing was left unchecked."""
-        return not any(one.verdict in ("wrong", "unchecked") for one in self.checked)
+        """Whether every score was computed again and holds; runs that failed have none."""
+        return all(one.verdict in ("holds", "failed") for one in self.checked)
 
     def counts(self) -> dict[str, int]:
         """How many runs there are of each verdict."""
@@ -103,6 +104,7 @@ def verify_runs(
     runs: Iterable[Run],
     *,
     only: Callable[[Record], bool] = lambda record: True,
+    to_the_bit: bool = False,
     tell: Callable[[Checked], object] = lambda checked: None,
 ) -> Verdict:
     """Check runs: designs, their number, legality and sha256, and their scores, computed again.
@@ -110,6 +112,7 @@ def verify_runs(
     Args:
         runs: all that are there; those that are not checked are still compared with the others.
         only: which of them to check.
+        to_the_bit: where golden values come out exact here, scores have to be those computed here.
         tell: is called with each when it is done.
 
     Raises:
@@ -124,7 +127,7 @@ def verify_runs(
             continue
         problems, unchecked = twins.get(number, []), None
         try:
-            problems = [*problems, *_problems(run, load)]
+            problems = [*problems, *_problems(run, load, to_the_bit)]
         except (HubUnavailable, NotPermitted, DownloadFailed) as error:
             unchecked = str(error)
         seen = run.record.status == "failed" or _seen(run)
@@ -166,7 +169,7 @@ def _seen(run: Run) -> bool:
         return True  # there is something, which `_problems` names
 
 
-def _problems(run: Run, load: Callable[[str, str], Task]) -> list[str]:
+def _problems(run: Run, load: Callable[[str, str], Task], to_the_bit: bool) -> list[str]:
     """What is wrong with a run by itself."""
     record = run.record
     if record.status == "failed":
@@ -208,7 +211,7 @@ def _problems(run: Run, load: Callable[[str, str], Task]) -> list[str]:
         return [f"it was scored by {record.report.oracle!r}, not by the task's own oracle"]
     if record.report.projected is not None:
         return ["its designs were moved before they were scored"]
-    return list(task.verify(record.report, designs).differences)
+    return list(verify(task, record.report, designs, to_the_bit=to_the_bit).differences)
 
 
 def _twins(runs: list[Run]) -> dict[int, list[str]]:

@@ -45,13 +45,20 @@ class Verification:
         return "\n".join([*lines, *(f"  (note: {n})" for n in self.notes)])
 
 
-def verify(task: Scorable, receipt: Report | str | os.PathLike[str], designs: Any) -> Verification:
+def verify(
+    task: Scorable,
+    receipt: Report | str | os.PathLike[str],
+    designs: Any,
+    *,
+    to_the_bit: bool = False,
+) -> Verification:
     """Compute a receipt again from the same designs; `Task.verify` is the usual way in.
 
     Args:
         task: that the receipt is about.
         receipt: a report, or the file of a saved one.
         designs: the designs that it is said to be about, (n, d).
+        to_the_bit: as for `compare`.
 
     Raises:
         InvalidFile: the receipt cannot be read, was edited, or is about another task.
@@ -72,10 +79,12 @@ def verify(task: Scorable, receipt: Report | str | os.PathLike[str], designs: An
     if said.format < 2:
         as_given = first_designs_sha256(task, designs, said.budget)
         again = msgspec.structs.replace(again, format=said.format, designs_sha256=as_given)
-    return compare(said, again, task.manifest)
+    return compare(said, again, task.manifest, to_the_bit=to_the_bit)
 
 
-def compare(receipt: Report, again: Report, manifest: Manifest) -> Verification:
+def compare(
+    receipt: Report, again: Report, manifest: Manifest, *, to_the_bit: bool = False
+) -> Verification:
     """Say how a report computed again differs from the receipt.
 
     Scores are compared with those computed here, everything that follows from scores with what
@@ -87,11 +96,14 @@ def compare(receipt: Report, again: Report, manifest: Manifest) -> Verification:
         receipt: as read.
         again: computed here, from the same designs, budget and oracle.
         manifest: of the task.
+        to_the_bit: what is computed here is what counts: where golden values come out exact here,
+            the receipt has to say these very scores, whatever came out where it was made.
     """
     computed = np.array(again.y, np.float64)
-    both_exact = receipt.agreement == again.agreement == "exact"
     entry = manifest.oracles[again.oracle]
-    allowed = np.zeros(len(computed)) if both_exact else entry.allowance(computed)
+    is_exact = again.agreement == "exact" or (entry.exact and again.agreement is None)
+    exact = is_exact if to_the_bit else receipt.agreement == again.agreement == "exact"
+    allowed = np.zeros(len(computed)) if exact else entry.allowance(computed)
     notes: list[str] = []
     differences = _row_differences("score", receipt.y, again.y, allowed)
     differences += _row_differences("support", receipt.support, again.support, _NOTHING)

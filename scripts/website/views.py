@@ -23,6 +23,7 @@ import scored_again
 from mbo_hub.results import drawing
 from mbo_hub.results.cautions import cautions
 from mbo_hub.results.collection import read_runs
+from mbo_hub.results.eligibility import ARCHIVE
 from mbo_hub.results.measure import Measure
 from mbo_hub.results.plots import PLOTS, prepare
 from mbo_hub.results.record import Run
@@ -102,7 +103,7 @@ def _is_sequence(some: Sequence[Run]) -> bool:
 
 def table(preset: str, measure: str, tasks: Sequence[str]) -> Table:
     """Make one table, as `mbo table` does."""
-    return tabulate(of_preset(preset), measures()[measure], list(tasks))
+    return tabulate(of_preset(preset), measures()[measure], list(tasks), ARCHIVE)
 
 
 @cache
@@ -147,7 +148,7 @@ def draw_into(folder: str) -> None:
     As PNG alone: `mbo_hub.results.draw` writes SVG, too, which no page shows.
     """
     some = of_preset(presets()[0])
-    drawn = prepare(some, tasks_of(some))
+    drawn = prepare(some, tasks_of(some), ARCHIVE)
     with tempfile.TemporaryDirectory(dir=kept.FOLDER) as made, drawing.looks():
         there = Path(made) / "pictures"
         there.mkdir()
