@@ -19,6 +19,7 @@ from onnx import helper
 import mbo_hub
 from mbo_hub import InvalidDataset, InvalidDesign, OracleUnavailable, validate
 from mbo_hub.archive.export import export
+from mbo_hub.publishing.validation import _telling
 
 
 @pytest.fixture
@@ -93,6 +94,35 @@ def test_every_violation_is_listed_with_row_column_check_and_value(theirs: Path)
         ("data/train.parquet: row 6: word says the same as x", '"zzz"'),
     ]:
         assert any(p.startswith(start) and part in p for p in found), (start, found)
+
+
+@pytest.mark.parametrize("spoiled", ["train", "test"])
+def test_labels_of_an_oracle_are_compared_in_every_split(theirs: Path, spoiled: str) -> None:
+    edit(theirs, lambda d: d.update(y_oracle="theirs"))
+    for split in ("train", "test"):
+        path = theirs / "data" / f"{split}.parquet"
+        frame = pl.read_parquet(path)
+        labels = frame["y"].to_numpy().copy()
+        if split == spoiled:
+            labels[7] += 387_569
+        pl.DataFrame([*frame.get_columns(), pl.Series("y_oracle", labels)]).write_parquet(path)
+        facts = {"sha256": stranger.sha256(path), "bytes": path.stat().st_size}
+        edit(theirs, lambda d, s=split, f=facts: d["files"][f"data/{s}.parquet"].update(f))
+    found = [problem for problem in validate(theirs) if "y_oracle" in problem]
+    assert found == [f"data/{spoiled}.parquet: row 7: y_oracle is not what theirs gives"]
+
+
+@pytest.mark.parametrize("row", [0, 1, 777_777, 999_999])
+@pytest.mark.parametrize("label", [1e6, -1e6, 2.9])
+def test_of_a_million_labels_those_are_compared_that_a_cheat_would_change(
+    row: int, label: float
+) -> None:
+    y = np.linspace(0, 1, 1_000_000, dtype=np.float32)
+    said = y.copy()
+    said[row] = label
+    chosen = _telling(said, y)
+    assert row in chosen
+    assert len(chosen) <= 400
 
 
 def with_support(

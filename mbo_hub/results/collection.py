@@ -29,6 +29,7 @@ from mbo_hub.results.record import LARGEST, RECORD, Record, Run, Submitted, read
 __all__ = [
     "COLUMNS",
     "DATA",
+    "KNOWN",
     "decode",
     "encode",
     "file_of",
@@ -42,7 +43,6 @@ __all__ = [
 DATA = "data"
 SHOWN = 5  # damaged runs that an error names
 MOST_ROWS = 4096  # runs of a method on a task
-_DESIGNS = {"designs": 2, "predicted": 1}  # further columns, and how deep their lists are
 _FIGURES = ("best", "median", "mean")
 # Columns of a run beside its designs, with their Arrow types; all follow from the record.
 COLUMNS: Mapping[str, pa.DataType] = {
@@ -75,6 +75,8 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "y": pa.list_(pa.float64()),
     "record": pa.string(),
 }
+_DESIGNS = {"designs": 2, "predicted": 1}  # further columns, and how deep their lists are
+KNOWN = (*COLUMNS, *_DESIGNS)
 
 
 def row(record: Record) -> dict[str, Any]:
@@ -205,14 +207,14 @@ def table_of(raw: bytes, where: str, most: int = LARGEST) -> pa.Table:
     """
     try:
         there = parquet.names(raw, where)
-        missing = sorted({*COLUMNS, *_DESIGNS} - {*there})
+        missing = sorted({*KNOWN} - {*there})
         if missing:
             raise InvalidFile(f"{where}: not a file of results: it has no column {missing[0]}")
         rows = parquet.rows(raw, where)
         if rows > MOST_ROWS:
             raise InvalidFile(f"{where}: has {rows:,} rows; a method has at most {MOST_ROWS:,} "
                               "runs on a task")  # fmt: skip
-        table = parquet.some(raw, [*COLUMNS, *_DESIGNS], where, most)
+        table = parquet.some(raw, [*KNOWN], where, most)
     except InvalidDataset as error:
         raise InvalidFile(f"{where}: {error.problems[0]}") from None
     for name, kind in COLUMNS.items():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import mbo_hub.results.schema as schema
 from mbo_hub.archive import hub
-from mbo_hub.dataset import files
+from mbo_hub.dataset import files, parquet
 from mbo_hub.dataset.lines import markdown
 from mbo_hub.errors import (
     InvalidDataset,
@@ -26,6 +26,7 @@ from mbo_hub.errors import (
 from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import (
     DATA,
+    KNOWN,
     decode,
     encode,
     file_of,
@@ -43,6 +44,7 @@ __all__ = ["Asked", "Joined", "check_pull_request", "find_runs", "join", "publis
 MAIN = "main"
 KIND: hub.Kind = "dataset"
 MOST_FILES = 256  # of a request
+LARGER = 8  # times that another writer's file may be
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -409,12 +411,25 @@ def _read_request(repo: str, changed: Sequence[str], commit: str) -> tuple[list[
             raise InvalidFile(f"{repo}/{file}: with the files before it, it becomes more than "
                               f"{LARGEST // 2**20} MiB in memory; ask in parts")  # fmt: skip
         found = runs_of(table, f"{repo}/{file}")
+        wrong += _unasked(raw, found, f"{repo}/{file}")
         for run in found:
             if file_of(run.record) != file:
                 raise InvalidFile(f"{run.where}: {run.record} belongs in {file_of(run.record)}")
         runs += found
         wrong += schema.of_table(table, file)
     return runs, wrong
+
+
+def _unasked(raw: bytes, runs: Sequence[Run], where: str) -> list[str]:
+    """Say what a file holds beside its runs: other readers decode all columns."""
+    further = sorted({*parquet.names(raw, where)} - {*KNOWN})
+    if further:
+        return [f"{where}: has a further column {quoted(further[0])}; remove it"]
+    needed = len(encode(runs))
+    if len(raw) > LARGER * needed + 2**16:
+        return [f"{where}: has {len(raw):,} bytes, its runs take {needed:,}; write it with "
+                "`mbo publish`"]  # fmt: skip
+    return []
 
 
 def terms_of(place: str) -> Terms | None:

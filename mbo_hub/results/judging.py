@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mbo_hub.arrays import Float64, Num
+from mbo_hub.arrays import Num
 from mbo_hub.methods import METHODS
 from mbo_hub.results.collection import DATA, file_of
 from mbo_hub.results.eligibility import ARCHIVE, Terms
@@ -30,7 +30,7 @@ TOLD = 0.1  # share of designs in common that is worth a sentence
 NEAR = 1e-3  # standard deviations that two equal designs of real numbers may be apart, in each
 RECORD_BYTES = 2**20
 _FILE = re.compile(rf"{DATA}/[a-z0-9][a-z0-9_-]*/[A-Za-z0-9_.+-]+\.parquet")
-_RESERVED = ("index",)  # pages of the site that are no method's
+_RESERVED = ("index",)  # a page of the site that is no method's
 # Signs that are read as others; a word of them is looked at after case and width are gone.
 _LOOKS = str.maketrans({"0": "o", "1": "l", "i": "l", "j": "l", "|": "l", "!": "l", "2": "z",
                         "3": "e", "4": "a", "5": "s", "$": "s", "6": "b", "8": "b", "7": "t",
@@ -203,7 +203,8 @@ def _of_names(request: Request, news: Sequence[str]) -> list[str]:
                 f"the name {name!r} is that of {whose}, and {request.author} asks; give the method "
                 "a name of its own and run it again"
             )
-    looks: dict[str, str] = {skeleton(name): name for name in [*_RESERVED, *sorted(known)]}
+    looks = {skeleton(name): name for name in sorted(known)}
+    looks |= {skeleton(name): f"{name}.html" for name in _RESERVED}
     for name in news:
         other = looks.setdefault(skeleton(name), name)
         if other != name:
@@ -259,8 +260,11 @@ def _copies(fresh: Sequence[Run], published: Sequence[Run]) -> tuple[list[str], 
     for run in [*published, *fresh]:
         if run.designs is not None and len(run.designs):
             others[run.record.problem].append(run)
-    scales = {name: _scale([r.designs for r in some if r.designs is not None])
-              for name, some in others.items()}  # fmt: skip
+    known = {run.record.problem for run in published if run.designs is not None}
+    scales = {
+        name: _scale([r for r in some if name not in known or r not in fresh])
+        for name, some in others.items()
+    }
     for run in fresh:
         if run.designs is None or not len(run.designs):
             continue
@@ -279,35 +283,33 @@ def _copies(fresh: Sequence[Run], published: Sequence[Run]) -> tuple[list[str], 
     return problems, notes
 
 
-def _scale(
-    designs: Sequence[Num[np.ndarray, "n d"]],
-) -> tuple[Float64[np.ndarray, " d"], Float64[np.ndarray, " d"]] | None:
-    """Mean and standard deviation of each real number of designs; None for tokens."""
-    width = designs[0].shape[1]
-    there = [d.astype(np.float64) for d in designs if d.shape[1] == width and d.dtype.kind == "f"]
-    if not there:
-        return None
-    count = sum(map(len, there))
-    mean = np.sum([d.sum(axis=0) for d in there], axis=0) / count
-    with np.errstate(all="ignore"):
-        spread = np.sqrt(np.sum([((d - mean) ** 2).sum(axis=0) for d in there], axis=0) / count)
-    return mean, np.where(np.isfinite(spread) & (spread > 0), spread, 1.0)
+def _scale(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (d,) of the numbers of all finite designs of runs."""
+    there = [run.designs.astype(np.float64) for run in runs if run.designs is not None]
+    width = there[0].shape[1] if there else 1
+    finite = [x for x in there if x.shape[1] == width and np.abs(x).max(initial=0) < 1e100]
+    if not finite:
+        return np.zeros(width), np.ones(width)
+    mean = np.mean([x.mean(axis=0) for x in finite], axis=0)
+    spread = np.sqrt(np.mean([((x - mean) ** 2).mean(axis=0) for x in finite], axis=0))
+    return mean, np.where(spread > 0, spread, 1.0)
 
 
 def _in_common(
     a: Num[np.ndarray, "n d"],
-    b: Num[np.ndarray, "m d"] | None,
-    scale: tuple[Float64[np.ndarray, " d"], Float64[np.ndarray, " d"]] | None,
+    b: Num[np.ndarray, "m e"] | None,
+    scale: tuple[np.ndarray, np.ndarray],
 ) -> tuple[float, int]:
     """The share of different designs in common, of the smaller of two sets, and their number."""
     if b is None or a.shape[1] != b.shape[1]:
         return 0.0, 0
     a, b = np.unique(a, axis=0), np.unique(b, axis=0)
-    if a.dtype.kind != "f" or b.dtype.kind != "f" or scale is None:
-        mine = {tuple(row) for row in a.tolist()}
-        count = len(mine & {tuple(row) for row in b.tolist()})
+    if "f" not in a.dtype.kind + b.dtype.kind:
+        count = len({*map(tuple, a.tolist())} & {*map(tuple, b.tolist())})
         return count / min(len(a), len(b)), count
     mean, spread = scale
+    if len(mean) != a.shape[1]:
+        return 0.0, 0
     with np.errstate(all="ignore"):
         x, y = ((d.astype(np.float64) - mean) / spread for d in (a, b))
         apart = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T

@@ -87,6 +87,8 @@ class Verdict:
             f"{len(self.checked)} runs: {of['holds']} hold, {of['wrong']} are wrong, "
             f"{of['failed']} say that they failed, and of {of['unseen']} the designs are not here."
         ]
+        if of["unseen"]:
+            lines[0] += " Nothing says that scores hold whose designs nobody has."
         if of["unchecked"]:
             lines[0] += f" {of['unchecked']} could not be checked."
         lines += [
