@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ from mbo_hub.oracles.protocol import Answer
 from mbo_hub.results import collection, joining, schema
 from mbo_hub.results.collection import decode, encode, read_runs, write_collection
 from mbo_hub.results.lookup import looked_up
-from mbo_hub.results.record import Plan, Run, Submitted, write_run
+from mbo_hub.results.record import Plan, Record, Run, Submitted, write_run
 from mbo_hub.results.verify import sample, verify_runs
 from mbo_hub.results.work import propose, score
 from mbo_hub.scoring.evaluate import designs_sha256
@@ -187,6 +189,180 @@ def test_another_parquet_file_is_refused() -> None:
     raw = (ROOT / "dataset_cards/tfbind8/data/train.parquet").read_bytes()
     with pytest.raises(InvalidFile, match="not a file of results"):
         decode(raw, "x.parquet")
+
+
+def _with(table: Any, name: str, values: list[Any]) -> Any:
+    """Give a column of a table other values."""
+    import pyarrow as pa
+
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("designs", [3]),
+        ("designs", [[1, 2]]),
+        ("designs", ["ACGT"]),
+        ("designs", [[["A"]]]),
+        ("designs", [[[[1]]]]),
+        ("designs", [{"x": 1}]),
+        ("designs", [True]),
+        ("designs", [None]),
+        ("predicted", ["much"]),
+        ("predicted", [["much"]]),
+        ("predicted", [1.5]),
+        ("predicted", [[[1.5]]]),
+        ("y", [["high"]]),
+        ("seed", ["0"]),
+        ("record", [b"{}"]),
+        ("title", [1]),
+    ],
+)
+def test_a_column_of_another_type_is_named(
+    name: str, values: list[Any], scored: list[Run], tmp_path: Path
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(pa.BufferReader(encode(_of(scored, "best_logged"))))
+    file = tmp_path / "data" / "tfbind8" / "best_logged.parquet"
+    file.parent.mkdir(parents=True)
+    pq.write_table(_with(table, name, values), file)
+    with pytest.raises(InvalidFile, match=f"best_logged.parquet: column {name} is "):
+        read_runs(tmp_path)
+    (problem,) = schema.problems(file.read_bytes(), "x")
+    assert problem.startswith(f"x: column {name} is ")
+    for verb in (["table", str(tmp_path)], ["verify", str(tmp_path)],
+                 ["plot", str(tmp_path), "--out", str(tmp_path / "p")]):  # fmt: skip
+        ran = CliRunner().invoke(main, verb)
+        assert (ran.exit_code, "Traceback" in ran.output) == (1, False)
+        assert f"column {name} is " in ran.output
+
+
+def test_further_columns_are_never_decoded(scored: list[Run]) -> None:
+    """Six kilobytes of them may be 300 million values."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(pa.BufferReader(encode(_of(scored, "best_logged"))))
+    zeros = pa.ListArray.from_arrays([0, 2**26], pa.array(np.zeros(2**26, np.int8)))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.append_column("zz", zeros), sink, compression="zstd")
+    raw = sink.getvalue().to_pybytes()
+    before = pa.default_memory_pool().max_memory()
+    assert [run.record for run in decode(raw, "x")] == [_of(scored, "best_logged")[0].record]
+    assert schema.problems(raw, "x") == []
+    assert pa.default_memory_pool().max_memory() == before
+    assert joining._unasked(raw, decode(raw, "x"), "x") == [
+        "x: has a further column 'zz'; remove it"
+    ]
+
+
+@pytest.mark.parametrize("name", ["designs", "predicted", "record", "y"])
+def test_a_small_file_of_very_much_is_refused(name: str, scored: list[Run]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(pa.BufferReader(encode(_of(scored, "best_logged"))))
+    many = pa.array(np.zeros(2**26, np.int8))
+    columns = {
+        "designs": pa.ListArray.from_arrays([0, 2**23], pa.ListArray.from_arrays(
+            np.arange(0, 2**26 + 1, 8, np.int32), many)),
+        "predicted": pa.ListArray.from_arrays([0, 2**26], many),
+        "y": pa.ListArray.from_arrays([0, 2**26], pa.array(np.zeros(2**26))),
+        "record": pa.array(["x" * 2**27]),
+    }  # fmt: skip
+    if name == "record":
+        table = pa.concat_tables([table] * 5)
+        columns["record"] = pa.array(["x" * 2**26] * 5)
+    at = table.schema.get_field_index(name)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.set_column(at, name, columns[name]), sink, compression="zstd")
+    with pytest.raises(InvalidFile, match="in memory"):
+        collection.table_of(sink.getvalue().to_pybytes(), "x", 2**25)
+
+
+def test_a_file_of_too_many_rows_is_refused(scored: list[Run]) -> None:
+    one = _of(scored, "best_logged")[0]
+    raw = encode([Run(one.record, "x")] * (collection.MOST_ROWS + 1))
+    with pytest.raises(InvalidFile, match="has 4,097 rows"):
+        decode(raw, "x")
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"seed": 2**63}, "`int` <= 9007199254740991 - at `$.seed`"),
+        ({"peak_mb": 2**62}, "`$.peak_mb`"),
+        ({"projected": 2**100}, "`$.projected`"),
+        ({"budget": 2**70}, "`$.budget`"),
+        ({"seed": -1}, "`$.seed`"),
+        ({"cpu_seconds": -1.0}, "`$.cpu_seconds`"),
+        ({"dataset_sha256": "x"}, "`$.dataset_sha256`"),
+        ({"task": "tfbind8\n"}, "`$.task`"),
+        ({"task_version": "1.0.0\n"}, "`$.task_version`"),
+        ({"y_range": (0.0, 0.0)}, "no score can be computed"),
+        ({"y_range": (1.0, 0.0)}, "no score can be computed"),
+        ({"y_range": (0.0, 5e-324)}, "no score can be computed"),
+        ({"y_range": (-1e308, 1e308)}, "no score can be computed"),
+        ({"y_range": (0.0, 2.0)}, "its receipt says"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_record_out_of_range_is_refused_when_it_is_read(
+    fields: dict[str, Any], why: str, scored: list[Run]
+) -> None:
+    import json
+
+    document = json.loads(_of(scored, "best_logged")[0].record.encode()) | fields
+    with pytest.raises(InvalidFile) as refused:
+        Record.decode(json.dumps(document).encode(), "here")
+    assert why in str(refused.value)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "empty record": lambda folder: (folder / "record.json").write_bytes(b""),
+    "cut record": lambda folder: (folder / "record.json").write_bytes(b'{"format": 1,'),
+    "copied folder": lambda folder: shutil.copytree(folder, folder.with_name("seed-0 (1)")),
+    "renamed folder": lambda folder: folder.rename(folder.with_name("seed-7")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_runs_are_all_named_with_the_way_out(
+    damage: str, scored: list[Run], tmp_path: Path
+) -> None:
+    for run in (r for r in scored if r.record.status == "scored"):
+        designs = (Path(run.where) / "designs.parquet").read_bytes()
+        write_run(tmp_path, run.record, designs)
+    for method in ("random", "best_logged"):
+        DAMAGE[damage](tmp_path / "tfbind8" / method / "standard" / "seed-0")
+    with pytest.raises(InvalidFile) as refused:
+        read_runs(tmp_path)
+    assert str(refused.value).count("Delete the folder ") == 2
+    for name in re.findall(r"Delete the folder (.*) if nobody", str(refused.value)):
+        shutil.rmtree(name)
+    assert read_runs(tmp_path)
+
+
+def test_designs_that_are_gone_are_named_with_the_way_out(
+    scored: list[Run], tmp_path: Path
+) -> None:
+    folder = write_run(tmp_path, _of(scored, "random")[0].record, None)
+    (run,) = read_runs(tmp_path)
+    with pytest.raises(InvalidFile, match=f"Delete the folder {folder} if nobody needs it"):
+        _ = run.designs
+
+
+def test_folders_of_a_file_server_are_no_runs(scored: list[Run], tmp_path: Path) -> None:
+    run = _of(scored, "random")[0]
+    folder = write_run(tmp_path, run.record, None)
+    for name in ("@eaDir", ".sync"):
+        other = tmp_path / "tfbind8" / "random" / name / "seed-0"
+        other.mkdir(parents=True)
+        shutil.copy(folder / "record.json", other)
+    assert [r.record for r in read_runs(tmp_path)] == [run.record]
 
 
 # ---------------------------------------------------------------------------------------- forgeries
