@@ -9,6 +9,7 @@ import io
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "build" / "site"
+PATIENCE = 120  # seconds; for what never comes, not for what is slow
 UNDER = "/mbo-hub/"  # as GitHub Pages serves it
 AXE = ROOT / "docs" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SOURCES = ("docs", "mkdocs.yml", "scripts/website", "scripts/site", "mbo_hub", "dataset_cards",
@@ -144,7 +146,7 @@ def too_wide(page: Page, width: int) -> list[str]:
 def inaccessible(page: Page) -> list[str]:
     """What axe finds on a page that is serious or critical."""
     if not page.evaluate("'axe' in window"):
-        page.add_script_tag(path=AXE)
+        page.evaluate(AXE.read_text("utf-8"))  # a script in the page is none of the site's
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{one['id']}: {node['html'][:200]}: {node['failureSummary'][:300]}"
@@ -161,11 +163,23 @@ def opened(chromium: Browser, address: str) -> Iterator[Any]:
     Its `heard` is what it does beside showing itself.
     """
     context = chromium.new_context(base_url=address, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(120_000)  # ms; for what never comes, not for what is slow
+    context.set_default_timeout(1000 * PATIENCE)  # ms
     page: Any = context.new_page()
     page.heard = Heard(page, address)
+    page.wait_for_function = functools.partial(_wait, page)
     yield page
     context.close()
+
+
+def _wait(page: Page, told: str, *, arg: object = None, polling: int = 50) -> None:
+    """Wait until an expression, or a function of `arg`, holds.
+
+    Playwright's own asks from inside of the page, where the policy of the site forbids `eval`.
+    """
+    last = time.monotonic() + PATIENCE
+    while not page.evaluate(told, arg):
+        assert time.monotonic() < last, f"it never holds: {told}"
+        page.wait_for_timeout(polling)
 
 
 class Heard:

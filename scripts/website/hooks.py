@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import playground
 import tasks
 import vendor
 from page import Page
+from policy import with_policy
 
 ROOT = Path(__file__).parents[2]
 DESK = ROOT / "build" / "tutorials"
@@ -113,6 +115,24 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if page.file.src_uri == "index.md":
         markdown = front.fill(markdown)
     return links.to_pages(markdown, page.file.src_uri, {file.src_uri for file in files})
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Say what a page may run."""
+    return with_policy(output, _templates(tuple(config.theme.dirs)))
+
+
+def on_post_template(output_content: str, template_name: str, config: Any) -> str:
+    """Say it of the page for addresses that are not there, too."""
+    if not template_name.endswith(".html"):
+        return output_content
+    return with_policy(output_content, _templates(tuple(config.theme.dirs)))
+
+
+@cache
+def _templates(folders: tuple[str, ...]) -> str:
+    paths = (path for folder in folders for path in sorted(Path(folder).rglob("*.html")))
+    return "\n".join(path.read_text("utf-8") for path in paths)
 
 
 def on_post_build(config: Any) -> None:
