@@ -201,7 +201,7 @@ FORGERIES: dict[str, tuple[Request, str]] = {
         asks(stranger(deviations=("x" * 2000,) * 1000)), "more than 1,048,576 bytes"),
     # the comparison
     "seed 8": (asks(stranger(8)), "its seed is none of 0, 1, 2"),
-    "seed of 64 bits": (asks(stranger(2**53 - 1)), "its seed is none of"),
+    "seed of 64 bits": (asks(stranger(2**63 - 1)), "its seed is none of"),
     "seeds 6, 7 and 100": (asks(*(stranger(s) for s in (6, 7, 100))), "seed 100: its seed"),
     "budget 127": (asks(without(stranger(), budget=127)), "its budget is 127, not 128"),
     "budget 129": (asks(without(stranger(), budget=129)), "its budget is 129, not 128"),

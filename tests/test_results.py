@@ -24,6 +24,7 @@ from mbo_hub.errors import InvalidFile, PublishConflict, UnknownTask
 from mbo_hub.oracles.protocol import Answer
 from mbo_hub.results import collection, joining, schema
 from mbo_hub.results.collection import decode, encode, read_runs, write_collection
+from mbo_hub.results.eligibility import ARCHIVE
 from mbo_hub.results.lookup import looked_up
 from mbo_hub.results.record import Plan, Record, Run, Submitted, write_run
 from mbo_hub.results.verify import sample, verify_runs
@@ -293,8 +294,8 @@ def test_a_file_of_too_many_rows_is_refused(scored: list[Run]) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"seed": 2**63}, "`int` <= 9007199254740991 - at `$.seed`"),
-        ({"peak_mb": 2**62}, "`$.peak_mb`"),
+        ({"seed": 2**63}, "`int` <= 9223372036854775807 - at `$.seed`"),
+        ({"peak_mb": 2**63}, "`$.peak_mb`"),
         ({"projected": 2**100}, "`$.projected`"),
         ({"budget": 2**70}, "`$.budget`"),
         ({"seed": -1}, "`$.seed`"),
@@ -909,3 +910,16 @@ def test_the_real_client_loads_each_config_of_the_published_results(
     assert ran.returncode == 0, ran.stderr[-2000:]
     tasks = sorted({run.record.task for run in published})
     assert sorted(ran.stdout.splitlines()) == [f"{task} {task}" for task in tasks]
+
+
+@pytest.mark.parametrize(
+    ("place", "fixed"),
+    [("mbo/results", True), ("collection", True), ("runs", False), ("a/runs", False)],
+)
+def test_terms_are_fixed_where_strangers_join(
+    place: str, fixed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("collection/data", "runs/tfbind8", "a/runs/tfbind8"):
+        Path(folder).mkdir(parents=True)
+    assert joining.terms_of(place) == (ARCHIVE if fixed else None)

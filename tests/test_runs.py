@@ -602,7 +602,7 @@ PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=["C"]))
         optional={
             "seed": st.integers(0, 2**40),
             "deviations": st.lists(PLAIN, max_size=3).map(tuple),
-            "notes": st.lists(st.text().map(work._plain), max_size=3).map(tuple),
+            "notes": st.lists(st.text().map(work.one_line), max_size=3).map(tuple),
             "cpu_seconds": st.floats(0, 1e9),
             "tuned_on_oracle": st.booleans(),
             "libraries": st.dictionaries(PLAIN, PLAIN, max_size=3),

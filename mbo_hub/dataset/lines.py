@@ -82,8 +82,8 @@ def one_line(text: str, longest: int = LONG) -> str:
         text: what a program said.
         longest: characters that are kept.
     """
-    lines = " / ".join(filter(None, (" ".join(line.split()) for line in text.splitlines())))
-    shown = _UNPRINTABLE.sub(_escaped, lines)
+    lines = " / ".join(filter(None, (line.strip(" \t\r") for line in text.split("\n"))))
+    shown = _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], lines)
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 

@@ -438,8 +438,8 @@ def terms_of(place: str) -> Terms | None:
     Args:
         place: as for `find_runs`.
     """
-    folder = Path(place)
-    return None if folder.is_dir() and not (folder / DATA).is_dir() else ARCHIVE
+    is_on_hub = _REPOSITORY.fullmatch(place) and not Path(place).is_dir()
+    return ARCHIVE if is_on_hub or (Path(place) / DATA).is_dir() else None
 
 
 def find_runs(place: str, revision: str = MAIN) -> tuple[Run, ...]:

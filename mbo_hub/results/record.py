@@ -55,9 +55,9 @@ _WAY_OUT = "Delete the folder {} if nobody needs it: `mbo run` makes the run aga
 LARGEST = 2**28  # bytes that the designs of one run may become in memory
 
 Status = Literal["proposed", "scored", "failed"]
-# Whole numbers that every reader of JSON and parquet keeps.
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+# Whole numbers that a column of a collection keeps.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 

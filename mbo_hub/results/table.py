@@ -244,6 +244,9 @@ def tabulate(
         if any(run.record.report for run in of_task)
     }
     if not facts:
+        told = [told for of_task in odd.values() for told in of_task.values()]
+        if told:
+            raise InvalidFile(f"no run can be compared: {told[0]}")
         raise InvalidFile("no run is scored yet; go on with  mbo run")
     few = [task for task in facts.values() if task.budget < (measure.k or 1)]
     if few:
