@@ -140,7 +140,7 @@ def _proposed(record: Record, proposal: Proposal, task: Task) -> Outcome:
         designs=len(proposal),
         designs_sha256=designs_sha256(proposal.designs, task.space),
         projected=proposal.projected,
-        notes=tuple(map(_plain, proposal.notes)),
+        notes=tuple(map(one_line, proposal.notes)),
     )
     return Outcome(done, encode_designs(task.manifest, proposal.designs, known))
 
