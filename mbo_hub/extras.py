@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -71,15 +72,20 @@ def distribution(library: str) -> str | None:
     Returns:
         Its name on PyPI; the library itself if no package brings it; None: it is not installed.
     """
-    imported = [brings[library] for brings in EXTRAS.values() if library in brings]
-    if not imported:
-        try:
-            return metadata.distribution(library).metadata["Name"]
-        except (metadata.PackageNotFoundError, ValueError):
-            imported = [library]
-    module = imported[0].partition(".")[0]
+    known = next((brings[library] for brings in EXTRAS.values() if library in brings), None)
+    try:
+        name = metadata.distribution(library).metadata["Name"]
+    except (metadata.PackageNotFoundError, ValueError):
+        name = None
+    if name is not None and known is None:
+        return name
+    module = (known or library).partition(".")[0]
     if not module.isidentifier() or find_spec(module) is None:
         return None
-    if library != imported[0]:
-        return library
-    return metadata.packages_distributions().get(module, [library])[0]
+    return name or _packages().get(module, [library])[0]
+
+
+@cache
+def _packages() -> Mapping[str, list[str]]:
+    """The packages that bring each module: half a second to find out."""
+    return metadata.packages_distributions()
