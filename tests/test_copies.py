@@ -26,7 +26,12 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
 }
-each_way = pytest.mark.parametrize("way", WAYS)
+ALIKE = pytest.mark.slow(
+    "every oracle is opened twice more; pickling, which takes the same way, runs"
+)
+each_way = pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=() if way == "pickle" else ALIKE) for way in WAYS]
+)
 
 
 @pytest.fixture
