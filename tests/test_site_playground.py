@@ -129,7 +129,13 @@ def refused(name: str, text: str) -> str:
     return said
 
 
-@pytest.mark.parametrize("name", TASKS)
+LIKE_ANOTHER = pytest.mark.slow("ten seconds each; tfbind8 has letters, too, and ant sliders")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=LIKE_ANOTHER if n in ("tfbind10", "dkitty") else ()) for n in TASKS],
+)
 def test_a_task_is_played(name: str, play: Callable[..., Any], tmp_path: Path) -> None:
     """On one page, since it takes longer to load than all that is done on it."""
     tab = play(name)

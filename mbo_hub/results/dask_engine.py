@@ -194,7 +194,7 @@ def _said_of(what: str, hint: str = "") -> Iterator[None]:
         yield
     except (
         OSError, ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError,
-        ArithmeticError,
+        ArithmeticError, AssertionError,  # the last where its event loop has not started in 10 s
     ) as error:  # fmt: skip
         causes: list[BaseException] = [error]
         while (cause := causes[-1].__cause__) is not None:
