@@ -72,7 +72,7 @@ def test_an_oracle_is_copied_before_and_after_it_scores(task: Task, way: str) ->
         assert said(after, kind, task) == expected
 
 
-@pytest.mark.parametrize("way", ["pickle", "deepcopy"])
+@pytest.mark.parametrize("way", ["pickle", pytest.param("deepcopy", marks=ALIKE)])
 @each_task
 def test_a_task_is_copied_before_and_after_it_scores(task: Task, way: str) -> None:
     unused = replace(task, oracles=type(task.oracles)(task.oracles._openers))
