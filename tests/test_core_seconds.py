@@ -40,9 +40,9 @@ def test_reports_of_workers_add_up_by_file() -> None:
                 {},
                 "passed",
                 None,
-                when,  # type: ignore[arg-type]
+                when,
                 user_properties=[(core_seconds.NAME, seconds)],
-            )  # fmt: skip
+            )
         )
     assert ledger.files == {"a.py": 5.0, "b.py": 1.0}
 
