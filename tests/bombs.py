@@ -155,6 +155,14 @@ def many_equal_texts_as_designs(place: Path) -> object:
     return read_designs(place / "d.parquet", declared("tfbind8"))
 
 
+@bomb("no column 'x'")
+def many_columns(place: Path) -> object:
+    """Which of them stands twice is looked for; there are no rows."""
+    schema = pa.schema([(f"c{i}", pa.int8()) for i in range(60_000)])
+    pq.write_metadata(schema, place / "d.parquet")
+    return read_designs(place / "d.parquet", declared("ant"))
+
+
 # ----------------------------------------------------------------------------------- text and gzip
 
 

@@ -9,6 +9,7 @@ Arrow buffer: `datasets.with_format("numpy")` turns int8 into int64 and takes 25
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -409,9 +410,9 @@ def index(raw: bytes, where: str) -> list[str]:
 
 
 def _unique(found: list[str], where: str) -> list[str]:
-    twice = [name for name in found if found.count(name) > 1]
-    if twice:
-        raise InvalidDataset(where, [f"{found.count(twice[0])} columns are called {twice[0]!r}"])
+    name, times = max(Counter(found).items(), key=lambda one: one[1], default=("", 0))
+    if times > 1:
+        raise InvalidDataset(where, [f"{times} columns are called {name!r}"])
     return found
 
 
