@@ -150,6 +150,11 @@ FORGERIES: dict[str, tuple[Request, str]] = {
     "with a capital": (asks(stranger(title=METHODS["grad"].title.upper())), "like that of grad"),
     "with Cyrillic letters": (asks(stranger(title=METHODS["grad"].title.replace("a", "а"))),
                               "like that of grad"),
+    **{f"in capitals with {sign}": (asks(stranger(title="CМA-ES".replace("М", sign))), "of cma_es")
+       for sign in "МмΜ"},
+    **{f"with the look-alike {sign}": (
+        asks(stranger(title=METHODS["grad"].title.replace(letter, sign))), "like that of grad")
+       for letter, sign in ("GԌ", "aɑ", "dժ", "eє", "nո", "tт", "sꜱ", "rг", "cϲ")},
     "another stranger's title": (asks(stranger(title="Theirs.")), "like that of theirs"),
     "the package's code": (asks(stranger(code="mbo_hub")), "which has no such method"),
     "a module of the package": (asks(stranger(code="mbo_hub.methods:Grad")), "no such method"),

@@ -31,11 +31,15 @@ NEAR = 1e-3  # standard deviations that two equal designs of real numbers may be
 RECORD_BYTES = 2**20
 _FILE = re.compile(rf"{DATA}/[a-z0-9][a-z0-9_-]*/[A-Za-z0-9_.+-]+\.parquet")
 _RESERVED = ("index",)  # a page of the site that is no method's
-# Signs that are read as others; a word of them is looked at after case and width are gone.
-_LOOKS = str.maketrans({"0": "o", "1": "l", "i": "l", "j": "l", "|": "l", "!": "l", "2": "z",
-                        "3": "e", "4": "a", "5": "s", "$": "s", "6": "b", "8": "b", "7": "t",
-                        "9": "g", "q": "g",
-                        **dict(zip("аеорсухіѕԁοανρτι", "aeopcyxlsdoavptl", strict=True))})  # fmt: skip # noqa: E501
+# Signs that are read as others: digits, and letters of other scripts, small and capital. Each
+# becomes a letter that is no such sign itself.
+_LOOKALIKES: Mapping[str, str] = {
+    "a": "4аɑα⍺АΑ", "b": "68ЬьƄᏏВвΒβ", "c": "сϲᴄСϹ", "d": "ԁძժ", "e": "3еҽє℮ЕΕ", "f": "ƒғք",
+    "g": "9qɡցԛգԌ", "h": "һհᏂНнΗ", "k": "кКκΚᴋ", "l": "1ij|!ıɩιіɩӏјϳǀ׀ІΙЈ", "m": "мМΜ",
+    "n": "ոռпΝ", "o": "0оοօσ๐០ОΟ", "p": "рρРΡ", "r": "гᴦƦ", "s": "5$ѕꜱЅ", "t": "7тτТΤ",
+    "u": "υսᴜ", "v": "νѵᴠ", "w": "ѡԝшաԜ", "x": "хХΧχ", "y": "уүγყУΥ", "z": "2ᴢΖ",
+}  # fmt: skip
+_LOOKS = str.maketrans({sign: one for one, signs in _LOOKALIKES.items() for sign in signs})
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
@@ -89,7 +93,8 @@ def is_data(file: str) -> bool:
 
 def skeleton(name: str) -> str:
     """What is left of a name when case, width, separators and look-alikes are gone."""
-    word = unicodedata.normalize("NFKC", name).casefold().translate(_LOOKS)
+    word = unicodedata.normalize("NFKC", name.translate(_LOOKS)).translate(_LOOKS)
+    word = word.casefold().translate(_LOOKS)  # case last: a capital may look like another letter
     word = re.sub(r"[\W_]", "", word)
     for pair, one in _PAIRS:
         word = word.replace(pair, one)
