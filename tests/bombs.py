@@ -28,6 +28,7 @@ from mbo_hub.dataset import files, manifest
 from mbo_hub.oracles import wire
 from mbo_hub.publishing.validation import schema_problems, unknown_fields
 from mbo_hub.reading import read_designs
+from mbo_hub.results.record import decode_designs
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 20.0  # of a core, that a bomb may take
@@ -153,6 +154,13 @@ def many_equal_texts_as_designs(place: Path) -> object:
     texts = pa.DictionaryArray.from_arrays(np.zeros(20_000_000, np.int32), ["ACGTACGT"])
     pq.write_table(pa.table({"sequence": texts}), place / "d.parquet", compression="zstd")
     return read_designs(place / "d.parquet", declared("tfbind8"))
+
+
+@bomb("where 134,217,728 are allowed")
+def equal_designs_of_a_run(place: Path) -> object:
+    x = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(136_000_000, np.int8)), 8)
+    pq.write_table(pa.table({"x": x}), place / "designs.parquet", compression="zstd")
+    return decode_designs((place / "designs.parquet").read_bytes(), "it")
 
 
 @bomb("no column 'x'")

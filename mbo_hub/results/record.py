@@ -52,7 +52,8 @@ FORMAT = 1
 OURS = "mbo_hub"  # `Record.code` of this package's methods
 RECORD, DESIGNS, LOG = "record.json", "designs.parquet", "log.txt"
 _WAY_OUT = "Delete the folder {} if nobody needs it: `mbo run` makes the run again"
-LARGEST = 2**28  # bytes that the designs of one run may become in memory
+LARGEST = 2**28  # bytes that a file of runs may become in memory
+_DESIGNS_BYTES = 2**27  # bytes that the designs of one run may; Arrow takes ten times as many
 
 Status = Literal["proposed", "scored", "failed"]
 # Whole numbers that a column of a collection keeps.
@@ -350,7 +351,7 @@ def decode_designs(raw: bytes, where: str) -> Submitted:
         wanted = [n for n in parquet.names(raw, where) if n in ("x", "predicted")]
         if "x" not in wanted:
             raise InvalidFile(f"{where}: it has no column x of designs")
-        found = dict(zip(wanted, parquet.cells(raw, wanted, where, LARGEST), strict=True))
+        found = dict(zip(wanted, parquet.cells(raw, wanted, where, _DESIGNS_BYTES), strict=True))
     except InvalidDataset as error:
         raise InvalidFile(f"{where}: {error.problems[0]}") from None
     x, predicted = found["x"], found.get("predicted")
