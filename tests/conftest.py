@@ -99,8 +99,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # The site first: it takes a minute to build, and one worker waits while the others go on.
-    items.sort(key=lambda item: "site" not in getattr(item, "fixturenames", ()))
+    # What takes longest begins: the site, which is built first, and the copy of the checkout. While
+    # one worker waits for them, the others go on.
+    items.sort(key=lambda item: {"site", "checkout"}.isdisjoint(getattr(item, "fixturenames", ())))
     for item in items:
         for mark in item.iter_markers("slow"):
             assert mark.args, f"{item.nodeid} does not say why it is slow: mark.slow('why')"
