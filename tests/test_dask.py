@@ -398,6 +398,7 @@ class SLURMCluster(LocalCluster):
 """
 
 
+@pytest.mark.slow("ten core-seconds of processes; runs go over a standing cluster in the quick run")
 def test_the_script_on_the_page_starts_a_cluster_that_grows_with_the_work(tmp_path: Path) -> None:
     """With a cluster of this machine in the place of SLURM's."""
     page = (ROOT / "docs/on-a-cluster.md").read_text("utf-8")

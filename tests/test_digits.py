@@ -129,6 +129,9 @@ def test_the_recipe_has_a_hash_that_follows_its_constants() -> None:
     assert msgspec.structs.replace(RECIPE, rate=0.02).sha256 != RECIPE.sha256
 
 
+@pytest.mark.slow(
+    "nine core-seconds of training; test_nas.py trains the real recipe, to the stored values"
+)
 def test_a_training_gives_the_same_wherever_it_runs() -> None:
     """One after the other in this process or side by side in others, all seeds together or one."""
     x = designs(2).tolist()

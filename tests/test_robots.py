@@ -71,6 +71,9 @@ def test_hoppers_span_untrained_to_good() -> None:
     assert np.quantile(y, 0.9) > 2 * np.median(y)
 
 
+@pytest.mark.slow(
+    "four to eight core-seconds a robot; stored values come out again in the quick run"
+)
 @pytest.mark.parametrize("name", ["ant", "dkitty"])
 def test_searching_the_oracle_beats_the_best_visible_design(name: str) -> None:
     """The hidden rows are what CMA-ES found on this oracle; the best of them are scored again."""
