@@ -64,6 +64,7 @@ PATIENT = 10.0  # … and when there is none
 ANY = 10**18  # bytes
 PAGE = 2**26  # bytes of a page of a list of files
 MANY = 100_000  # files of a repository
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 PAUSES = (0.5, 1.0, 2.0)  # seconds before the next try after 429 and 5xx
 
 
@@ -504,16 +505,13 @@ def files_at(repo: str, kind: Kind, revision: str = MAIN) -> dict[str, str]:
 
     api, what = HfApi(), f"{repo} ({kind}, {revision})"
 
-    def asked() -> Any:
-        with answers.bounded(get_session(), PAGE):
-            return api.repo_info(repo, repo_type=kind, revision=revision, timeout=PATIENT)
-
     def listed() -> list[Any]:
         tree = api.list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True)
         with answers.bounded(get_session(), PAGE):
             return list(islice(tree, MANY + 1))
 
-    _persist(asked, what)  # once; a listing is asked for six times, in 24 s, before it fails
+    if not _COMMIT.fullmatch(revision):  # whoever names a commit has asked for it
+        commit_of(repo, kind, revision)  # once; a listing is asked for six times, in 24 s
     entries = _persist(listed, what)
     if len(entries) > MANY:
         raise InvalidDataset(what, [f"it lists more than {MANY:,} files; nothing was downloaded"])
@@ -532,13 +530,18 @@ def commit_of(repo: str, kind: Kind, revision: str = MAIN) -> str:
         NotPermitted: the token may not read there.
         HubUnavailable: the Hub cannot be reached.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, get_session
 
     what = f"{repo} ({kind}, {revision})"
-    info = _persist(lambda: HfApi().repo_info(repo, repo_type=kind, revision=revision), what)
-    if not re.fullmatch(r"[0-9a-f]{40}", str(info.sha)):
+
+    def asked() -> Any:
+        with answers.bounded(get_session(), PAGE):
+            return HfApi().repo_info(repo, repo_type=kind, revision=revision, timeout=PATIENT)
+
+    found = str(_persist(asked, what).sha)
+    if not _COMMIT.fullmatch(found):
         raise HubUnavailable(f"{what}: the Hub at {_endpoint()} names no commit")
-    return str(info.sha)
+    return found
 
 
 def author_of(repo: str, kind: Kind, number: int) -> str:

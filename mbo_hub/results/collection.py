@@ -214,7 +214,7 @@ def table_of(raw: bytes, where: str, most: int = LARGEST) -> pa.Table:
         if rows > MOST_ROWS:
             raise InvalidFile(f"{where}: has {rows:,} rows; a method has at most {MOST_ROWS:,} "
                               "runs on a task")  # fmt: skip
-        table = parquet.some(raw, [*KNOWN], where, most)
+        table = parquet.read_bounded(raw, dict.fromkeys(KNOWN, ()), most, where)
     except InvalidDataset as error:
         raise InvalidFile(f"{where}: {error.problems[0]}") from None
     for name, kind in COLUMNS.items():
@@ -227,26 +227,8 @@ def table_of(raw: bytes, where: str, most: int = LARGEST) -> pa.Table:
             raise InvalidFile(
                 f"{where}: column {name} is {found}, not {'lists of ' * depth}numbers"
             )
-    if (size := sum(_texts(column) for column in table.columns)) > most:
-        raise InvalidFile(f"{where}: its texts would become {size // 2**20:,} MiB in memory")
     kinds = [f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in table.schema]
     return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
-
-
-def _texts(column: pa.ChunkedArray) -> int:
-    """Bytes of the texts of a column, each as often as it stands there."""
-    if not pa.types.is_dictionary(column.type):
-        return 0
-    sizes = [
-        [0 if text is None else len(text.encode()) for text in chunk.dictionary.to_pylist()]
-        for chunk in column.chunks
-    ]
-    return sum(
-        of_text[at]
-        for of_text, chunk in zip(sizes, column.chunks, strict=True)
-        for at in chunk.indices.to_pylist()
-        if at is not None
-    )
 
 
 def runs_of(table: pa.Table, where: str) -> list[Run]:
