@@ -295,6 +295,10 @@ class Base(Method):
         open("ran", "w").close()
         return offline.x[:budget]
 class Untitled(Base): title = None
+class Titled(Base): title = "Two\\nlines"
+class Long(Base): title = "x" * 201
+class Blank(Base): version = " "
+class Wordy(Base): deviations = ("one\\x1b[2J",)
 class Nameless(Method):
     title = "No name"
     def propose(self, offline, budget, seed, progress): ...
@@ -307,6 +311,8 @@ class Unknown(Base): presets = {"standard": Preset({"steps": 3})}
 class Idle(Method): name, title = "idle", "Does nothing"
 @dataclass(frozen=True)
 class Called(Base): activation: Any = len
+@dataclass(frozen=True)
+class Lined(Base): prompt: Any = ("fine", "two\\nlines")
 @dataclass(frozen=True)
 class Filled(Base): weights: Any = (1, np.zeros)
 @dataclass(frozen=True)
@@ -323,9 +329,14 @@ array = np.zeros(3)
 @pytest.mark.parametrize(
     ("method", "error", "why"),
     [
-        ("Untitled", UnknownMethod, "a method has a title, a text; Untitled has none"),
-        ("Nameless", UnknownMethod, "a method has a name, a text; Nameless has none"),
-        ("Versioned", UnknownMethod, "a method has a version, a text; Versioned has 2"),
+        ("Untitled", UnknownMethod, "a method has a title, one line of .*; Untitled has none"),
+        ("Nameless", UnknownMethod, "a method has a name, one line of .*; Nameless has none"),
+        ("Versioned", UnknownMethod, "a method has a version, one line of .*; Versioned has 2"),
+        ("Titled", UnknownMethod, r"one line of at most 200 .*; Titled has 'Two\\nlines'"),
+        ("Long", UnknownMethod, "one line of at most 200 printable characters; Long has 'xxx"),
+        ("Blank", UnknownMethod, "a method has a version, .*; Blank has ' '"),
+        ("Wordy", UnknownMethod, r"deviations\[0\] has to be one line .*; it is 'one\\x1b"),
+        ("Lined", UnknownMethod, r"Lined.prompt\[1\] is 'two\\nlines', which a record cannot hold"),
         ("Deviating", UnknownMethod, "deviations is a tuple of texts"),
         ("Needy", UnknownMethod, "needs is a tuple of texts"),
         ("Lacking", MissingExtra, "needs no_such_library and no-such-package, not installed here"),
